@@ -1,0 +1,239 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/driftline/driftline/stream/log"
+)
+
+// SourceFold is fold 1 for one source, as this package drives it. Pure: no I/O,
+// no clock.
+type SourceFold interface {
+	// Control takes new control records. fromMS < Never asks for a new start by
+	// time look-up: a record names a pane that may already have been built without it.
+	Control(recs []log.Record, next int64) (fromMS int64, err error)
+	// Apply folds one record; offsets ascend.
+	Apply(r log.Record)
+	// Skip says that offsets below next held no readable record, aborted of them
+	// for the transaction they belonged to.
+	Skip(next, aborted int64)
+	// Due reports whether a pane has closed since the last cycle.
+	Due() bool
+	// Publish returns the next cycle. partitions is the topic's count as asked after
+	// the last fetch; promiseMS is an idle promise or Unset.
+	Publish(partitions int, promiseMS int64) (Cycle, error)
+	// Published says that every stage and the commit of the last cycle succeeded.
+	Published()
+}
+
+// SourceConfig describes one source to drive.
+type SourceConfig struct {
+	Partition log.Partition
+	Group     string
+	Control   log.Partition
+	Times     Times
+	First     First
+	TickMS    int64 // frontiers are sent at least this often, also when unchanged
+	// PromiseMS is before.max + the margin for clocks and replica lag; ≤ 0 turns
+	// idle promises off.
+	PromiseMS int64
+	New       func(Origin) SourceFold
+	// Progress is called after each cycle; nil is allowed.
+	Progress func(position, end int64)
+}
+
+// Source drives fold 1 for one source. Step and Run must not be called at the
+// same time.
+type Source struct {
+	io  IO
+	cfg SourceConfig
+
+	fold     SourceFold // nil: start (again)
+	control  *Reader
+	position int64
+	end      int64
+	restart  int64 // time to look up at the next start; Never: none
+	lastTick int64
+	empty    int   // empty polls in a row at the high watermark
+	emptyMS  int64 // wall clock before the first of them
+}
+
+// NewSource prepares a driver; nothing is read yet.
+func NewSource(io IO, cfg SourceConfig) *Source {
+	return &Source{io: io, cfg: cfg, restart: Never}
+}
+
+// Run steps until the context ends or a final error comes.
+func (s *Source) Run(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := s.Step(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// Step fetches once, folds what came and publishes a cycle where one is due. idle
+// reports that nothing was read and nothing published.
+func (s *Source) Step(ctx context.Context) (idle bool, err error) {
+	if s.fold == nil {
+		if err := s.start(ctx); err != nil {
+			return false, err
+		}
+	}
+	nowMS := s.io.NowMS()
+	batch, err := s.io.fetch(ctx, s.cfg.Partition, s.position, s.io.Wait)
+	if errors.Is(err, log.ErrOutOfRange) {
+		s.fold = nil // retention overtook us: start again, the horizon flags the gap
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	aborted := batch.Aborted
+	for _, r := range batch.Records {
+		if r.Offset < s.position {
+			continue // a batch is served whole
+		}
+		if r.Offset > s.position {
+			s.fold.Skip(r.Offset, aborted)
+			aborted = 0
+		}
+		s.fold.Apply(r)
+		s.position = r.Offset + 1
+	}
+	if batch.Next > s.position {
+		s.fold.Skip(batch.Next, aborted)
+		s.position = batch.Next
+	}
+	s.end = batch.End
+	s.noteEmpty(len(batch.Records) == 0 && s.position >= batch.End, nowMS)
+
+	promise := s.promise()
+	tick := nowMS-s.lastTick >= s.cfg.TickMS
+	if !s.fold.Due() && !tick {
+		return len(batch.Records) == 0, nil
+	}
+	return false, s.cycle(ctx, nowMS, promise)
+}
+
+// Flush publishes a cycle now, whatever is due.
+func (s *Source) Flush(ctx context.Context) error {
+	if s.fold == nil {
+		return nil
+	}
+	return s.cycle(ctx, s.io.NowMS(), Unset)
+}
+
+// Position returns the next offset to be read and the end as last seen.
+func (s *Source) Position() (position, end int64) { return s.position, s.end }
+
+func (s *Source) noteEmpty(empty bool, beforeMS int64) {
+	if !empty {
+		s.empty = 0
+		return
+	}
+	if s.empty == 0 {
+		s.emptyMS = beforeMS
+	}
+	s.empty++
+}
+
+// promise returns the time up to which no accepted record can still come, or
+// Unset. It needs two empty polls in a row, the clock read before the first.
+func (s *Source) promise() int64 {
+	if s.cfg.PromiseMS <= 0 || s.empty < 2 {
+		return Unset
+	}
+	t := s.emptyMS - s.cfg.PromiseMS - s.cfg.Times.LatenessMS
+	return s.cfg.Times.Start(s.cfg.Times.Pane(t))
+}
+
+func (s *Source) start(ctx context.Context) error {
+	p := s.cfg.Partition
+	var origin Origin
+	err := s.io.try(ctx, fmt.Sprintf("start %s", p), func() (err error) {
+		if s.restart != Never {
+			origin, err = StartAt(ctx, s.io.Log, p, s.restart, s.cfg.Times)
+			return err
+		}
+		lo, hi, err := s.io.Log.Bounds(ctx, p)
+		if err != nil {
+			return err
+		}
+		committed, err := s.io.Log.Committed(ctx, s.cfg.Group, p)
+		if err != nil {
+			return err
+		}
+		origin, err = Start(committed, lo, hi, s.cfg.First, p)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.restart = Never
+	s.io.count(p, "removed_unread", origin.GapBefore)
+	s.fold = s.cfg.New(origin)
+	s.position, s.empty, s.lastTick = origin.Offset, 0, s.io.NowMS()
+	s.control = NewReader(s.io, s.cfg.Control, -1)
+	return s.readControl(ctx, true)
+}
+
+// readControl hands new control records to the fold. A record that names a pane
+// which may have been built without it sends the source back by time look-up; at a
+// start there is nothing to send back.
+func (s *Source) readControl(ctx context.Context, starting bool) error {
+	recs, err := s.control.ToEnd(ctx)
+	if err != nil {
+		return err
+	}
+	from, err := s.fold.Control(recs, s.control.Next())
+	if err != nil {
+		return fmt.Errorf("control for %s: %w", s.cfg.Partition, err)
+	}
+	if from != Never && !starting {
+		s.fold, s.restart = nil, from
+	}
+	return nil
+}
+
+func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
+	if err := s.readControl(ctx, false); err != nil || s.fold == nil {
+		return err
+	}
+	var partitions int
+	err := s.io.try(ctx, "partitions of "+s.cfg.Partition.Topic, func() (err error) {
+		partitions, err = s.io.Log.Partitions(ctx, s.cfg.Partition.Topic)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c, err := s.fold.Publish(partitions, promise)
+	if err != nil {
+		return fmt.Errorf("publish %s: %w", s.cfg.Partition, err)
+	}
+	for _, stage := range c.Stages {
+		if err := s.io.append(ctx, stage.What+" of "+s.cfg.Partition.String(), stage.Records); err != nil {
+			return err
+		}
+	}
+	if c.Commit >= 0 {
+		err := s.io.try(ctx, fmt.Sprintf("commit %s at %d", s.cfg.Partition, c.Commit), func() error {
+			return s.io.Log.Commit(ctx, s.cfg.Group, s.cfg.Partition, c.Commit)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.fold.Published()
+	s.lastTick = nowMS
+	if s.cfg.Progress != nil {
+		s.cfg.Progress(s.position, s.end)
+	}
+	return nil
+}
