@@ -1,0 +1,72 @@
+package collect
+
+import (
+	"errors"
+	"hash/fnv"
+	"strconv"
+
+	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// DeadPerPane is how many dead letters one reason yields per source and arrival
+// pane; the rest are only counted.
+const DeadPerPane = 10
+
+func asReason(err error) *event.Reason {
+	var r *event.Reason
+	if errors.As(err, &r) {
+		return r
+	}
+	return &event.Reason{Code: event.CodeNotJSON, Detail: err.Error()}
+}
+
+func (s *Source) countDead(l *wire.Ledger, r log.Record, reason *event.Reason) {
+	bump(&l.DeadBy, string(reason.Code))
+	k := deadKey{pane: l.Pane, reason: string(reason.Code)}
+	if s.deadSeen[k] >= DeadPerPane {
+		return
+	}
+	s.deadSeen[k]++
+	letter := wire.DeadLetter{
+		Topic: r.Partition.Topic, Partition: r.Partition.Index, Offset: r.Offset, TimeMS: r.TimeMS,
+		Reason: string(reason.Code), Detail: reason.Detail, At: reason.At, Size: len(r.Value), Sample: wire.Sample(r.Value),
+	}
+	key := r.Partition.Topic + "/" + strconv.Itoa(int(r.Partition.Index)) + "/" + strconv.FormatInt(r.Offset, 10)
+	s.dead = append(s.dead, log.Record{
+		Partition: log.Partition{Topic: s.cfg.DeadTopic}, TimeMS: log.StampNow, Key: []byte(key), Value: letter.Encode(),
+	})
+}
+
+func bump(m *map[string]uint64, k string) {
+	if *m == nil {
+		*m = map[string]uint64{}
+	}
+	(*m)[k]++
+}
+
+// addName counts an unknown model, keeping the names of smallest hash: which names
+// are kept depends on the names alone, not on their order.
+func addName(m *map[string]uint64, name string) {
+	if _, had := (*m)[name]; had || len(*m) < wire.MaxUnregistered {
+		bump(m, name)
+		return
+	}
+	worst, worstHash := "", uint64(0)
+	for k := range *m {
+		if h := nameHash(k); worst == "" || h > worstHash || h == worstHash && k > worst {
+			worst, worstHash = k, h
+		}
+	}
+	if h := nameHash(name); h < worstHash {
+		delete(*m, worst)
+		bump(m, name)
+	}
+}
+
+func nameHash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}

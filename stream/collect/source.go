@@ -1,0 +1,369 @@
+package collect
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Config fixes one source's fold.
+type Config struct {
+	Source     wire.Source
+	Layout     wire.Layout
+	Fold       int32 // number of decoder and thinning; partials of another fold are ignored
+	PanesTopic string
+	DeadTopic  string
+	Limits     event.Limits
+	Mutant     loop.Mutant // tests only
+}
+
+// Source is fold 1 for one source. It implements loop.SourceFold.
+type Source struct {
+	cfg     Config
+	times   loop.Times
+	tracker *loop.Tracker
+	view    *wire.View
+	control int64 // offset of the control topic read so far
+	decoder *event.Decoder
+	ev      event.Event
+
+	open     map[int64]*pane        // by pane of event time
+	arrivals map[int64]*wire.Ledger // by pane of the record clock
+	early    *wire.Ledger           // counted while the clock was unset
+	dead     []log.Record           // dead letters of the next cycle
+	deadSeen map[deadKey]int
+
+	closed     int64 // u of the last cycle
+	hasClosed  bool
+	publishing int64 // u of the cycle under way
+}
+
+type deadKey struct {
+	pane   int64
+	reason string
+}
+
+// New starts the fold of a source at origin.
+func New(cfg Config, origin loop.Origin) *Source {
+	times := Times(cfg.Layout)
+	return &Source{
+		cfg:      cfg,
+		times:    times,
+		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
+		view:     wire.NewView(wire.CollectSide),
+		decoder:  event.NewDecoder(cfg.Limits),
+		open:     map[int64]*pane{},
+		arrivals: map[int64]*wire.Ledger{},
+		deadSeen: map[deadKey]int{},
+	}
+}
+
+// Times returns the lengths of a layout as package loop wants them.
+func Times(l wire.Layout) loop.Times {
+	return loop.Times{PaneMS: l.PaneMS, LatenessMS: l.LatenessMS, SkewMS: l.SkewMS, DisorderMS: l.DisorderMS}
+}
+
+// Control takes new control records. A record that names a pane which may already
+// have been counted without it asks for a start by time look-up.
+func (s *Source) Control(recs []log.Record, next int64) (fromMS int64, err error) {
+	fromMS = loop.Never
+	for _, r := range recs {
+		c, ok := s.view.Add(r.Offset, r.Key, r.Value)
+		if !ok {
+			continue
+		}
+		switch c.Kind {
+		case "layout":
+			if l, _ := s.view.Layout(); !sameLayout(l, s.cfg.Layout) {
+				return fromMS, fmt.Errorf("layout in the control topic differs from the one this process was started with: stop it and start it again")
+			}
+		case "model", "grid":
+			fromMS = min(fromMS, s.late(c))
+		}
+	}
+	s.control = next
+	return fromMS, nil
+}
+
+// late returns the time from which the input must be read again because of c, or
+// loop.Never if no pane that c changes can have been counted yet.
+func (s *Source) late(c wire.Control) int64 {
+	u, ok := s.tracker.Unfinished()
+	if !ok {
+		return loop.Never
+	}
+	from := int64(math.MaxInt64)
+	switch c.Kind {
+	case "model":
+		if m, err := wire.DecodeModel(c.Value); err == nil {
+			from = m.FromPane
+		}
+	case "grid":
+		if g, err := wire.DecodeGridControl(c.Value); err == nil {
+			from = g.FromPane
+		}
+	}
+	if from > s.times.Pane(s.tracker.Clock()+s.times.SkewMS) {
+		return loop.Never
+	}
+	first := min(from, u)
+	if first < math.MinInt64/2/s.times.PaneMS { // "from the beginning"
+		return 0
+	}
+	return max(0, s.times.Start(first)-s.times.SkewMS-1)
+}
+
+func sameLayout(a, b wire.Layout) bool { return slices.Equal(a.Encode(), b.Encode()) }
+
+// Skip says that offsets below next hold no readable record, aborted of them for
+// the transaction they belonged to.
+func (s *Source) Skip(next, aborted int64) {
+	hole := next - 1 - s.tracker.Through() - aborted
+	l := s.ledger()
+	s.tracker.Skip(next)
+	if l == nil {
+		return
+	}
+	l.Skipped += uint64(max(0, hole))
+	l.Records += uint64(aborted)
+	l.Outcomes[wire.Aborted] += uint64(aborted)
+	l.Last = next - 1
+}
+
+// ledger returns the ledger of the pane the clock stands in, or nil where this run
+// may not build that pane.
+func (s *Source) ledger() *wire.Ledger {
+	clock := s.tracker.Clock()
+	if clock == loop.Unset {
+		if s.early == nil {
+			s.early = s.newLedger(0)
+		}
+		return s.early
+	}
+	p := s.times.Pane(clock)
+	if !s.tracker.Builds(p) {
+		s.early = nil
+		return nil
+	}
+	l := s.arrivals[p]
+	if l == nil {
+		l = s.newLedger(p)
+		if s.early != nil {
+			l, s.early = s.early, nil
+			l.Pane = p
+		}
+		s.arrivals[p] = l
+	}
+	return l
+}
+
+func (s *Source) newLedger(p int64) *wire.Ledger {
+	first := s.tracker.Through() + 1
+	return &wire.Ledger{Source: s.cfg.Source, Fold: s.cfg.Fold, Pane: p, First: first, Last: first - 1}
+}
+
+// Apply folds one record.
+func (s *Source) Apply(r log.Record) {
+	if s.tracker.Through() < r.Offset-1 {
+		s.tracker.Skip(r.Offset)
+	}
+	before := s.tracker.Through()
+	s.tracker.See(r.Offset, r.TimeMS)
+	outcome, reason := s.fold(r)
+	l := s.ledger()
+	if l == nil {
+		return
+	}
+	if l.Records == 0 && l.Skipped == 0 {
+		l.First = before + 1
+	}
+	l.Last = r.Offset
+	l.Records++
+	l.Outcomes[outcome]++
+	switch outcome {
+	case wire.Dead:
+		s.countDead(l, r, reason)
+	case wire.Unregistered:
+		addName(&l.Unregistered, s.ev.Model)
+		if s.ev.Type == event.TypeFeature {
+			addName(&l.RowsOnly, s.ev.Model)
+		}
+	case wire.Late:
+		bump(&l.LateBy, s.ev.Model)
+	case wire.Future:
+		bump(&l.FutureBy, s.ev.Model)
+	}
+}
+
+// fold judges a record and counts it if it is accepted. The order of the cases is
+// the order of P3.
+func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
+	if r.TimeMS < 0 {
+		return wire.Dead, &event.Reason{Code: event.CodeNoTime, Detail: "the record carries no timestamp; let the producer or the broker set one"}
+	}
+	if err := s.decoder.Decode(r.Value, &s.ev); err != nil {
+		return wire.Dead, asReason(err)
+	}
+	ev := &s.ev
+	switch ev.Type {
+	case event.TypeTick:
+		return wire.Tick, nil
+	case event.TypeLabel:
+		return wire.Label, nil
+	}
+	ts := r.TimeMS
+	if ev.HasTime {
+		ts = ev.TimeMS
+	}
+	p := s.times.Pane(ts)
+	m, ok := s.view.Model(ev.Model, p)
+	if !ok {
+		return wire.Unregistered, nil
+	}
+	if s.tracker.Late(ts) {
+		return wire.Late, nil
+	}
+	if s.tracker.Future(ts) {
+		return wire.Future, nil
+	}
+	if s.tracker.Builds(p) {
+		s.pane(p, r.Offset).add(ev, m.Model, s.view.Grids(ev.Model, p))
+	}
+	return wire.Accepted, nil
+}
+
+func (s *Source) pane(p, offset int64) *pane {
+	o := s.open[p]
+	if o == nil {
+		o = newPane(offset)
+		s.open[p] = o
+	}
+	return o
+}
+
+// Due reports whether a pane has closed since the last cycle.
+func (s *Source) Due() bool {
+	u, ok := s.tracker.Unfinished()
+	return ok && (!s.hasClosed || u > s.closed)
+}
+
+// Publish returns the next cycle: dead letters and partials, then the frontier, then
+// the commit.
+func (s *Source) Publish(partitions int, promiseMS int64) (loop.Cycle, error) {
+	u, ok := s.tracker.Unfinished()
+	limit := int64(math.MinInt64)
+	upto := loop.Unset
+	if ok {
+		limit, upto = u, s.times.Start(u)
+	}
+	if promiseMS != loop.Unset && promiseMS > upto {
+		upto = promiseMS
+		limit = s.times.Pane(promiseMS)
+	}
+	s.publishing = u
+	partials, err := s.partials(limit)
+	if err != nil {
+		return loop.Cycle{}, err
+	}
+	c := loop.Cycle{
+		Stages: []loop.Stage{
+			{What: "dead letters", Records: s.dead},
+			{What: "partials", Records: partials},
+			{What: "frontiers", Records: s.frontiers(upto, partitions)},
+		},
+		Commit: -1,
+	}
+	if ok {
+		if offset, may := s.tracker.Commit(s.commitPane(u)); may {
+			c.Commit = offset
+		}
+	}
+	s.mutate(&c, u, ok)
+	return c, nil
+}
+
+// Published drops what the last cycle made durable.
+func (s *Source) Published() {
+	s.dead = nil
+	u, ok := s.tracker.Unfinished()
+	if !ok || s.publishing > u {
+		return
+	}
+	u = s.publishing
+	for p := range s.open {
+		if p < u {
+			delete(s.open, p)
+		}
+	}
+	for p := range s.arrivals {
+		if p < u {
+			delete(s.arrivals, p)
+		}
+	}
+	maps.DeleteFunc(s.deadSeen, func(k deadKey, _ int) bool { return k.pane < u })
+	s.tracker.Forget(s.commitPane(u))
+	s.closed, s.hasClosed = u, true
+}
+
+func (s *Source) frontiers(upto int64, partitions int) []log.Record {
+	f := wire.Frontier{
+		Source: s.cfg.Source, Fold: s.cfg.Fold, UptoMS: upto, SinceMS: s.tracker.Horizon(),
+		Partitions: int32(max(partitions, int(s.cfg.Source.Partition)+1)), Through: s.tracker.Through(), Control: s.control,
+	}
+	value := f.Encode()
+	recs := make([]log.Record, s.cfg.Layout.PanesPartitions)
+	for q := range recs {
+		recs[q] = s.record(int32(q), "_frontier", value)
+	}
+	return recs
+}
+
+func (s *Source) record(q int32, key string, value []byte) log.Record {
+	return log.Record{Partition: log.Partition{Topic: s.cfg.PanesTopic, Index: q}, TimeMS: log.StampNow, Key: []byte(key), Value: value}
+}
+
+// partials encodes the panes before limit, in order of pane, model, version, grid
+// and chunk.
+func (s *Source) partials(limit int64) ([]log.Record, error) {
+	var recs []log.Record
+	through := s.tracker.Through()
+	for _, p := range slices.Sorted(maps.Keys(s.open)) {
+		if p >= limit {
+			break
+		}
+		for _, x := range s.open[p].partials(s.cfg, p, through) {
+			recs = append(recs, s.record(wire.Home(x.ID.Model, int(s.cfg.Layout.PanesPartitions)), x.ID.Model, x.Encode()))
+		}
+	}
+	home := wire.Home(s.cfg.Source.String(), int(s.cfg.Layout.PanesPartitions))
+	for _, p := range slices.Sorted(maps.Keys(s.arrivals)) {
+		if p >= limit {
+			break
+		}
+		l := *s.arrivals[p]
+		l.Through = through
+		var sum uint64
+		for _, n := range l.Outcomes {
+			sum += n
+		}
+		if sum != l.Records || uint64(l.Last-l.First+1) != l.Records+l.Skipped {
+			return nil, fmt.Errorf("ledger of %s, pane %d does not add up: %d records, %d outcomes, offsets %d to %d, %d skipped",
+				s.cfg.Source, p, l.Records, sum, l.First, l.Last, l.Skipped)
+		}
+		recs = append(recs, s.record(home, "_source", l.Encode()))
+	}
+	return recs, nil
+}
+
+// gridCounts is what a pane holds for one grid of a model.
+type gridCounts struct {
+	grid   *sketches.Grid
+	counts *sketches.Counts
+}

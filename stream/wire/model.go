@@ -1,0 +1,89 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/driftline/driftline/sketches"
+)
+
+// Model admits a model from a pane on. Before that pane its records are unregistered.
+type Model struct {
+	Name         string
+	FromPane     int64
+	FeaturesFrom string // event type whose features are counted: "prediction" or "feature"
+	Classes      []string // predicted classes that are counted apart, fixed when the model is first admitted
+}
+
+// DefaultClasses are counted apart where a model declares none; "" is no prediction.
+var DefaultClasses = []string{"", "0", "1", "false", "true"}
+
+// Encode returns the framed bytes.
+func (m Model) Encode() []byte {
+	var e sketches.Encoder
+	e.String(m.Name)
+	e.Varint(m.FromPane)
+	e.String(m.FeaturesFrom)
+	e.Count(len(m.Classes))
+	for _, c := range m.Classes {
+		e.String(c)
+	}
+	return sketches.Frame(KindModel, schema, e.Data())
+}
+
+// DecodeModel reads what Encode wrote.
+func DecodeModel(b []byte) (m Model, err error) {
+	d, err := open(b, KindModel, "model")
+	if err != nil {
+		return m, err
+	}
+	m.Name = d.String()
+	m.FromPane = d.Varint()
+	m.FeaturesFrom = d.String()
+	for range d.Count(1) {
+		m.Classes = append(m.Classes, d.String())
+	}
+	if _, err := sketches.NewScoreCounts(m.Classes); err != nil {
+		d.Fail("classes of model %q: %v", m.Name, err)
+	}
+	if m.Name == "" {
+		d.Fail("a model without a name")
+	}
+	if m.FeaturesFrom != "prediction" && m.FeaturesFrom != "feature" {
+		d.Fail("features_from is %q, want prediction or feature", m.FeaturesFrom)
+	}
+	return m, d.Finish()
+}
+
+// GridControl puts a grid in force for a model from a pane on.
+type GridControl struct {
+	Model    string
+	FromPane int64
+	Grid     *sketches.Grid
+}
+
+// Encode returns the framed bytes.
+func (g GridControl) Encode() []byte {
+	var e sketches.Encoder
+	e.String(g.Model)
+	e.Varint(g.FromPane)
+	e.Bytes(g.Grid.Encode())
+	return sketches.Frame(KindGrid, schema, e.Data())
+}
+
+// DecodeGridControl reads what Encode wrote.
+func DecodeGridControl(b []byte) (g GridControl, err error) {
+	d, err := open(b, KindGrid, "grid")
+	if err != nil {
+		return g, err
+	}
+	g.Model = d.String()
+	g.FromPane = d.Varint()
+	body := d.Bytes()
+	if err := d.Finish(); err != nil {
+		return g, err
+	}
+	if g.Grid, err = sketches.DecodeGrid(body); err != nil {
+		return g, fmt.Errorf("grid of model %q: %w", g.Model, err)
+	}
+	return g, nil
+}

@@ -1,0 +1,208 @@
+package wire
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+)
+
+// Side says which control a reader needs: decoding references costs memory that a
+// collector has no use for.
+type Side uint8
+
+// The two sides of the stream.
+const (
+	CollectSide Side = iota
+	EvaluateSide
+)
+
+// AdmittedModel is a model with the offset of the record that admitted it.
+type AdmittedModel struct {
+	Model
+	Offset int64
+}
+
+// ActiveGrid is a grid with the offset of the record that put it in force.
+type ActiveGrid struct {
+	GridControl
+	Offset int64
+}
+
+// View is what the control topic says so far. Not safe for concurrent use.
+type View struct {
+	side     Side
+	asm      Assembler
+	layout   Layout
+	laidOut  bool
+	models   map[string]AdmittedModel
+	grids    map[string][]ActiveGrid // by FromPane, then log order
+	Refused  int                     // control records that could not be used
+	Problems []error                 // the newest of them, at most 16
+}
+
+// NewView returns an empty view.
+func NewView(side Side) *View {
+	return &View{side: side, models: map[string]AdmittedModel{}, grids: map[string][]ActiveGrid{}}
+}
+
+// Add takes the next record of the control topic. ok is false where it completes
+// nothing or could not be used.
+func (v *View) Add(offset int64, key, value []byte) (c Control, ok bool) {
+	c, ok, err := v.asm.Add(offset, key, value)
+	if err == nil && ok {
+		err = v.apply(c)
+	}
+	if err != nil {
+		v.Refused++
+		v.Problems = append(v.Problems, fmt.Errorf("control offset %d: %w", offset, err))
+		v.Problems = v.Problems[max(0, len(v.Problems)-16):]
+		return c, false
+	}
+	return c, ok
+}
+
+func (v *View) apply(c Control) error {
+	switch c.Kind {
+	case "layout":
+		l, err := DecodeLayout(c.Value)
+		if err != nil {
+			return err
+		}
+		if !v.laidOut { // a change of layout is a new deployment: the first stands
+			v.layout, v.laidOut = l, true
+		}
+	case "model":
+		m, err := DecodeModel(c.Value)
+		if err != nil {
+			return err
+		}
+		if old, had := v.models[m.Name]; had { // admitted once; later records change what is counted
+			m.FromPane = min(m.FromPane, old.FromPane)
+			m.Classes = old.Classes // counts by class add up only while the classes stay
+		}
+		v.models[m.Name] = AdmittedModel{Model: m, Offset: c.Offset}
+	case "grid":
+		g, err := DecodeGridControl(c.Value)
+		if err != nil {
+			return err
+		}
+		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset})
+	case "reference", "policy":
+		// The evaluating side decodes them when they take effect.
+	default:
+		return fmt.Errorf("%w: unknown kind %q", ErrControl, c.Kind)
+	}
+	return nil
+}
+
+// addGrid keeps one entry per grid: the earliest pane it was ever put in force from.
+func (v *View) addGrid(g ActiveGrid) {
+	gs := v.grids[g.Model]
+	for _, old := range gs {
+		if old.Grid.ID() == g.Grid.ID() && old.FromPane <= g.FromPane {
+			return
+		}
+	}
+	gs = append(gs, g)
+	slices.SortStableFunc(gs, func(a, b ActiveGrid) int {
+		switch {
+		case a.FromPane < b.FromPane:
+			return -1
+		case a.FromPane > b.FromPane:
+			return 1
+		}
+		return 0
+	})
+	v.grids[g.Model] = gs
+}
+
+// Layout returns the layout in force; ok is false before there is one.
+func (v *View) Layout() (l Layout, ok bool) { return v.layout, v.laidOut }
+
+// Model returns the model that is admitted for the pane.
+func (v *View) Model(name string, pane int64) (m AdmittedModel, ok bool) {
+	m, ok = v.models[name]
+	return m, ok && m.FromPane <= pane
+}
+
+// Known reports whether a model is admitted for any pane.
+func (v *View) Known(name string) bool {
+	_, ok := v.models[name]
+	return ok
+}
+
+// Models returns all admitted models in order of name.
+func (v *View) Models() []AdmittedModel {
+	ms := make([]AdmittedModel, 0, len(v.models))
+	for _, m := range v.models {
+		ms = append(ms, m)
+	}
+	slices.SortFunc(ms, func(a, b AdmittedModel) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return ms
+}
+
+// Grids returns the grids that a model's features are counted on in a pane. A new
+// grid is counted beside the old one for one longest window; then the old one ends.
+func (v *View) Grids(model string, pane int64) []ActiveGrid {
+	gs := v.grids[model]
+	overlap := int64(1)
+	if v.laidOut {
+		overlap = v.layout.LongestMS()/v.layout.PaneMS + 1
+	}
+	from, to := 0, 0
+	for i, g := range gs {
+		if g.FromPane > pane {
+			break
+		}
+		to = i + 1
+		if pane-g.FromPane >= overlap {
+			from = i
+		}
+	}
+	return gs[from:to]
+}
+
+// Grid returns a model's grid by id.
+func (v *View) Grid(model string, id sketches.ID) (g ActiveGrid, ok bool) {
+	for _, g := range v.grids[model] {
+		if g.Grid.ID() == id {
+			return g, true
+		}
+	}
+	return g, false
+}
+
+// Newest returns the model's grid with the largest pane.
+func (v *View) Newest(model string) (g ActiveGrid, ok bool) {
+	gs := v.grids[model]
+	if len(gs) == 0 {
+		return g, false
+	}
+	return gs[len(gs)-1], true
+}
+
+// CollectSince returns the smallest control offset that a claim for the pane must
+// have read past: one more than the last collect-side record that names a pane at
+// or before it.
+func (v *View) CollectSince(pane int64) int64 {
+	need := int64(0)
+	for _, m := range v.models {
+		if m.FromPane <= pane {
+			need = max(need, m.Offset+1)
+		}
+	}
+	for _, gs := range v.grids {
+		for _, g := range gs {
+			if g.FromPane <= pane {
+				need = max(need, g.Offset+1)
+			}
+		}
+	}
+	return need
+}
