@@ -1,0 +1,148 @@
+package recordbatch
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/segmentio/kafka-go/compress"
+)
+
+// Record is one record of a batch. Key and Value are nil where the record has none.
+type Record struct {
+	Offset int64
+	TimeMS int64
+	Key    []byte
+	Value  []byte
+}
+
+// Expand returns the record bytes of a checked batch, decompressed. Without
+// compression it is a slice of batch. ErrLimit if there are more than limit bytes.
+func (h *Header) Expand(batch []byte, limit int) ([]byte, error) {
+	raw := batch[HeaderSize:]
+	codec := h.Codec()
+	if codec == None {
+		return raw, nil
+	}
+	if codec > Zstd {
+		return nil, fmt.Errorf("batch at offset %d: unknown compression %d: %w", h.BaseOffset, codec, ErrCorrupt)
+	}
+	rd := compress.Compression(codec).Codec().NewReader(bytes.NewReader(raw))
+	defer rd.Close()
+	// One byte over the limit tells a full buffer from one that would go on.
+	buf := bytes.NewBuffer(make([]byte, 0, min(4*len(raw)+512, limit+1)))
+	n, err := buf.ReadFrom(io.LimitReader(rd, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("batch at offset %d: %s: %w: %w", h.BaseOffset, codec, err, ErrCorrupt)
+	}
+	if n > int64(limit) {
+		return nil, fmt.Errorf("batch at offset %d: %d bytes of %s give more than %d: %w", h.BaseOffset, len(raw), codec, limit, ErrLimit)
+	}
+	return buf.Bytes(), nil
+}
+
+// Each calls fn for every record of expanded bytes, in order, until fn returns an
+// error, which is returned. Offsets outside the batch, out of order, records that do
+// not fill their length and bytes after the last record are ErrCorrupt.
+func (h *Header) Each(expanded []byte, fn func(Record) error) error {
+	b, last := expanded, int64(-1)
+	for i := range h.Count {
+		size, n := binary.Varint(b)
+		if n <= 0 || size < 0 || size > int64(len(b)-n) {
+			return h.corrupt(i, errVarint)
+		}
+		body := b[n : n+int(size)]
+		b = b[n+int(size):]
+		rec, delta, err := h.record(body)
+		if err != nil {
+			return h.corrupt(i, err)
+		}
+		if delta <= last || delta > int64(h.LastOffsetDelta) {
+			return h.corrupt(i, fmt.Errorf("offset delta %d after %d", delta, last))
+		}
+		last = delta
+		if err := fn(rec); err != nil {
+			return err
+		}
+	}
+	if len(b) != 0 {
+		return h.corrupt(h.Count, errTail)
+	}
+	return nil
+}
+
+func (h *Header) corrupt(i int32, err error) error {
+	return fmt.Errorf("batch at offset %d, record %d of %d: %w: %w", h.BaseOffset, i, h.Count, err, ErrCorrupt)
+}
+
+func (h *Header) record(b []byte) (r Record, delta int64, err error) {
+	if len(b) < 1 {
+		return r, 0, io.ErrUnexpectedEOF
+	}
+	c := cursor{b: b[1:]} // the first byte holds unused attributes
+	timeDelta := c.varint()
+	delta = c.varint()
+	r.Offset = h.BaseOffset + delta
+	r.TimeMS = h.FirstMS + timeDelta
+	if h.LogAppendTime() {
+		r.TimeMS = h.MaxMS
+	}
+	r.Key = c.bytes(true)
+	r.Value = c.bytes(true)
+	headers := c.varint()
+	// A header takes two bytes at least, so a huge count ends at the first missing one.
+	for i := int64(0); i < headers && c.err == nil; i++ {
+		c.bytes(false)
+		c.bytes(true)
+	}
+	if c.err == nil && (headers < 0 || len(c.b) != 0) {
+		c.err = errTail
+	}
+	return r, delta, c.err
+}
+
+// MarkerAborts reads a control batch and tells whether it aborts its transaction.
+func (h *Header) MarkerAborts(batch []byte) (abort bool, err error) {
+	err = h.Each(batch[HeaderSize:], func(r Record) error {
+		if len(r.Key) < 4 {
+			return h.corrupt(0, errors.New("marker key too short"))
+		}
+		abort = binary.BigEndian.Uint16(r.Key[2:]) == 0
+		return nil
+	})
+	return abort, err
+}
+
+type cursor struct {
+	b   []byte
+	err error
+}
+
+func (c *cursor) varint() int64 {
+	if c.err != nil {
+		return 0
+	}
+	v, n := binary.Varint(c.b)
+	if n <= 0 {
+		c.err = errVarint
+		return 0
+	}
+	c.b = c.b[n:]
+	return v
+}
+
+func (c *cursor) bytes(nullable bool) []byte {
+	n := c.varint()
+	if c.err != nil || (nullable && n == -1) {
+		return nil
+	}
+	if n < 0 || n > int64(len(c.b)) {
+		c.err = io.ErrUnexpectedEOF
+		return nil
+	}
+	v := c.b[:n:n]
+	c.b = c.b[n:]
+	return v
+}
