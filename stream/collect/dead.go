@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"strconv"
+	"strings"
 
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/log"
@@ -42,6 +43,9 @@ func (s *Source) countDead(l *wire.Ledger, r log.Record, reason *event.Reason) {
 func bump(m *map[string]uint64, k string) {
 	if *m == nil {
 		*m = map[string]uint64{}
+	}
+	if _, had := (*m)[k]; !had {
+		k = strings.Clone(k) // the event's text does not outlive it
 	}
 	(*m)[k]++
 }

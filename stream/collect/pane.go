@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
@@ -47,7 +48,8 @@ func (p *pane) version(model, version string) *versionCounts {
 			return v
 		}
 	}
-	p.perModel[model]++
+	k = versionKey{strings.Clone(k.model), strings.Clone(k.version)} // the event's text does not outlive it
+	p.perModel[k.model]++
 	v := &versionCounts{}
 	p.versions[k] = v
 	return v

@@ -21,6 +21,7 @@ type Stage struct {
 type Cycle struct {
 	Stages []Stage
 	Commit int64
+	Admits bool // a stage writes control records, which must be read before the next record is folded
 }
 
 // IO is what both drivers need from outside.

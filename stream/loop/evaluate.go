@@ -88,6 +88,12 @@ func (e *Panes) Step(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	idle = len(batch.Records) == 0
+	if !idle {
+		// Whatever control a collector had read when it wrote these records is read now.
+		if err := e.readControl(ctx); err != nil {
+			return false, err
+		}
+	}
 	for _, r := range batch.Records {
 		if r.Offset < e.position {
 			continue
@@ -144,15 +150,14 @@ func (e *Panes) skipTrimmed(ctx context.Context) error {
 func (e *Panes) load(ctx context.Context) error {
 	fold := e.cfg.New()
 	e.control = NewReader(e.io, e.cfg.Control, -1)
-	recs, err := e.control.ToEnd(ctx)
-	if err != nil {
+	e.fold = fold
+	if err := e.readControl(ctx); err != nil {
+		e.fold = nil
 		return err
 	}
-	if err := fold.Control(recs, e.control.Next()); err != nil {
-		return fmt.Errorf("control for %s: %w", e.cfg.Panes, err)
-	}
+	e.fold = nil // loaded only when everything below succeeds
 	var start, committed int64
-	err = e.io.try(ctx, fmt.Sprintf("load %s", e.cfg.State), func() (err error) {
+	err := e.io.try(ctx, fmt.Sprintf("load %s", e.cfg.State), func() (err error) {
 		if _, e.stateEnd, err = e.io.Log.Bounds(ctx, e.cfg.State); err != nil {
 			return err
 		}
@@ -177,12 +182,8 @@ func (e *Panes) load(ctx context.Context) error {
 }
 
 func (e *Panes) cycle(ctx context.Context) error {
-	recs, err := e.control.ToEnd(ctx)
-	if err != nil {
+	if err := e.readControl(ctx); err != nil {
 		return err
-	}
-	if err := e.fold.Control(recs, e.control.Next()); err != nil {
-		return fmt.Errorf("control for %s: %w", e.cfg.Panes, err)
 	}
 	c, ok, err := e.fold.Publish()
 	if err != nil {
@@ -219,6 +220,20 @@ func (e *Panes) cycle(ctx context.Context) error {
 	}
 	e.fold.Published()
 	e.report()
+	if c.Admits {
+		return e.readControl(ctx)
+	}
+	return nil
+}
+
+func (e *Panes) readControl(ctx context.Context) error {
+	recs, err := e.control.ToEnd(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.fold.Control(recs, e.control.Next()); err != nil {
+		return fmt.Errorf("control for %s: %w", e.cfg.Panes, err)
+	}
 	return nil
 }
 

@@ -1,0 +1,209 @@
+package evaluate
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/fnv"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// key names one set of counts of a model: a version on a grid. The zero grid holds
+// the version's rows and scores.
+type key struct {
+	version string
+	grid    sketches.ID
+}
+
+func (k key) compare(o key) int {
+	return cmp.Or(cmp.Compare(k.version, o.version), slices.Compare(k.grid[:], o.grid[:]))
+}
+
+// entry is what a key holds over some panes.
+type entry struct {
+	rows   uint64
+	counts *sketches.Counts
+	scores *sketches.ScoreCounts
+}
+
+// cell is what a model holds over some panes: one pane, one slot, or a window.
+type cell struct{ entries map[key]*entry }
+
+func newCell() *cell { return &cell{entries: map[key]*entry{}} }
+
+func (c *cell) entry(k key) *entry {
+	e := c.entries[k]
+	if e == nil {
+		e = &entry{}
+		c.entries[k] = e
+	}
+	return e
+}
+
+func (c *cell) keys() []key {
+	ks := make([]key, 0, len(c.entries))
+	for k := range c.entries {
+		ks = append(ks, k)
+	}
+	slices.SortFunc(ks, key.compare)
+	return ks
+}
+
+// add adds the counts of one chunk; rows stand in every chunk and count once.
+func (e *entry) add(g *sketches.Grid, counts *sketches.Counts, chunk int32) error {
+	if chunk > 0 {
+		counts.Rows = 0
+	}
+	if e.counts == nil {
+		e.counts = sketches.NewCounts(g)
+	}
+	return e.counts.Merge(counts)
+}
+
+// merge adds o, which stays as it is.
+func (c *cell) merge(o *cell) error {
+	for k, from := range o.entries {
+		to := c.entry(k)
+		to.rows += from.rows
+		if from.counts != nil {
+			if to.counts == nil {
+				to.counts = sketches.NewCounts(from.counts.Grid)
+			}
+			if err := to.counts.Merge(from.counts); err != nil {
+				return err
+			}
+		}
+		if from.scores != nil {
+			if to.scores == nil {
+				to.scores = from.scores.Clone()
+			} else if err := to.scores.Merge(from.scores); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rows returns the rows of all versions.
+func (c *cell) rows() (n uint64) {
+	for k, e := range c.entries {
+		if k.grid.IsZero() {
+			n += e.rows
+		}
+	}
+	return n
+}
+
+// on returns the counts of all versions on one grid, or nil.
+func (c *cell) on(g sketches.ID) (*sketches.Counts, error) {
+	var sum *sketches.Counts
+	for _, k := range c.keys() {
+		e := c.entries[k]
+		if k.grid != g || e.counts == nil {
+			continue
+		}
+		if sum == nil {
+			sum = sketches.NewCounts(e.counts.Grid)
+		}
+		if err := sum.Merge(e.counts); err != nil {
+			return nil, err
+		}
+	}
+	return sum, nil
+}
+
+// versions returns the versions that made predictions, in order.
+func (c *cell) versions() []string {
+	var vs []string
+	for _, k := range c.keys() {
+		if k.grid.IsZero() && c.entries[k].scores != nil {
+			vs = append(vs, k.version)
+		}
+	}
+	return vs
+}
+
+// slots encodes the cell as ring slots, one per chunk.
+func (c *cell) slots(base wire.Slot) []wire.Slot {
+	chunks := 1
+	for _, e := range c.entries {
+		if e.counts != nil {
+			chunks = max(chunks, wire.Chunks(len(e.counts.Grid.Features)))
+		}
+	}
+	out := make([]wire.Slot, chunks)
+	for i := range out {
+		out[i] = base
+		out[i].Chunk = int32(i)
+		if i > 0 {
+			out[i].Alarms = nil
+		}
+	}
+	for _, k := range c.keys() {
+		e := c.entries[k]
+		if k.grid.IsZero() {
+			x := wire.SlotEntry{Version: k.version, Rows: e.rows}
+			if e.scores != nil {
+				x.Scores = e.scores.Encode()
+			}
+			out[0].Entries = append(out[0].Entries, x)
+			continue
+		}
+		if e.counts == nil {
+			continue
+		}
+		n := len(e.counts.Grid.Features)
+		for i := range wire.Chunks(n) {
+			from, to := wire.ChunkRange(i, n)
+			out[i].Entries = append(out[i].Entries, wire.SlotEntry{
+				Version: k.version, Grid: k.grid, Rows: e.counts.Rows, Counts: e.counts.EncodeRange(from, to),
+			})
+		}
+	}
+	return out
+}
+
+// addSlot adds the entries of a slot that was read back.
+func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) *sketches.Grid) error {
+	for _, x := range s.Entries {
+		e := c.entry(key{x.Version, x.Grid})
+		if x.Grid.IsZero() {
+			e.rows += x.Rows
+			if len(x.Scores) > 0 {
+				scores, err := sketches.DecodeScoreCounts(x.Scores)
+				if err != nil {
+					return err
+				}
+				e.scores = scores
+			}
+			continue
+		}
+		g := grid(s.Model, x.Grid)
+		if g == nil {
+			continue // a grid that is no longer in control: nothing can use it
+		}
+		from, to := wire.ChunkRange(int(s.Chunk), len(g.Features))
+		counts, err := sketches.DecodeCounts(g, from, to, x.Counts)
+		if err != nil {
+			return err
+		}
+		if err := e.add(g, counts, s.Chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// digest is an 8-byte hash of what a partial counted.
+func digest(p wire.Partial) uint64 {
+	h := fnv.New64a()
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], p.Rows)
+	h.Write(n[:])
+	h.Write(p.Counts)
+	h.Write([]byte{0xff})
+	h.Write(p.Scores)
+	return h.Sum64()
+}

@@ -1,0 +1,318 @@
+package evaluate
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Topics are the names of the topics this fold writes to and reads from.
+type Topics struct{ Panes, State, Scores, Drift, Control string }
+
+// Admission says what becomes of models that are not declared.
+type Admission struct {
+	Auto      bool
+	MaxModels int // admitted at most, declared ones included
+}
+
+// Config fixes one partition's fold.
+type Config struct {
+	Layout    wire.Layout
+	Partition int32 // of the panes topic, hence of state, scores and drift too
+	Namespace string
+	Fold      int32
+	Topics    Topics
+	MaxRun    int // panes one cycle may cover, bounded by the ring; 0: the bound
+	Admission Admission
+	Policy    wire.Policy // for models that have none of their own
+	Mutant    loop.Mutant // tests only
+}
+
+// Validate returns why the configuration cannot be used.
+func (c Config) Validate() error {
+	if err := c.Layout.Validate(); err != nil {
+		return err
+	}
+	if c.MaxRun > maxRun(c.Layout) {
+		return fmt.Errorf("run of %d panes: the ring holds %d panes, so that a run may be %d at most", c.MaxRun, c.Layout.Ring0(), maxRun(c.Layout))
+	}
+	return nil
+}
+
+// maxRun is the longest run of panes one cycle may cover. A crash before its marker
+// leaves up to run slots ahead in the ring, so each ring must hold its longest
+// window, the run, and one more.
+func maxRun(l wire.Layout) int {
+	fine := l.Ring0() - min(2*l.SlotPanes, l.LongestMS()/l.PaneMS) - 1
+	coarse := (l.Ring1() - l.LongestMS()/l.SlotMS() - 1) * l.SlotPanes
+	return int(max(1, min(fine, coarse)))
+}
+
+// Stats count what happened on the way; for metrics, never for results.
+type Stats struct {
+	LatePartials   uint64 // for a pane that was final already
+	LateDiffering  uint64 // of those, with other cells than were counted: an axiom broke
+	WrongFold      uint64
+	Undecodable    uint64
+	ControlRefused int
+}
+
+// Fold is fold 2 for one partition. It implements loop.PanesFold.
+type Fold struct {
+	cfg     Config
+	view    *wire.View
+	control int64 // offset of the control topic read so far
+	table   *table
+	pending map[int64]*pending
+	models  map[string]*model
+	cover   [2]map[int64]wire.Coverage // by ring
+
+	first    int64 // first pane that was ever final
+	next     int64 // newest pane that is final, published or queued
+	started  bool  // first and next are set
+	done     int64
+	hasDone  bool
+	at       int64 // offset of the record that made done final
+	loadedAt int64 // at of the marker that was loaded; −1: none
+	resume   int64
+	queue    []final
+	running  []final // the run of the cycle under way
+	digests  map[int64]map[wire.PartialID]uint64
+
+	effective map[string]int64 // control key → pane from which it counts
+	unapplied []wire.Control   // evaluate-side control without a pane yet
+	applied   []log.Record     // of the next cycle
+	admitted  map[string]bool  // names written or seen
+	wanted    map[string]wire.Model
+	stats     Stats
+}
+
+// final is a pane that is final and waits to be published.
+type final struct {
+	pane    int64
+	at      int64
+	table   []wire.SourceClaims
+	covered wire.Coverage
+	merged  map[string]*cell // by model
+}
+
+// pending is a pane that is not final yet.
+type pending struct {
+	first    int64 // offset of its first record
+	partials map[wire.PartialID]wire.Partial
+	ledgers  map[wire.Source]wire.Ledger
+}
+
+// New returns an empty fold.
+func New(cfg Config) *Fold {
+	if cfg.MaxRun == 0 {
+		cfg.MaxRun = maxRun(cfg.Layout)
+	}
+	return &Fold{
+		cfg: cfg, view: wire.NewView(wire.EvaluateSide), table: newTable(cfg.Layout),
+		pending: map[int64]*pending{}, models: map[string]*model{},
+		cover:    [2]map[int64]wire.Coverage{{}, {}},
+		loadedAt: -1, at: -1, digests: map[int64]map[wire.PartialID]uint64{},
+		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{},
+	}
+}
+
+// Stats returns the counters so far.
+func (f *Fold) Stats() Stats {
+	f.stats.ControlRefused = f.view.Refused
+	return f.stats
+}
+
+// Done returns the last pane whose marker is acknowledged.
+func (f *Fold) Done() (int64, bool) { return f.done, f.hasDone }
+
+// Apply folds one record of the panes topic.
+func (f *Fold) Apply(r log.Record) error {
+	kind, err := wire.Peek(r.Value)
+	if err != nil {
+		f.stats.Undecodable++
+		return nil
+	}
+	switch kind {
+	case wire.KindPartial:
+		p, err := wire.DecodePartial(r.Value)
+		if err != nil {
+			f.stats.Undecodable++
+			return nil
+		}
+		f.partial(p, r.Offset)
+	case wire.KindLedger:
+		l, err := wire.DecodeLedger(r.Value)
+		if err != nil {
+			f.stats.Undecodable++
+			return nil
+		}
+		f.ledger(l, r.Offset)
+	case wire.KindFrontier:
+		fr, err := wire.DecodeFrontier(r.Value)
+		if err != nil {
+			f.stats.Undecodable++
+			return nil
+		}
+		if fr.Fold == f.cfg.Fold && r.Offset > f.loadedAt {
+			f.table.merge(fr)
+		}
+	}
+	if r.Offset >= f.loadedAt { // at the marker's own record more panes may be final than its run held
+		f.finalise(r.Offset)
+	}
+	return nil
+}
+
+func (f *Fold) partial(p wire.Partial, offset int64) {
+	if p.ID.Fold != f.cfg.Fold {
+		f.stats.WrongFold++
+		return
+	}
+	if f.started && p.ID.Pane <= f.next {
+		if offset > f.loadedAt {
+			f.late(p)
+		}
+		return
+	}
+	w := f.waiting(p.ID.Pane, offset)
+	if old, had := w.partials[p.ID]; !had || p.Through > old.Through {
+		p.Counts, p.Scores = bytes.Clone(p.Counts), bytes.Clone(p.Scores)
+		w.partials[p.ID] = p
+	}
+}
+
+// late counts a partial of a final pane; with other cells than those that were
+// counted an axiom broke.
+func (f *Fold) late(p wire.Partial) {
+	f.stats.LatePartials++
+	known, had := f.digests[p.ID.Pane]
+	if had && known[p.ID] != digest(p) {
+		f.stats.LateDiffering++
+	}
+}
+
+func (f *Fold) ledger(l wire.Ledger, offset int64) {
+	if f.started && l.Pane <= f.next || len(l.Unregistered) == 0 || l.Fold != f.cfg.Fold {
+		return
+	}
+	w := f.waiting(l.Pane, offset)
+	if old, had := w.ledgers[l.Source]; !had || l.Through > old.Through {
+		w.ledgers[l.Source] = l
+	}
+}
+
+func (f *Fold) waiting(pane, offset int64) *pending {
+	w := f.pending[pane]
+	if w == nil {
+		w = &pending{first: offset, partials: map[wire.PartialID]wire.Partial{}, ledgers: map[wire.Source]wire.Ledger{}}
+		f.pending[pane] = w
+	}
+	return w
+}
+
+// finalise queues every pane that the claims so far make final. It is called once
+// per record, so that where a pane becomes final is a position of the log.
+func (f *Fold) finalise(at int64) {
+	if !f.started {
+		upto, ok := f.table.upto(0)
+		if !ok {
+			return
+		}
+		first, any := int64(math.MaxInt64), false
+		for p := range f.pending {
+			if f.end(p) <= upto {
+				first, any = min(first, p), true
+			}
+		}
+		if !any {
+			return
+		}
+		f.first, f.next, f.started = first, first-1, true
+	}
+	for {
+		p := f.next + 1
+		need := f.view.CollectSince(p)
+		upto, ok := f.table.upto(need)
+		if !ok || f.end(p) > upto {
+			return
+		}
+		covered, expected := f.table.coverage(p, need)
+		fin := final{pane: p, at: at, covered: wire.Coverage{Number: p, Covered: covered, Expected: expected}, table: f.table.snapshot(p)}
+		if w := f.pending[p]; w != nil {
+			fin.merged = f.merge(p, w)
+		}
+		f.next = p
+		f.queue = append(f.queue, fin)
+	}
+}
+
+func (f *Fold) end(pane int64) int64 { return (pane + 1) * f.cfg.Layout.PaneMS }
+
+// Final returns how many panes wait and how many one cycle may hold.
+func (f *Fold) Final() (waiting, run int) { return len(f.queue), f.cfg.MaxRun }
+
+// merge adds the partials of all sources. Integer addition in any order gives the
+// same numbers, so the order of the map does not matter.
+func (f *Fold) merge(pane int64, w *pending) map[string]*cell {
+	out := map[string]*cell{}
+	seen := make(map[wire.PartialID]uint64, len(w.partials))
+	for id, p := range w.partials {
+		seen[id] = digest(p)
+		c := out[id.Model]
+		if c == nil {
+			c = newCell()
+			out[id.Model] = c
+		}
+		if err := f.addPartial(c, p); err != nil {
+			f.stats.Undecodable++
+		}
+	}
+	f.digests[pane] = seen
+	for old := range f.digests {
+		if old <= pane-f.cfg.Layout.Ring0() {
+			delete(f.digests, old)
+		}
+	}
+	for _, l := range w.ledgers {
+		f.want(l)
+	}
+	return out
+}
+
+func (f *Fold) addPartial(c *cell, p wire.Partial) error {
+	e := c.entry(key{p.ID.Version, p.ID.Grid})
+	if p.ID.Grid.IsZero() {
+		e.rows += p.Rows
+		if len(p.Scores) == 0 {
+			return nil
+		}
+		s, err := sketches.DecodeScoreCounts(p.Scores)
+		if err != nil {
+			return err
+		}
+		if e.scores == nil {
+			e.scores = s
+			return nil
+		}
+		return e.scores.Merge(s)
+	}
+	g, ok := f.view.Grid(p.ID.Model, p.ID.Grid)
+	if !ok {
+		return fmt.Errorf("model %q: unknown grid %s", p.ID.Model, p.ID.Grid)
+	}
+	from, to := wire.ChunkRange(int(p.ID.Chunk), len(g.Grid.Features))
+	if from >= to {
+		return fmt.Errorf("model %q: chunk %d of %d features", p.ID.Model, p.ID.Chunk, len(g.Grid.Features))
+	}
+	counts, err := sketches.DecodeCounts(g.Grid, from, to, p.Counts)
+	if err != nil {
+		return err
+	}
+	return e.add(g.Grid, counts, p.ID.Chunk)
+}

@@ -1,0 +1,235 @@
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Control takes new control records in log order.
+func (f *Fold) Control(recs []log.Record, next int64) error {
+	for _, r := range recs {
+		c, ok := f.view.Add(r.Offset, r.Key, r.Value)
+		if !ok {
+			continue
+		}
+		switch c.Kind {
+		case "layout":
+			if l, _ := f.view.Layout(); !slices.Equal(l.Encode(), f.cfg.Layout.Encode()) {
+				return fmt.Errorf("layout in the control topic differs from the one this process was started with: stop it and start it again")
+			}
+		case "model":
+			f.admitted[c.ID] = true
+		case "reference", "policy":
+			if pane, known := f.effective[c.Key()]; known {
+				f.install(c, pane)
+			} else {
+				f.unapplied = append(f.unapplied, c)
+			}
+		}
+	}
+	f.control = next
+	return nil
+}
+
+// apply gives the control that was read since the last cycle its pane: the one
+// after the last that is done, or the very first. The record that says so is
+// acknowledged before any score uses it.
+func (f *Fold) apply() {
+	pane := wire.NoPane
+	if f.hasDone {
+		pane = f.done + 1
+	}
+	for _, c := range f.unapplied {
+		if f.home(c) != f.cfg.Partition {
+			continue
+		}
+		f.effective[c.Key()] = pane
+		f.install(c, pane)
+		a := wire.Applied{Kind: c.Kind, ID: c.ID, Seq: c.Seq, Pane: pane}
+		f.applied = append(f.applied, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
+	}
+	f.unapplied = nil
+}
+
+// home returns the partition whose evaluator owns the model of c.
+func (f *Fold) home(c wire.Control) int32 {
+	return wire.Home(c.ID, int(f.cfg.Layout.PanesPartitions))
+}
+
+func (f *Fold) state(key, value []byte) log.Record {
+	return log.Record{Partition: log.Partition{Topic: f.cfg.Topics.State, Index: f.cfg.Partition}, TimeMS: log.StampNow, Key: key, Value: value}
+}
+
+// loaded is the state partition by kind, per key the record of the larger number.
+type loaded struct {
+	done     wire.Done
+	hasDone  bool
+	slots    map[string]wire.Slot
+	coverage map[string]wire.Coverage
+}
+
+// Load restores the state that the records of the state partition describe. Per key
+// the larger pane number stands, not the last record: a process that was thought
+// dead may have written later.
+func (f *Fold) Load(state []log.Record) error {
+	l := loaded{slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}}
+	for _, r := range state {
+		if len(r.Value) == 0 {
+			continue
+		}
+		kind, err := wire.Peek(r.Value)
+		if err != nil {
+			f.stats.Undecodable++
+			continue
+		}
+		if err := f.read(&l, kind, r); err != nil {
+			f.stats.Undecodable++
+		}
+	}
+	if f.cfg.Mutant == loop.NewestSlotIsDone {
+		l.forgeDone()
+	}
+	for _, c := range f.unapplied {
+		if pane, known := f.effective[c.Key()]; known {
+			f.install(c, pane)
+		}
+	}
+	f.unapplied = slices.DeleteFunc(f.unapplied, func(c wire.Control) bool { _, known := f.effective[c.Key()]; return known })
+	if !l.hasDone {
+		return nil
+	}
+	f.done, f.hasDone = l.done.Pane, true
+	f.first, f.next, f.started = l.done.First, l.done.Pane, true
+	f.at, f.loadedAt, f.resume = l.done.At, l.done.At, l.done.Resume
+	f.table.restore(l.done.Table)
+	for _, c := range l.coverage {
+		if c.Ring <= 1 && f.within(c.Ring, c.Number) {
+			f.cover[c.Ring][c.Number] = c
+		}
+	}
+	return f.loadSlots(l)
+}
+
+func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
+	switch kind {
+	case wire.KindDone:
+		d, err := wire.DecodeDone(r.Value)
+		if err == nil && (!l.hasDone || d.Pane > l.done.Pane) {
+			l.done, l.hasDone = d, true
+		}
+		return err
+	case wire.KindSlot:
+		s, err := wire.DecodeSlot(r.Value)
+		k := string(r.Key) + fmt.Sprintf("@%d", s.Number) // a slot ahead of the marker must not hide the one it replaces
+		if err == nil {
+			l.slots[k] = s
+		}
+		return err
+	case wire.KindCoverage:
+		c, err := wire.DecodeCoverage(r.Value)
+		if err == nil {
+			l.coverage[string(r.Key)+fmt.Sprintf("@%d", c.Number)] = c
+		}
+		return err
+	case wire.KindApplied:
+		a, err := wire.DecodeApplied(r.Value)
+		k := wire.Control{Kind: a.Kind, ID: a.ID, Seq: a.Seq}.Key()
+		if _, had := f.effective[k]; err == nil && !had {
+			f.effective[k] = a.Pane // the first one stands
+		}
+		return err
+	}
+	return nil
+}
+
+// forgeDone is the mutant that takes the newest slot for the done marker.
+func (l *loaded) forgeDone() {
+	newest := int64(math.MinInt64)
+	for _, s := range l.slots {
+		if s.Ring == 0 {
+			newest = max(newest, s.Number)
+		}
+	}
+	if newest > math.MinInt64 && (!l.hasDone || newest > l.done.Pane) {
+		if !l.hasDone {
+			l.done = wire.Done{First: newest, At: -1, Resume: 0}
+		}
+		l.done.Pane, l.hasDone = newest, true
+	}
+}
+
+// within reports whether a ring still holds a number, given what is done.
+func (f *Fold) within(ring uint8, number int64) bool {
+	if ring == 0 {
+		return number <= f.done && number > f.done-f.cfg.Layout.Ring0()
+	}
+	newest := f.slotOf(f.done + 1)
+	return number < newest && number >= newest-f.cfg.Layout.Ring1()
+}
+
+// slotOf returns the number of the slot that holds the pane.
+func (f *Fold) slotOf(pane int64) int64 {
+	q := pane / f.cfg.Layout.SlotPanes
+	if pane%f.cfg.Layout.SlotPanes != 0 && pane < 0 {
+		q--
+	}
+	return q
+}
+
+func (f *Fold) loadSlots(l loaded) error {
+	grid := func(model string, id sketches.ID) *sketches.Grid {
+		if g, ok := f.view.Grid(model, id); ok {
+			return g.Grid
+		}
+		return nil
+	}
+	for _, s := range l.slots {
+		if !f.within(s.Ring, s.Number) {
+			continue
+		}
+		m := f.model(s.Model)
+		c := m.ring[s.Ring][s.Number]
+		if c == nil {
+			c = newCell()
+			m.ring[s.Ring][s.Number] = c
+		}
+		if err := c.addSlot(s, grid); err != nil {
+			return fmt.Errorf("model %q, ring %d, number %d: %w", s.Model, s.Ring, s.Number, err)
+		}
+		if s.Number > m.newest[s.Ring] {
+			m.newest[s.Ring] = s.Number
+		}
+		if s.Ring == 0 && s.Chunk == 0 && s.Number >= m.alarmsOf {
+			m.alarmsOf = s.Number
+			if err := m.loadAlarms(s.Alarms); err != nil {
+				return fmt.Errorf("model %q, alarms of pane %d: %w", s.Model, s.Number, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Resume returns the offset to read from. Records up to the marker's position only
+// refill the panes that are not done yet.
+func (f *Fold) Resume(committed, start int64) int64 {
+	from := start
+	if f.hasDone {
+		from = f.resume
+		if committed >= 0 {
+			from = min(from, committed)
+		}
+	} else if committed >= 0 {
+		from = committed
+	}
+	from = max(from, start)
+	if f.hasDone && from > f.loadedAt {
+		f.finalise(f.loadedAt) // no record may be left to trigger it
+	}
+	return from
+}

@@ -1,0 +1,173 @@
+package evaluate
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// table holds what every source has claimed. Claims are kept apart by the control
+// offset their source had read: a pane that a control record changes needs claims
+// made with knowledge of it.
+type table struct {
+	layout wire.Layout
+	rows   map[wire.Source]*row
+}
+
+type row struct {
+	partitions int32
+	claims     []wire.Claim // by control, then since; overlapping claims of one control are joined
+}
+
+func newTable(l wire.Layout) *table { return &table{layout: l, rows: map[wire.Source]*row{}} }
+
+// merge adds a claim. True in any order, and repeated.
+func (t *table) merge(f wire.Frontier) {
+	r := t.rows[f.Source]
+	if r == nil {
+		r = &row{}
+		t.rows[f.Source] = r
+	}
+	r.partitions = max(r.partitions, f.Partitions)
+	if f.SinceMS >= f.UptoMS {
+		return
+	}
+	r.claims = join(append(r.claims, wire.Claim{Control: f.Control, SinceMS: f.SinceMS, UptoMS: f.UptoMS}))
+}
+
+// join sorts claims and unites those of one control that touch.
+func join(cs []wire.Claim) []wire.Claim {
+	slices.SortFunc(cs, func(a, b wire.Claim) int {
+		switch {
+		case a.Control != b.Control:
+			return cmpInt(a.Control, b.Control)
+		case a.SinceMS != b.SinceMS:
+			return cmpInt(a.SinceMS, b.SinceMS)
+		}
+		return cmpInt(a.UptoMS, b.UptoMS)
+	})
+	out := cs[:0]
+	for _, c := range cs {
+		if n := len(out); n > 0 && out[n-1].Control == c.Control && c.SinceMS <= out[n-1].UptoMS {
+			out[n-1].UptoMS = max(out[n-1].UptoMS, c.UptoMS)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func cmpInt(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// sources returns the sources of the layout in order, or false while an event topic
+// has not announced its partition count.
+func (t *table) sources() ([]wire.Source, bool) {
+	var all []wire.Source
+	for _, in := range t.layout.Inputs {
+		if in.Role != wire.RoleEvents {
+			continue
+		}
+		n := int32(0)
+		for s, r := range t.rows {
+			if s.Topic == in.Topic && s.Incarnation == in.Incarnation {
+				n = max(n, r.partitions)
+			}
+		}
+		if n == 0 {
+			return nil, false
+		}
+		for p := range n {
+			all = append(all, wire.Source{Topic: in.Topic, Incarnation: in.Incarnation, Partition: p})
+		}
+	}
+	slices.SortFunc(all, wire.Source.Compare)
+	return all, true
+}
+
+// upto returns how far the slowest source has come, counting only claims made with
+// at least the control offset given.
+func (t *table) upto(control int64) (ms int64, ok bool) {
+	sources, ok := t.sources()
+	if !ok {
+		return 0, false
+	}
+	ms = math.MaxInt64
+	for _, s := range sources {
+		r := t.rows[s]
+		if r == nil {
+			return 0, false
+		}
+		reached, any := int64(math.MinInt64), false
+		for _, c := range r.claims {
+			if c.Control >= control {
+				reached, any = max(reached, c.UptoMS), true
+			}
+		}
+		if !any {
+			return 0, false
+		}
+		ms = min(ms, reached)
+	}
+	return ms, true
+}
+
+// coverage counts the sources whose claims hold the pane.
+func (t *table) coverage(pane, control int64) (covered, expected uint64) {
+	sources, _ := t.sources()
+	start, end := pane*t.layout.PaneMS, (pane+1)*t.layout.PaneMS
+	for _, s := range sources {
+		expected++
+		r := t.rows[s]
+		if r == nil {
+			continue
+		}
+		for _, c := range r.claims {
+			if c.Control >= control && start > c.SinceMS && end <= c.UptoMS {
+				covered++
+				break
+			}
+		}
+	}
+	return covered, expected
+}
+
+// snapshot copies the table. Claims that end at or before pane are of no further
+// use and left out, but for the furthest of each source, which still says how far
+// it came.
+func (t *table) snapshot(pane int64) []wire.SourceClaims {
+	end := (pane + 1) * t.layout.PaneMS
+	var out []wire.SourceClaims
+	for _, s := range slices.SortedFunc(maps.Keys(t.rows), wire.Source.Compare) {
+		r := t.rows[s]
+		best := int64(math.MinInt64)
+		for _, c := range r.claims {
+			best = max(best, c.UptoMS)
+		}
+		x := wire.SourceClaims{Source: s, Partitions: r.partitions}
+		for _, c := range r.claims {
+			if c.UptoMS > end || c.UptoMS == best {
+				x.Claims = append(x.Claims, c)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// restore sets the table to a snapshot.
+func (t *table) restore(rows []wire.SourceClaims) {
+	clear(t.rows)
+	for _, x := range rows {
+		t.rows[x.Source] = &row{partitions: x.Partitions, claims: slices.Clone(x.Claims)}
+	}
+}
