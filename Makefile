@@ -1,0 +1,74 @@
+# Driftline. `make help` lists what there is.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE    := $(CURDIR)/.cache
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+PKG      ?= ./...
+FUZZTIME ?= 30s
+BENCH    ?= .
+
+# Where the tests find what is not Go. .ci/prepare fills these places; what is set
+# from outside wins.
+export DRIFTLINE_MLFLOW_PYTHON ?= $(CACHE)/venv/bin/python
+export DRIFTLINE_XGB_PYTHON    ?= $(CACHE)/venv/bin/python
+export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
+
+.PHONY: help build demo test test-short check fmt vet lint race docs bench fuzz chaos soak clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/driftline
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/driftline ./cmd/driftline
+
+demo: build ## build and run the demo; flags go in ARGS, such as ARGS=--once
+	./bin/driftline demo $(ARGS)
+
+test: ## everything, with real Kafka, PostgreSQL, MLflow clients; fetches them first
+	.ci/prepare
+	go run ./.ci/gotest -timeout 20m $(PKG) ./.ci/gotest
+
+test-short: ## hermetic tests only: no service, no network
+	go test -short $(PKG)
+
+check: fmt vet lint race docs ## format, vet, lint, tests with the race detector, documents
+
+fmt: ## fail if a file is not formatted
+	@bad=$$(git ls-files -z -- '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; fi
+
+vet: ## go vet
+	go vet $(PKG) ./.ci/gotest
+
+lint: ## golangci-lint, built from .ci/tools on first use
+	@tool=$$(.ci/tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint); \
+	"$$tool" run $(PKG)
+
+race: ## short tests with the race detector
+	go test -race -short -timeout 20m $(PKG)
+
+docs: ## links, words and the import graph
+	go test -count=1 .
+
+bench: ## benchmarks with allocations; BENCH=regexp, PKG=./stream/event
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	.ci/fuzz $(FUZZTIME) $(PKG)
+
+chaos: ## long runs with kills and faults, behind the build tag chaos
+	.ci/prepare
+	go run ./.ci/gotest -tags chaos -count=1 -timeout 60m -run '^Test(Fault|Chaos)' ./stream/... ./cmd/...
+
+soak: ## hours of load, behind the build tag soak
+	.ci/prepare
+	go test -tags soak -count=1 -timeout 12h -v -run '^TestSoak' ./stream/... ./cmd/...
+
+clean: ## remove what was built and fetched
+	rm -rf bin $(CACHE)
