@@ -10,7 +10,7 @@ import (
 type Model struct {
 	Name         string
 	FromPane     int64
-	FeaturesFrom string // event type whose features are counted: "prediction" or "feature"
+	FeaturesFrom string   // event type whose features are counted: "prediction" or "feature"
 	Classes      []string // predicted classes that are counted apart, fixed when the model is first admitted
 }
 

@@ -1,0 +1,138 @@
+package historian
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// converter turns records of one partition into rows. Records that cannot be read
+// are left to fold 1, which counts them and writes the dead letter.
+type converter struct {
+	topics  Topics
+	keep    func(model string) Keep
+	decoder *event.Decoder
+	ev      event.Event
+}
+
+func (c *converter) convert(r log.Record, rows *Rows) {
+	switch r.Partition.Topic {
+	case c.topics.Scores:
+		if s, err := wire.DecodeScore(r.Value); err == nil {
+			rows.Scores = append(rows.Scores, s)
+		}
+	case c.topics.Drift:
+		if e, err := wire.DecodeEvent(r.Value); err == nil {
+			rows.Events = append(rows.Events, e)
+		}
+	case c.topics.Panes:
+		c.panes(r, rows)
+	case c.topics.Control:
+		if strings.HasPrefix(string(r.Key), "model/") {
+			if m, err := wire.DecodeModel(r.Value); err == nil {
+				rows.Models = append(rows.Models, m)
+			}
+		}
+	default:
+		c.example(r, rows)
+	}
+}
+
+func (c *converter) panes(r log.Record, rows *Rows) {
+	kind, err := wire.Peek(r.Value)
+	if err != nil {
+		return
+	}
+	switch kind {
+	case wire.KindLedger:
+		if l, err := wire.DecodeLedger(r.Value); err == nil {
+			rows.Ledgers = append(rows.Ledgers, l)
+		}
+	case wire.KindFrontier:
+		if f, err := wire.DecodeFrontier(r.Value); err == nil && r.Partition.Index == 0 {
+			rows.Frontiers = append(rows.Frontiers, f)
+		}
+	}
+}
+
+func (c *converter) example(r log.Record, rows *Rows) {
+	if r.TimeMS < 0 || c.decoder.Decode(r.Value, &c.ev) != nil || c.ev.ID == "" || c.ev.Type == event.TypeTick {
+		return
+	}
+	keep := c.keep(c.ev.Model)
+	if keep == KeepNothing {
+		return
+	}
+	x := Example{Model: strings.Clone(c.ev.Model), ID: strings.Clone(c.ev.ID), EventMS: r.TimeMS, At: r.Partition, Offset: r.Offset}
+	if c.ev.HasTime {
+		x.EventMS = c.ev.TimeMS
+	}
+	if c.ev.HasLabel {
+		if text, ok := c.ev.Label.Text(); ok {
+			l := x
+			l.Label = &text
+			rows.Examples = append(rows.Examples, l)
+		}
+	}
+	if c.ev.Type == event.TypeLabel {
+		return
+	}
+	if c.ev.HasScore || c.ev.HasPrediction {
+		p := x
+		p.Prediction = &Prediction{Version: strings.Clone(c.ev.Version)}
+		if c.ev.HasScore {
+			score := c.ev.Score
+			p.Prediction.Score = &score
+		}
+		if c.ev.HasPrediction {
+			p.Prediction.Class, _ = c.ev.Prediction.Text()
+		}
+		rows.Examples = append(rows.Examples, p)
+	}
+	if keep == KeepRows && len(c.ev.Features) > 0 {
+		x.Features = featuresJSON(c.ev.Features)
+		rows.Examples = append(rows.Examples, x)
+	}
+}
+
+// featuresJSON keeps the order of the event. A value of a wrong type is stored as
+// null: it cannot be trained on.
+func featuresJSON(fs []event.Feature) string {
+	b := []byte{'{'}
+	for i, f := range fs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name, _ := json.Marshal(f.Name)
+		b = append(append(b, name...), ':')
+		b = append(b, valueJSON(f.Value)...)
+	}
+	return string(append(b, '}'))
+}
+
+func valueJSON(v sketches.Value) []byte {
+	switch v.Kind() {
+	case sketches.ValueNumber:
+		x, _ := v.Float()
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return []byte("null")
+		}
+		b, _ := json.Marshal(x)
+		return b
+	case sketches.ValueBool:
+		if x, _ := v.Float(); x == 1 {
+			return []byte("true")
+		}
+		return []byte("false")
+	case sketches.ValueString:
+		s, _ := v.Text()
+		b, _ := json.Marshal(s)
+		return b
+	}
+	return []byte("null")
+}

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/driftline/driftline/sketches"
+)
+
+// ErrUnknownGrid says that a reference stands on a grid that control does not have.
+var ErrUnknownGrid = errors.New("unknown grid")
+
+// Reference is what windows are compared with: immutable counts on a grid, where
+// they come from, and per window length the block sums that tell how dependent the
+// records are (none, if the rows had no order in time).
+type Reference struct {
+	Model   string
+	Version string // of the model it was made for, "" if none
+	Kind    string // training, file, examples, topic, last_good
+	FromMS  int64  // event time of the rows, 0 if unknown
+	ToMS    int64
+	Counts  *sketches.Counts
+	Blocks  []*sketches.Blocks
+}
+
+// Encode returns the framed bytes.
+func (r Reference) Encode() []byte {
+	var e sketches.Encoder
+	e.String(r.Model)
+	e.String(r.Version)
+	e.String(r.Kind)
+	e.Varint(r.FromMS)
+	e.Varint(r.ToMS)
+	encodeID(&e, r.Counts.Grid.ID())
+	e.Bytes(r.Counts.EncodeRange(0, len(r.Counts.Grid.Features)))
+	e.Count(len(r.Blocks))
+	for _, b := range r.Blocks {
+		e.Bytes(b.Encode())
+	}
+	return sketches.Frame(KindReference, schema, e.Data())
+}
+
+// ID returns the content hash: equal references have equal ids.
+func (r Reference) ID() sketches.ID { return sketches.HashFields(r.Encode()) }
+
+// BlocksOf returns the block sums for a window length, nil where there are none.
+func (r Reference) BlocksOf(windowMS int64) *sketches.Blocks {
+	for _, b := range r.Blocks {
+		if b.LengthMS == windowMS {
+			return b
+		}
+	}
+	return nil
+}
+
+// DecodeReference reads what Encode wrote; grid finds the grid it stands on.
+func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketches.Grid, bool)) (r Reference, err error) {
+	d, err := open(b, KindReference, "reference")
+	if err != nil {
+		return r, err
+	}
+	r.Model = d.String()
+	r.Version = d.String()
+	r.Kind = d.String()
+	r.FromMS = d.Varint()
+	r.ToMS = d.Varint()
+	id := decodeID(d)
+	counts := d.Bytes()
+	var blocks [][]byte
+	for range d.Count(2) {
+		blocks = append(blocks, d.Bytes())
+	}
+	if err := d.Finish(); err != nil {
+		return r, fmt.Errorf("reference: %w", err)
+	}
+	g, ok := grid(r.Model, id)
+	if !ok {
+		return r, fmt.Errorf("reference of model %q: %w %s", r.Model, ErrUnknownGrid, id)
+	}
+	if r.Counts, err = sketches.DecodeCounts(g, 0, len(g.Features), counts); err != nil {
+		return r, fmt.Errorf("reference of model %q: %w", r.Model, err)
+	}
+	for _, raw := range blocks {
+		x, err := sketches.DecodeBlocks(raw)
+		if err != nil {
+			return r, fmt.Errorf("blocks of the reference of model %q: %w", r.Model, err)
+		}
+		if len(x.Features) != len(g.Features) {
+			return r, fmt.Errorf("reference of model %q: %w: blocks of %d features, the grid has %d", r.Model, sketches.ErrCorrupt, len(x.Features), len(g.Features))
+		}
+		for i := range x.Features {
+			if _, bins := g.Features[i].VerdictBins(&r.Counts.Features[i]); bins != x.Features[i].Bins() {
+				return r, fmt.Errorf("reference of model %q, feature %q: %w: blocks on %d bins, the grid has %d",
+					r.Model, g.Features[i].Name, sketches.ErrCorrupt, x.Features[i].Bins(), bins)
+			}
+		}
+		r.Blocks = append(r.Blocks, x)
+	}
+	return r, nil
+}
