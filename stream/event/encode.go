@@ -41,12 +41,7 @@ func Append(dst []byte, ev Event) []byte {
 	}
 	if len(ev.Features) > 0 {
 		w.key("features")
-		w.object(func() {
-			for _, f := range byName(ev.Features, func(f Feature) string { return f.Name }) {
-				w.key(f.Name)
-				w.value(f.Value)
-			}
-		})
+		w.buf = AppendFeatures(w.buf, ev.Features)
 	}
 	if ev.HasScore && finite(ev.Score) {
 		w.key("score")
@@ -63,6 +58,39 @@ func Append(dst []byte, ev Event) []byte {
 		})
 	}
 	return append(w.buf, '}')
+}
+
+// AppendFeatures appends the features as Encode writes them: one JSON object, sorted
+// by name. Names must differ.
+func AppendFeatures(dst []byte, features []Feature) []byte {
+	w := writer{buf: dst}
+	w.object(func() {
+		for _, f := range byName(features, func(f Feature) string { return f.Name }) {
+			w.key(f.Name)
+			w.buf = AppendValue(w.buf, f.Value)
+		}
+	})
+	return w.buf
+}
+
+// AppendValue appends one value as Encode writes it in features: null for what is
+// missing, NaN or infinite, an empty array for a wrong type.
+func AppendValue(dst []byte, v sketches.Value) []byte {
+	switch v.Kind() {
+	case sketches.ValueNumber:
+		if x, _ := v.Float(); finite(x) {
+			return appendFloat(dst, x)
+		}
+	case sketches.ValueString:
+		text, _ := v.Text()
+		return appendString(dst, text)
+	case sketches.ValueBool:
+		x, _ := v.Float()
+		return strconv.AppendBool(dst, x != 0)
+	case sketches.ValueWrong:
+		return append(dst, "[]"...)
+	}
+	return append(dst, "null"...)
 }
 
 // byName returns the members sorted by name, in a copy if they are not sorted yet.
@@ -98,27 +126,6 @@ func (w *writer) object(members func()) {
 	w.buf = append(w.buf, '}')
 }
 
-func (w *writer) value(v sketches.Value) {
-	switch v.Kind() {
-	case sketches.ValueNumber:
-		if x, _ := v.Float(); finite(x) {
-			w.buf = appendFloat(w.buf, x)
-			return
-		}
-		w.buf = append(w.buf, "null"...)
-	case sketches.ValueString:
-		text, _ := v.Text()
-		w.buf = appendString(w.buf, text)
-	case sketches.ValueBool:
-		x, _ := v.Float()
-		w.buf = strconv.AppendBool(w.buf, x != 0)
-	case sketches.ValueWrong:
-		w.buf = append(w.buf, "[]"...)
-	default:
-		w.buf = append(w.buf, "null"...)
-	}
-}
-
 // answer writes a prediction or a label that events can carry.
 func (w *writer) answer(key string, v sketches.Value, has bool) {
 	switch v.Kind() {
@@ -129,7 +136,7 @@ func (w *writer) answer(key string, v sketches.Value, has bool) {
 		return
 	}
 	w.key(key)
-	w.value(v)
+	w.buf = AppendValue(w.buf, v)
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

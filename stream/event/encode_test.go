@@ -78,6 +78,13 @@ func TestAppend_LeavesWhatStandsBefore(t *testing.T) {
 	}
 }
 
+func TestAppendFeatures_EmptyIsAnObject(t *testing.T) {
+	t.Parallel()
+	if got, want := string(event.AppendFeatures([]byte("x"), nil)), "x{}"; got != want {
+		t.Errorf("AppendFeatures = %s, want %s", got, want)
+	}
+}
+
 // anyName draws a name that events may have.
 var anyName = rapid.Custom(func(t *rapid.T) string {
 	return rapid.StringOfN(rapid.RuneFrom([]rune(`abz09 "\/<>&_*é日😀`)), 1, 12, -1).
