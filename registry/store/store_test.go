@@ -38,6 +38,19 @@ func TestMigrate_IsRepeatableAndChecked(t *testing.T) {
 		if err := s.CheckSchema(ctx); err != nil {
 			t.Fatalf("CheckSchema after Migrate = %v", err)
 		}
+		if err := store.RollbackSchema(ctx, s); err != nil {
+			t.Fatalf("all migrations down: %v", err)
+		}
+		if err := s.Migrate(ctx); err != nil {
+			t.Fatalf("up again after down: %v", err)
+		}
+		store.Exec(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
+		if err := s.Migrate(ctx); !errors.Is(err, store.ErrSchemaNewer) {
+			t.Errorf("Migrate on a newer schema = %v, want ErrSchemaNewer", err)
+		}
+		if err := s.CheckSchema(ctx); !errors.Is(err, store.ErrSchemaNewer) {
+			t.Errorf("CheckSchema on a newer schema = %v, want ErrSchemaNewer", err)
+		}
 	})
 }
 

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+)
+
+// OutboxRows reads the outbox as "kind ref/version<previous", oldest first.
+func OutboxRows(t testing.TB, s *Store) []string {
+	t.Helper()
+	var out []string
+	err := s.Read(context.Background(), func(x *Tx) error {
+		return x.rows(context.Background(), "SELECT kind, ref, version, payload FROM outbox ORDER BY id", nil, func(r scanner) error {
+			var kind, ref, version, payload string
+			if err := r.Scan(&kind, &ref, &version, &payload); err != nil {
+				return err
+			}
+			var p outboxPayload
+			if err := json.Unmarshal([]byte(payload), &p); err != nil {
+				return err
+			}
+			out = append(out, kind+" "+ref+"/"+version+"<"+p.Previous)
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Exec runs a statement, for tests that spoil a database.
+func Exec(t testing.TB, s *Store, query string, args ...any) {
+	t.Helper()
+	err := s.Tx(context.Background(), func(x *Tx) error {
+		_, err := x.exec(context.Background(), query, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Rollback undoes all migrations.
+func RollbackSchema(ctx context.Context, s *Store) error { return s.rollback(ctx) }
