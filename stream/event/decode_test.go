@@ -96,7 +96,7 @@ var good = []struct {
 		},
 	},
 	{
-		"keys that are not ours are passed over", `{"trace":{"model":"x","model":"y"},"model":"m","score":1,"Model":3}`,
+		"keys that are not ours are passed over", `{"trace":{"model":"x","model":"y"},"spans":[{"a":{}},[1,[2],{}],3],"model":"m","score":1,"Model":3}`,
 		event.Event{Type: event.TypePrediction, Model: "m", Score: 1, HasScore: true},
 	},
 	{
@@ -223,6 +223,7 @@ var bad = []struct {
 	{"an array as segment", `{"segments":{"a":[]}}`, event.CodeWrongType, 17},
 	{"a model of 257 bytes", `{"model":"` + strings.Repeat("m", 257) + `"}`, event.CodeBadName, 9},
 	{"a model with a line break", `{"model":"a\nb"}`, event.CodeBadName, 9},
+	{"a model with a delete character", `{"model":"a\u007f"}`, event.CodeBadName, 9},
 	{"a reserved model", `{"model":"_source","score":1}`, event.CodeBadName, 9},
 	{"a reserved version", `{"model":"m","version":"*","score":1}`, event.CodeBadName, 23},
 	{"an id with a zero byte", `{"model":"m","id":"a\u0000"}`, event.CodeBadName, 18},
