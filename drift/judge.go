@@ -1,0 +1,381 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+)
+
+// Verdict is what is said about one feature in one window.
+type Verdict uint8
+
+// Verdicts. Only Stable and Drifted are judgements; the others mean that none was
+// possible, and count neither for nor against (invariant D3).
+const (
+	Insufficient Verdict = iota
+	Stable
+	Drifted
+	Learning
+)
+
+// String gives the word for people and records.
+func (v Verdict) String() string {
+	switch v {
+	case Insufficient:
+		return "insufficient"
+	case Stable:
+		return "stable"
+	case Drifted:
+		return "drifted"
+	case Learning:
+		return "learning"
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// MarshalText makes a verdict its word in JSON.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads the word.
+func (v *Verdict) UnmarshalText(b []byte) error {
+	for _, w := range []Verdict{Insufficient, Stable, Drifted, Learning} {
+		if w.String() == string(b) {
+			*v = w
+			return nil
+		}
+	}
+	return fmt.Errorf("verdict %.40q: want stable, drifted, insufficient or learning", b)
+}
+
+// Judged reports whether the feature counts in numerator and denominator of a share.
+func (v Verdict) Judged() bool { return v == Stable || v == Drifted }
+
+// Contribution is one bin's part of a PSI.
+type Contribution struct {
+	Cell  int     // first cell of the bin
+	Last  int     // last cell of a numeric bin; the same as Cell for a category
+	Label string  // "[1.5, 2)", "= 0", "red", "other"
+	Ref   float64 // share in the reference
+	Cur   float64 // share in the window
+	Term  float64 // (c − r)·ln(c/r) under the native zero rule
+}
+
+// FeatureResult is everything said about one feature in one window. Shares, PSI and
+// distances have no unit; Wasserstein has that of the feature.
+type FeatureResult struct {
+	Name string
+	Kind sketches.Kind
+
+	N, M         uint64  // values in cells: reference, window
+	NEff         float64 // min(N, M)/(d1·(1 + a²))
+	DesignEffect float64 // d1: how many records weigh as one
+	A2           float64 // a²: spread of the design effect over directions
+	Nu, Eta      float64 // degrees of freedom of the verdict's law; Eta +Inf = χ²
+	Scale        float64 // T2 = PSI/Scale
+	FewBlocks    bool    // tr(D²) by the form for fewer than 20 blocks
+	Bins         int     // B', after bins of small pooled count were merged
+	Dependence   DependenceKind
+	BlockCount   uint64 // J
+
+	PSI, PSIDebiased float64
+	PSILower         float64 // one-sided (1 − Alpha) bound, if HasLower
+	HasLower         bool
+
+	KSLow, KSHigh         float64 // certified interval; 0, 0 for categories
+	JS, Hellinger         float64 // base 2; both on verdict bins before merging
+	TVD, Linf             float64 // likewise
+	W1, W1Low, W1High     float64 // numeric only
+	W1Certified           bool    // false: extremes unknown, W1High is no bound
+	Chi2                  float64 // contingency statistic on merged bins
+	Chi2DF                int
+	NullRateRef, NullRate float64 // nulls ÷ records
+	OutOfRangeRef         float64 // under + over ÷ values
+	OutOfRange            float64
+	UnseenRef, Unseen     float64 // unseen categories ÷ records
+
+	Verdict Verdict
+	Warned  bool    // above Settings.Warn; implied by Drifted
+	Rule    string  // of Settings
+	Alpha   float64 // of Settings
+	Tau     float64 // Settings.Drifted
+	Reason  string  // why nothing could be judged, for people; else empty
+	Top     []Contribution
+}
+
+// Borrowed reports whether the design effect came from a shorter window, so that
+// the verdict is provisional.
+func (r *FeatureResult) Borrowed() bool { return r.Dependence == BorrowedLive }
+
+// perBin: a window needs this many values for every merged bin.
+const perBin = 10
+
+// Judge compares a window with its reference on one feature. Both must be counts of
+// f; dep must rest on the verdict bins of this very reference. It is deterministic
+// and changes nothing.
+//
+// The PSI is native: verdict bins (sketches.VerdictBins), bins of pooled count below
+// 5 merged, Jeffreys shares. Rule calibrated: drifted ⇔ L > Settings.Drifted, with L
+// the lower confidence bound of the PSI given dep; it is computed only where the
+// debiased PSI is above a threshold, since L is always below that [D]. Insufficient
+// where the effective size is below MinEffective or the window has fewer than ten
+// values a bin. Rule classic: drifted ⇔ PSI ≥ Settings.Drifted.
+//
+// Cost: a few microseconds plus O(cells); a lower bound adds about 10 µs to 1 ms.
+func Judge(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts, dep Dependence, s Settings) FeatureResult {
+	r := FeatureResult{
+		Name: f.Name, Kind: f.Kind, N: ref.Total(), M: cur.Total(),
+		Dependence: dep.kind, BlockCount: dep.j,
+		DesignEffect: 1, Eta: math.Inf(1), W1Certified: true,
+		Rule: s.Rule, Alpha: s.Alpha, Tau: s.Drifted,
+	}
+	r.quality(f, ref, cur)
+	if r.N == 0 || r.M == 0 {
+		side := "reference"
+		if r.N > 0 {
+			side = "window"
+		}
+		r.Reason = fmt.Sprintf("the %s holds no value of this feature", side)
+		return r
+	}
+
+	cellToBin, bins := f.VerdictBins(ref)
+	binA, binB := fold(ref.Cells, cellToBin, bins), fold(cur.Cells, cellToBin, bins)
+	group, groups := mergeSmall(f.Kind, binA, binB)
+	a, b := regroup(binA, group, groups), regroup(binB, group, groups)
+	n, m := float64(r.N), float64(r.M)
+	r.Bins = groups
+
+	terms := make([]float64, groups)
+	shares := make([]float64, groups)
+	half := 0.5 * float64(groups)
+	for i := range terms {
+		terms[i] = psiTerm((a[i]+0.5)/(n+half), (b[i]+0.5)/(m+half))
+		r.PSI += terms[i]
+		shares[i] = a[i] / n
+	}
+	r.distances(f, ref, cur, binA, binB)
+	r.Chi2, r.Chi2DF = tableStat(a, b, n, m), groups-1
+
+	e := dep.effectOn(shares, group, n, m)
+	r.DesignEffect, r.A2, r.Nu, r.Eta, r.Scale, r.FewBlocks = e.d1, e.a2, e.nu, e.eta, e.scale, e.few
+	r.NEff = min(n, m) / float64(e.d1*(1+e.a2))
+	r.PSIDebiased = r.PSI - e.t1
+	r.Top = topTerms(f, cellToBin, group, a, b, n, m, terms, s.TopCells)
+
+	r.decide(dep, s)
+	return r
+}
+
+// decide sets verdict, warning, lower bound and reason.
+func (r *FeatureResult) decide(dep Dependence, s Settings) {
+	if s.AlwaysLower || s.Rule != RuleClassic && r.PSIDebiased > s.Warn {
+		r.HasLower = true
+		if r.Nu > 0 {
+			r.PSILower = float64(law{r.Nu, r.Eta}.lower(r.PSI/r.Scale, s.Alpha) * r.Scale)
+		}
+	}
+	if r.M < uint64(s.MinRows) {
+		r.Reason = fmt.Sprintf("%d values in the window, at least %d are needed", r.M, s.MinRows)
+		return
+	}
+	if s.Rule == RuleClassic {
+		r.Warned = r.PSI >= s.Warn
+		r.Verdict = Stable
+		if r.PSI >= s.Drifted {
+			r.Verdict = Drifted
+		}
+		return
+	}
+	switch {
+	case dep.kind == LearningLive:
+		r.Verdict = Learning
+		r.Reason = fmt.Sprintf("fewer than %d windows seen: how records hang together is still being learnt", MinLiveWindows)
+		return
+	case r.M < uint64(perBin*r.Bins):
+		r.Reason = fmt.Sprintf("%d values in the window for %d bins, at least %d are needed", r.M, r.Bins, perBin*r.Bins)
+		return
+	case r.NEff < s.MinEffective:
+		r.Reason = fmt.Sprintf("effective size %.1f below %g (design effect %.2f): widen the window", r.NEff, s.MinEffective, r.DesignEffect*(1+r.A2))
+		return
+	}
+	r.Warned = r.HasLower && r.PSILower > s.Warn
+	r.Verdict = Stable
+	if r.HasLower && r.PSILower > s.Drifted {
+		r.Verdict = Drifted
+	}
+}
+
+// quality fills the rates that are no part of PSI or KS.
+func (r *FeatureResult) quality(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) {
+	rate := func(k, of uint64) float64 {
+		if of == 0 {
+			return 0
+		}
+		return float64(k) / float64(of)
+	}
+	refAll, curAll := r.N+ref.Sides(), r.M+cur.Sides()
+	r.NullRateRef, r.NullRate = rate(ref.Null, refAll), rate(cur.Null, curAll)
+	r.UnseenRef, r.Unseen = rate(ref.Unseen, refAll), rate(cur.Unseen, curAll)
+	if f.Kind == sketches.Numeric {
+		ends := func(c *sketches.FeatureCounts) uint64 {
+			if len(c.Cells) == 0 {
+				return 0
+			}
+			return c.Cells[0] + c.Cells[len(c.Cells)-1]
+		}
+		r.OutOfRangeRef, r.OutOfRange = rate(ends(ref), r.N), rate(ends(cur), r.M)
+	}
+}
+
+func (r *FeatureResult) distances(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts, binA, binB []uint64) {
+	p, q := make([]float64, len(binA)), make([]float64, len(binA))
+	for i := range p {
+		p[i], q[i] = float64(binA[i])/float64(r.N), float64(binB[i])/float64(r.M)
+	}
+	r.JS, r.Hellinger = JSDistance(p, q, 2), HellingerDiff(p, q)
+	r.TVD, r.Linf = TVD(p, q), Linf(p, q)
+	if f.Kind == sketches.Numeric {
+		r.KSLow, r.KSHigh = KSInterval(f, ref, cur)
+		r.W1, r.W1Low, r.W1High, r.W1Certified = WassersteinCells(f, ref, cur)
+	}
+}
+
+// topTerms names the bins with the largest terms, largest first, ties by cell.
+func topTerms(f *sketches.FeatureGrid, cellToBin, group []int, a, b []float64, n, m float64, terms []float64, k int) []Contribution {
+	order := make([]int, 0, len(terms))
+	for i, t := range terms {
+		if t > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		switch {
+		case terms[x] > terms[y]:
+			return -1
+		case terms[x] < terms[y]:
+			return 1
+		}
+		return 0
+	})
+	order = order[:min(k, len(order))]
+	out := make([]Contribution, len(order))
+	for i, g := range order {
+		first, last := -1, -1
+		for cell, bin := range cellToBin {
+			if group[bin] == g {
+				if first < 0 {
+					first = cell
+				}
+				last = cell
+			}
+		}
+		out[i] = Contribution{Cell: first, Last: last, Label: binLabel(f, first, last), Ref: a[g] / n, Cur: b[g] / m, Term: terms[g]}
+	}
+	return out
+}
+
+// binLabel names a run of cells of a numeric feature, or a group of categories.
+func binLabel(f *sketches.FeatureGrid, first, last int) string {
+	if first == last {
+		return f.Label(first)
+	}
+	if f.Kind == sketches.Categorical {
+		return "other"
+	}
+	end := len(f.Edges)
+	switch {
+	case first == 0 && last == end:
+		return "all values"
+	case first == 0:
+		return fmt.Sprintf("< %.6g", f.Edges[last])
+	case last == end:
+		return fmt.Sprintf("≥ %.6g", f.Edges[first-1])
+	}
+	return fmt.Sprintf("[%.6g, %.6g)", f.Edges[first-1], f.Edges[last])
+}
+
+// power at which the smallest detectable PSI is stated; convention.
+const power = 0.8
+
+// SmallestDetectable returns the true PSI that this comparison would have called
+// drifted with probability 0.8: what an insufficient or stable verdict can rule out.
+// NaN where there is one bin. It costs up to milliseconds: ask it for reports.
+func (r *FeatureResult) SmallestDetectable() float64 {
+	if !(r.Nu > 0) || !(r.Scale > 0) || !(r.Alpha > 0) {
+		return math.NaN()
+	}
+	return float64(law{r.Nu, r.Eta}.detectable(r.Tau/r.Scale, r.Alpha, power) * r.Scale)
+}
+
+// Chi2P returns the contingency test's p-value, for display: no verdict uses it.
+func (r *FeatureResult) Chi2P() float64 {
+	if r.Chi2DF == 0 {
+		return 1
+	}
+	return ChiSquareSF(r.Chi2, float64(r.Chi2DF))
+}
+
+// KSP returns the finite-N p-value of the lower end of the KS interval, for display;
+// NaN for categories.
+func (r *FeatureResult) KSP() float64 {
+	if r.Kind != sketches.Numeric || r.N == 0 || r.M == 0 {
+		return math.NaN()
+	}
+	return KSAsymptoticP(float64(r.N), float64(r.M), r.KSLow)
+}
+
+// Share counts verdicts: how many features are drifted, how many were judged, how
+// many there are. Features without a judgement are in neither of the first two.
+func Share(rs []FeatureResult) (drifted, judged, all int) {
+	for i := range rs {
+		if rs[i].Verdict.Judged() {
+			judged++
+		}
+		if rs[i].Verdict == Drifted {
+			drifted++
+		}
+	}
+	return drifted, judged, len(rs)
+}
+
+// OutOfRangeP returns the exact probability that at least j of m window values lie
+// below (or: above) every one of n reference values when all n + m are exchangeable
+// without ties [D]: ∏_{i<j} (m−i)/(n+m−i). Under dependence take ⌊j/d1⌋, a heuristic.
+func OutOfRangeP(n, m, j uint64) float64 {
+	if j > m {
+		return 0
+	}
+	p := 1.0
+	for i := uint64(0); i < j && p > 0; i++ {
+		p *= float64(m-i) / (float64(n) + float64(m-i))
+	}
+	return p
+}
+
+// NanoNaN is what Nano gives for NaN: "not defined here".
+const NanoNaN = math.MinInt64
+
+// Nano returns x in units of 1e-9 as a whole number, ties to even: the form in which
+// scores are stored. NaN gives NanoNaN; what does not fit gives ±(2⁶³ − 1).
+func Nano(x float64) int64 {
+	y := math.RoundToEven(x * 1e9)
+	switch {
+	case math.IsNaN(y):
+		return NanoNaN
+	case y >= math.MaxInt64:
+		return math.MaxInt64
+	case y <= -math.MaxInt64:
+		return -math.MaxInt64
+	}
+	return int64(y)
+}
+
+// FromNano is the inverse of Nano; NanoNaN gives NaN.
+func FromNano(n int64) float64 {
+	if n == NanoNaN {
+		return math.NaN()
+	}
+	return float64(n) / 1e9
+}
