@@ -21,13 +21,18 @@ func (f *FeatureGrid) Coarse(b int) (cellToBin []int, bins int) {
 	if b != 10 && b != 20 && b != 30 && b != 60 {
 		panic(fmt.Sprintf("sketches: coarse bins for B = %d", b))
 	}
-	cellToBin = make([]int, f.Cells())
 	if f.Kind == Categorical {
+		cellToBin = make([]int, f.Cells())
 		for i := range cellToBin {
 			cellToBin[i] = i
 		}
 		return cellToBin, len(cellToBin)
 	}
+	return f.coarse(b)
+}
+
+func (f *FeatureGrid) coarse(b int) (cellToBin []int, bins int) {
+	cellToBin = make([]int, f.Cells())
 	bin, step, j := 0, Quantiles/b, Quantiles/b
 	for cell := 1; cell < len(cellToBin); cell++ {
 		rises := false
@@ -57,7 +62,7 @@ func (f *FeatureGrid) VerdictBins(ref *FeatureCounts) (cellToBin []int, bins int
 	if f.Kind == Categorical {
 		return f.verdictCategories(ref)
 	}
-	coarse, _ := f.Coarse(VerdictCoarse)
+	coarse := f.verdict
 	n := ref.Total()
 	last := len(coarse) - 1
 	own := func(cell int) bool {

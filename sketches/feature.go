@@ -60,9 +60,11 @@ type FeatureGrid struct {
 	Seed  uint64   // of the hashed cells
 
 	// Derived from the above by prepare.
-	keys  []uint64 // ordered bits of Edges
-	scale float64  // 2^−Exp
-	named map[string]int32
+	keys    []uint64 // ordered bits of Edges
+	single  []bool   // by cell: holds one float64 only
+	verdict []int    // coarse bins for B = VerdictCoarse
+	scale   float64  // 2^−Exp
+	named   map[string]int32
 }
 
 // Side says where a value went.

@@ -155,6 +155,11 @@ func (f *FeatureGrid) prepareNumeric() error {
 		return fmt.Errorf("exponent %d outside %d … %d", f.Exp, minExp, maxExp)
 	}
 	f.keys, f.scale = keys, math.Ldexp(1, -f.Exp)
+	f.single = make([]bool, len(f.Edges)+1)
+	for i := 1; i < len(f.Edges); i++ {
+		f.single[i] = nextUp(f.Edges[i-1]) == f.Edges[i]
+	}
+	f.verdict, _ = f.coarse(VerdictCoarse)
 	return nil
 }
 
@@ -207,5 +212,5 @@ func (f *FeatureGrid) cellOf(x float64) int {
 // SingleValue reports whether a numeric cell holds exactly one float64, as the
 // cell of an atom does. Under, over and categories are none.
 func (f *FeatureGrid) SingleValue(cell int) bool {
-	return f.Kind == Numeric && cell > 0 && cell < len(f.Edges) && nextUp(f.Edges[cell-1]) == f.Edges[cell]
+	return cell >= 0 && cell < len(f.single) && f.single[cell]
 }

@@ -1,0 +1,384 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/driftline/driftline/sketches"
+)
+
+// ar1Blocks simulates J blocks of an AR(1) process with N(0,1) margins and returns
+// their sums on the feature's verdict bins.
+func ar1Blocks(tb testing.TB, f *sketches.FeatureGrid, ref *sketches.FeatureCounts, seed uint64, phi float64, blocks, length int) *sketches.BlockSums {
+	tb.Helper()
+	rng := rand.New(rand.NewPCG(seed, 5))
+	cellToBin, bins := f.VerdictBins(ref)
+	b, err := sketches.NewBlocks(3600_000, []int{bins})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	x := rng.NormFloat64()
+	for range blocks {
+		k := make([]uint64, bins)
+		for range length {
+			x = phi*x + math.Sqrt(1-phi*phi)*rng.NormFloat64()
+			cell, _ := f.Locate(sketches.Number(x))
+			k[cellToBin[cell]]++
+		}
+		if err := b.AddBlock([][]uint64{k}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return &b.Features[0]
+}
+
+// TestDesignEffectOfAR1 compares with the values of a numerical integration for
+// decile bins: d1 1.281, 4.168 and a² 0.219, 1.705.
+func TestDesignEffectOfAR1(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 5))
+	f, ref, cur := onGrid(t, normals(rng, 20000, 0, 1), normals(rng, 2000, 0, 1))
+	for _, tc := range []struct{ phi, d1, a2 float64 }{{0, 1, 0}, {0.5, 1.281, 0.219}, {0.9, 4.168, 1.705}} {
+		dep, err := FromReferenceBlocks(ar1Blocks(t, f, ref, 17, tc.phi, 400, 1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Judge(f, ref, cur, dep, DefaultSettings())
+		if math.Abs(r.DesignEffect/tc.d1-1) > 0.1 || math.Abs(r.A2-tc.a2) > 0.25 {
+			t.Errorf("φ %g: d1 = %.3f, a² = %.3f; want %.3f ± 10 %%, %.3f ± 0.25 (seed 17)", tc.phi, r.DesignEffect, r.A2, tc.d1, tc.a2)
+		}
+		if want := 2000 / (r.DesignEffect * (1 + r.A2)); math.Abs(r.NEff-want) > 1e-9*want {
+			t.Errorf("φ %g: n_eff = %g, want %g", tc.phi, r.NEff, want)
+		}
+	}
+}
+
+// TestCovarianceIsTheDefinition compares the integer sums with residuals taken one
+// block at a time.
+func TestCovarianceIsTheDefinition(t *testing.T) {
+	t.Parallel()
+	blocks := [][]uint64{{10, 20, 30}, {14, 22, 24}, {3, 40, 10}, {12, 12, 60}}
+	b, err := sketches.NewBlocks(1000, []int{3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total [3]float64
+	all := 0.0
+	for _, k := range blocks {
+		if err := b.AddBlock([][]uint64{k}); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range k {
+			total[i] += float64(x)
+			all += float64(x)
+		}
+	}
+	d, err := FromReferenceBlocks(&b.Features[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		for j := range 3 {
+			want := 0.0
+			for _, k := range blocks {
+				n := float64(k[0] + k[1] + k[2])
+				want += (float64(k[i]) - n*total[i]/all) * (float64(k[j]) - n*total[j]/all)
+			}
+			want *= 4.0 / 3 / all
+			if got := d.s[3*i+j]; math.Abs(got-want) > 1e-12*math.Abs(want) {
+				t.Errorf("S[%d][%d] = %.15g, want %.15g", i, j, got, want)
+			}
+		}
+	}
+	if _, err := FromReferenceBlocks(&sketches.BlockSums{}); err == nil {
+		t.Error("a covariance from no blocks")
+	}
+}
+
+// TestLiveWindowsGiveTheBlockLinesBack: with V = ω·S the live formulas must be those
+// of reference blocks. A live covariance that equals the multinomial one is that case.
+func TestLiveWindowsGiveTheBlockLinesBack(t *testing.T) {
+	t.Parallel()
+	r := []float64{0.5, 0.3, 0.2}
+	multinomial := make([]float64, 9)
+	for i := range 3 {
+		for j := range 3 {
+			multinomial[3*i+j] = -r[i] * r[j]
+		}
+		multinomial[4*i] += r[i]
+	}
+	d := Dependence{kind: FromLive, j: 100, bins: 3, p: r, s: multinomial}
+	e := d.effectOn(r, []int{0, 1, 2}, 1000, 500)
+	if math.Abs(e.d1-1) > 1e-12 || e.a2 > 1e-9 || math.Abs(e.nu-2) > 1e-8 || math.Abs(e.scale-0.003) > 1e-12 || e.eta != 99 {
+		t.Errorf("effect of independent live windows: %+v", e)
+	}
+	d.kind = FromBlocks
+	if g := d.effectOn(r, []int{0, 1, 2}, 1000, 500); math.Abs(g.t1-e.t1) > 1e-15 || math.Abs(g.scale-e.scale) > 1e-12 {
+		t.Errorf("blocks %+v, live %+v", g, e)
+	}
+	// Merged bins: rows and columns are summed.
+	if g := d.effectOn([]float64{0.5, 0.5}, []int{0, 1, 1}, 1000, 500); math.Abs(g.d1-1) > 1e-12 || math.Abs(g.nu-1) > 1e-9 {
+		t.Errorf("merged bins: %+v", g)
+	}
+}
+
+func TestFewLiveWindowsAreLearning(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 5))
+	f, ref, cur := onGrid(t, normals(rng, 5000, 0, 1), normals(rng, 1000, 3, 1))
+	few := FromLiveWindows(ar1Blocks(t, f, ref, 3, 0.5, MinLiveWindows-1, 200))
+	if r := Judge(f, ref, cur, few, DefaultSettings()); r.Verdict != Learning || r.Reason == "" {
+		t.Errorf("verdict %s (%s), want learning", r.Verdict, r.Reason)
+	}
+	enough := FromLiveWindows(ar1Blocks(t, f, ref, 3, 0.5, MinLiveWindows, 500))
+	if r := Judge(f, ref, cur, enough.Borrowed(), DefaultSettings()); r.Verdict != Drifted || !r.Borrowed() || r.Eta != 7 || !r.FewBlocks {
+		t.Errorf("verdict %s, borrowed %v, η %g", r.Verdict, r.Borrowed(), r.Eta)
+	}
+	classic := DefaultSettings()
+	classic.Rule = RuleClassic
+	if r := Judge(f, ref, cur, few, classic); r.Verdict != Drifted {
+		t.Errorf("the classic rule says %s while learning, want drifted", r.Verdict)
+	}
+}
+
+// TestLowerBoundCoverage: at α = 1 % the bound may exceed the true PSI in 1 % of
+// windows (second-order law; 3 % allowed), for records without dependence.
+func TestLowerBoundCoverage(t *testing.T) {
+	t.Parallel()
+	const seed, runs, shift = 23, 1500, 0.5
+	rng := rand.New(rand.NewPCG(seed, 5))
+	f, ref, _ := onGrid(t, normals(rng, 20000, 0, 1), []float64{0})
+	g, _ := sketches.NewGrid([]sketches.FeatureGrid{*f})
+	// The true PSI on these bins, from a very large window.
+	truth := Judge(f, ref, countOn(g, normals(rng, 1_000_000, shift, 1)), Independent(), DefaultSettings()).PSI
+	over, drifted := 0, 0
+	s := DefaultSettings()
+	s.AlwaysLower = true
+	for range runs {
+		r := Judge(f, ref, countOn(g, normals(rng, 500, shift, 1)), Independent(), s)
+		if r.PSILower > truth {
+			over++
+		}
+		if r.PSILower > r.PSIDebiased {
+			t.Fatalf("bound %g above the debiased PSI %g", r.PSILower, r.PSIDebiased)
+		}
+		if r.Verdict == Drifted {
+			drifted++
+		}
+	}
+	if rate := float64(over) / runs; rate > 0.03 {
+		t.Errorf("the bound exceeds the true PSI %.4f in %.4f of windows, nominal 0.01 (seed %d)", truth, rate, seed)
+	}
+	if drifted == 0 {
+		t.Errorf("a true PSI of %.3f was never called drifted", truth)
+	}
+}
+
+// TestMoreRecordsMakeAHarmlessShiftClearer: the verdict on a small shift stays
+// stable however large the window gets.
+func TestMoreRecordsMakeAHarmlessShiftClearer(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(6, 5))
+	f, ref, _ := onGrid(t, normals(rng, 20000, 0, 1), []float64{0})
+	g, _ := sketches.NewGrid([]sketches.FeatureGrid{*f})
+	for _, m := range []int{200, 2000, 20000, 200000} {
+		r := Judge(f, ref, countOn(g, normals(rng, m, 0.15, 1)), Independent(), DefaultSettings())
+		if r.Verdict != Stable || r.Warned {
+			t.Errorf("m = %d: PSI %.4f is %s, warned %v", m, r.PSI, r.Verdict, r.Warned)
+		}
+		if d := r.SmallestDetectable(); !(d > r.Tau) {
+			t.Errorf("m = %d: smallest detectable PSI %g, want above %g", m, d, r.Tau)
+		}
+	}
+}
+
+func TestJudgeSaysWhyItCannot(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 5))
+	f, ref, small := onGrid(t, normals(rng, 2000, 0, 1), normals(rng, 20, 5, 1))
+	g, _ := sketches.NewGrid([]sketches.FeatureGrid{*f})
+	blocks, err := FromReferenceBlocks(ar1Blocks(t, f, ref, 9, 0.98, 20, 500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := &sketches.NewCounts(g).Features[0]
+	for _, tc := range []struct {
+		name     string
+		ref, cur *sketches.FeatureCounts
+		dep      Dependence
+		reason   string
+	}{
+		{"an empty window", ref, nothing, Independent(), "the window holds no value"},
+		{"an empty reference", nothing, small, Independent(), "the reference holds no value"},
+		{"too few values", ref, small, Independent(), "20 values in the window"},
+		{"too few for the bins", ref, countOn(g, normals(rng, 60, 0, 1)), Independent(), "are needed"},
+		{"dependence leaves too little", ref, countOn(g, normals(rng, 500, 0, 1)), blocks, "effective size"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := Judge(f, tc.ref, tc.cur, tc.dep, DefaultSettings())
+			if r.Verdict != Insufficient || !strings.Contains(r.Reason, tc.reason) {
+				t.Errorf("verdict %s, reason %q; want insufficient, %q", r.Verdict, r.Reason, tc.reason)
+			}
+		})
+	}
+}
+
+func TestConstantFeatures(t *testing.T) {
+	t.Parallel()
+	five, seven := make([]float64, 200), make([]float64, 200)
+	for i := range five {
+		five[i], seven[i] = 5, 7
+	}
+	f, ref, cur := onGrid(t, five, seven)
+	if r := Judge(f, ref, ref, Independent(), DefaultSettings()); r.Verdict != Stable || r.PSI != 0 || r.Bins != 1 || r.Chi2P() != 1 {
+		t.Errorf("a constant that stays: %s, PSI %g, %d bins", r.Verdict, r.PSI, r.Bins)
+	}
+	r := Judge(f, ref, cur, Independent(), DefaultSettings())
+	if r.Verdict != Drifted || r.KSLow != 1 || r.OutOfRange != 1 || r.TVD != 1 {
+		t.Errorf("a constant that changed: %s, KS %g, out of range %g", r.Verdict, r.KSLow, r.OutOfRange)
+	}
+}
+
+func TestJudgeCategories(t *testing.T) {
+	t.Parallel()
+	f, err := sketches.NewCategorical("sector", map[string]uint64{"tech": 500, "bank": 300, "food": 198, "rare": 2}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _ := sketches.NewGrid([]sketches.FeatureGrid{f})
+	fill := func(counts map[string]int) *sketches.FeatureCounts {
+		c := sketches.NewCounts(g)
+		for name, n := range counts {
+			for range n {
+				c.AddRow()
+				c.Add(0, sketches.String(name))
+			}
+		}
+		return &c.Features[0]
+	}
+	ref := fill(map[string]int{"tech": 500, "bank": 300, "food": 198, "rare": 2})
+	cur := fill(map[string]int{"tech": 100, "bank": 300, "food": 98, "rare": 2, "new": 100})
+	r := Judge(&f, ref, cur, Independent(), DefaultSettings())
+	if r.Verdict != Drifted || r.M != 500 || math.Abs(r.Unseen-100.0/600) > 1e-15 || r.Bins != 3 {
+		t.Errorf("verdict %s, m %d, unseen %g, %d bins", r.Verdict, r.M, r.Unseen, r.Bins)
+	}
+	// The rare value joined food, the smallest category that is left.
+	top := []string{r.Top[0].Label, r.Top[1].Label}
+	if top[0] != "bank" && top[0] != "tech" || top[1] != "bank" && top[1] != "tech" {
+		t.Errorf("top contributions %v, want tech and bank", top)
+	}
+	if math.Abs(r.TVD-0.302) > 1e-12 || math.Abs(r.Linf-0.3) > 1e-12 {
+		t.Errorf("TVD %g, Linf %g; want 0.302, 0.3", r.TVD, r.Linf)
+	}
+}
+
+func TestClassicRuleIgnoresTheSampleSize(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(8, 5))
+	f, ref, cur := onGrid(t, normals(rng, 400, 0, 1), normals(rng, 60, 0.4, 1))
+	s := DefaultSettings()
+	s.Rule = RuleClassic
+	r := Judge(f, ref, cur, Independent(), s)
+	want := Stable
+	if r.PSI >= s.Drifted {
+		want = Drifted
+	}
+	if r.Verdict != want || r.Warned != (r.PSI >= s.Warn) || r.HasLower {
+		t.Errorf("PSI %g: %s, warned %v, bound %v", r.PSI, r.Verdict, r.Warned, r.HasLower)
+	}
+	s.Drifted, s.Warn = r.PSI, r.PSI
+	if r := Judge(f, ref, cur, Independent(), s); r.Verdict != Drifted || !r.Warned {
+		t.Errorf("a PSI exactly at the threshold is %s, want drifted", r.Verdict)
+	}
+}
+
+func TestJudgeIsDeterministicAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(9, 5))
+	f, ref, cur := onGrid(t, normals(rng, 5000, 0, 1), normals(rng, 1000, 0.6, 1.2))
+	dep, err := FromReferenceBlocks(ar1Blocks(t, f, ref, 9, 0.5, 30, 500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := fmt.Sprint(ref, cur, dep)
+	a := Judge(f, ref, cur, dep, DefaultSettings())
+	for range 20 {
+		if b := Judge(f, ref, cur, dep, DefaultSettings()); !reflect.DeepEqual(a, b) {
+			t.Fatalf("two results differ:\n%+v\n%+v", a, b)
+		}
+	}
+	if fmt.Sprint(ref, cur, dep) != before {
+		t.Error("Judge changed its input")
+	}
+}
+
+func TestSettingsNameEveryFault(t *testing.T) {
+	t.Parallel()
+	if err := DefaultSettings().Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	err := Settings{Rule: "magic", Warn: 0.3, Drifted: 0.2, Alpha: 0.5, MinEffective: math.NaN(), TopCells: -1}.Validate()
+	for _, key := range []string{`rule is "magic"`, "drifted is 0.2", "alpha is 0.5", "min_rows is 0", "min_effective is NaN", "top_cells is -1"} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("error %v does not say %q", err, key)
+		}
+	}
+}
+
+func TestBudgetAlpha(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		perMonth float64
+		features int
+		hopMS    int64
+		want     float64
+	}{
+		{"one feature, daily: capped", 1, 1, 24 * hourMS, MaxAlpha},
+		{"ten features, daily", 1, 10, 24 * hourMS, 1.0 / 300},
+		{"two hundred features, hourly: floored", 1, 200, hourMS, MinAlpha},
+		{"a batch check of twenty features", 1, 20, 0, 0.01 / 20},
+	} {
+		if got := BudgetAlpha(tc.perMonth, tc.features, 1, 1, tc.hopMS); math.Abs(got-tc.want) > 1e-15 {
+			t.Errorf("%s: %g, want %g", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestShareLeavesOutTheUnjudged(t *testing.T) {
+	t.Parallel()
+	d, j, all := Share([]FeatureResult{{Verdict: Drifted}, {Verdict: Stable}, {Verdict: Insufficient}, {Verdict: Learning}, {Verdict: Drifted}})
+	if d != 2 || j != 3 || all != 5 {
+		t.Errorf("share = %d of %d judged of %d, want 2, 3, 5", d, j, all)
+	}
+}
+
+func benchmarkJudge(b *testing.B, shift float64, s Settings, blocks bool) {
+	rng := rand.New(rand.NewPCG(10, 5))
+	f, ref, cur := onGrid(b, normals(rng, 20000, 0, 1), normals(rng, 2000, shift, 1))
+	dep := Independent()
+	if blocks {
+		var err error
+		if dep, err = FromReferenceBlocks(ar1Blocks(b, f, ref, 9, 0.5, 30, 500)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		Judge(f, ref, cur, dep, s)
+	}
+}
+
+func BenchmarkJudgeClassic(b *testing.B) {
+	s := DefaultSettings()
+	s.Rule = RuleClassic
+	benchmarkJudge(b, 0, s, false)
+}
+func BenchmarkJudgeStable(b *testing.B)        { benchmarkJudge(b, 0, DefaultSettings(), true) }
+func BenchmarkJudgeDrifted(b *testing.B)       { benchmarkJudge(b, 1, DefaultSettings(), false) }
+func BenchmarkJudgeDriftedBlocks(b *testing.B) { benchmarkJudge(b, 1, DefaultSettings(), true) }
