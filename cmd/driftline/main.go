@@ -1,0 +1,39 @@
+// Command driftline watches models for drift, retrains and promotes them. See
+// package cli for how a command is added.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/driftline/driftline/cmd/driftline/internal/cli"
+)
+
+// Set by the linker: -X main.version=… -X main.commit=…
+var version, commit string
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is main without the exit, so that tests can call it.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app := &cli.App{
+		Build: cli.NewBuild(version, commit, uiEmbedded),
+		In:    os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(),
+	}
+	return app.Execute(ctx, args, commands)
+}
+
+// commands lists all commands, in the order of the help.
+func commands(a *cli.App) []*cobra.Command {
+	return []*cobra.Command{
+		cli.ConfigCommand(a),
+		cli.CompletionCommand(a),
+		cli.VersionCommand(a),
+	}
+}
