@@ -1,0 +1,262 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/driftline/driftline/stream/kafka"
+)
+
+// clusterID is any base64 UUID; tests need no particular one.
+const clusterID = "ZHJpZnRsaW5lLXRlc3QtMQ"
+
+// ready is how long a start may take; three nodes on two busy cores take a while.
+const ready = 120 * time.Second
+
+// Cluster is a running Apache Kafka.
+type Cluster struct {
+	t     testing.TB
+	lib   string
+	dir   string
+	nodes []*node
+}
+
+// Start runs a cluster of one or three nodes and waits until its metadata lists
+// them all. extra are lines of server.properties for every node.
+func Start(t testing.TB, nodes int, extra ...string) *Cluster {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("real Kafka: skipped with -short")
+	}
+	if nodes != 1 && nodes != 3 {
+		t.Fatalf("kafkatest: %d nodes, want 1 or 3", nodes)
+	}
+	lib, err := jars()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("real Kafka: %v", err)
+		}
+		t.Skipf("real Kafka: %v", err)
+	}
+	c := &Cluster{t: t, lib: lib, dir: t.TempDir()}
+	ports, err := freePorts(2 * nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var voters []string
+	for i := range nodes {
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports[2*i+1]))
+	}
+	for i := range nodes {
+		n := &node{id: i + 1, dir: filepath.Join(c.dir, fmt.Sprint(i+1)), port: ports[2*i], lib: lib}
+		if err := n.configure(ports[2*i+1], voters, extra); err != nil {
+			t.Fatal(err)
+		}
+		c.nodes = append(c.nodes, n)
+	}
+	t.Cleanup(c.stopAll)
+	var g errgroup.Group
+	for _, n := range c.nodes {
+		g.Go(func() error { return n.format(t.Context()) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.nodes {
+		c.start(i)
+	}
+	c.wait()
+	return c
+}
+
+// Brokers returns host:port of every node, running or not.
+func (c *Cluster) Brokers() []string {
+	var b []string
+	for _, n := range c.nodes {
+		b = append(b, n.addr())
+	}
+	return b
+}
+
+// Stop ends node i (from 0) in order, as a rolling update does.
+func (c *Cluster) Stop(i int) {
+	c.t.Helper()
+	if err := c.nodes[i].stop(60 * time.Second); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Kill ends node i (from 0) at once, as a power cut does.
+func (c *Cluster) Kill(i int) {
+	c.t.Helper()
+	if err := c.nodes[i].kill(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Restart starts node i (from 0) again on its address and data, and waits for it.
+func (c *Cluster) Restart(i int) {
+	c.t.Helper()
+	c.start(i)
+	c.wait()
+}
+
+func (c *Cluster) start(i int) {
+	c.t.Helper()
+	if err := c.nodes[i].start(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// wait returns when each running node answers with all running nodes in its metadata.
+func (c *Cluster) wait() {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), ready)
+	defer cancel()
+	up := 0
+	for _, n := range c.nodes {
+		if n.running() {
+			up++
+		}
+	}
+	for _, n := range c.nodes {
+		if !n.running() {
+			continue
+		}
+		if err := n.await(ctx, up); err != nil {
+			c.t.Fatalf("node %d on %s: %v\n%s", n.id, n.addr(), err, n.tail())
+		}
+	}
+}
+
+func (n *node) await(ctx context.Context, brokers int) error {
+	l, err := kafka.Dial(kafka.Config{Brokers: []string{n.addr()}, RetryTimeout: -1, RequestTimeout: 2 * time.Second})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		cl, err := l.Ping(ctx)
+		if err == nil && len(cl.Brokers) >= brokers {
+			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%d of %d brokers in its metadata", len(cl.Brokers), brokers)
+		}
+		if !n.running() {
+			return errors.New("ended while starting")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not ready in time: %w", err)
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Cluster) stopAll() {
+	for _, n := range c.nodes {
+		if err := n.kill(); err != nil {
+			c.t.Errorf("node %d: %v", n.id, err)
+		}
+		if c.t.Failed() {
+			c.t.Logf("end of the log of node %d:\n%s", n.id, n.tail())
+		}
+	}
+}
+
+// jars returns the directory of Kafka's jars.
+func jars() (string, error) {
+	lib := os.Getenv("DRIFTLINE_KAFKA_LIB")
+	if lib == "" {
+		root, err := repository()
+		if err != nil {
+			return "", err
+		}
+		lib = filepath.Join(root, ".cache", "kafka", "lib")
+	}
+	found, err := filepath.Glob(filepath.Join(lib, "kafka_2.13-*.jar"))
+	if err != nil || len(found) == 0 {
+		return "", fmt.Errorf("no Kafka jars in %s: run .ci/kafka/fetch, or set DRIFTLINE_KAFKA_LIB", lib)
+	}
+	if _, err := javaPath(); err != nil {
+		return "", fmt.Errorf("no java (17 or newer) in PATH: %w", err)
+	}
+	return lib, nil
+}
+
+// repository returns the directory of the go.mod above the test.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("no go.mod above the working directory")
+		}
+		dir = up
+	}
+}
+
+// freePorts asks the system for ports; all are held until the last is known, so
+// that they differ. Another process may take one before Kafka does: the node then
+// says so in its log.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer ln.Close()
+		ports[i] = ln.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+func properties(id, port, controller int, dir string, voters, extra []string) string {
+	copies := min(len(voters), 3)
+	lines := []string{
+		"process.roles=broker,controller",
+		fmt.Sprintf("node.id=%d", id),
+		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", port, controller),
+		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d", port),
+		"controller.listener.names=CONTROLLER",
+		"controller.quorum.voters=" + strings.Join(voters, ","),
+		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"inter.broker.listener.name=PLAINTEXT",
+		"log.dirs=" + dir,
+		fmt.Sprintf("default.replication.factor=%d", copies),
+		fmt.Sprintf("min.insync.replicas=%d", max(1, copies-1)),
+		fmt.Sprintf("offsets.topic.replication.factor=%d", copies),
+		"offsets.topic.num.partitions=4",
+		fmt.Sprintf("transaction.state.log.replication.factor=%d", copies),
+		fmt.Sprintf("transaction.state.log.min.isr=%d", max(1, copies-1)),
+		"transaction.state.log.num.partitions=2",
+		fmt.Sprintf("share.coordinator.state.topic.replication.factor=%d", copies),
+		fmt.Sprintf("share.coordinator.state.topic.min.isr=%d", max(1, copies-1)),
+		"group.initial.rebalance.delay.ms=0",
+		"num.network.threads=2",
+		"num.io.threads=2",
+		"log.cleaner.dedupe.buffer.size=4194304",
+		"log.segment.bytes=16777216",
+		"auto.create.topics.enable=false",
+	}
+	return strings.Join(append(lines, extra...), "\n") + "\n"
+}

@@ -1,0 +1,6 @@
+package kafkatest
+
+import "syscall"
+
+// endWithParent asks the system to end a process when the thread that started it ends.
+func endWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package kafkatest
+
+import "syscall"
+
+// endWithParent: only Linux can tie a process to its parent; elsewhere Cleanup ends it.
+func endWithParent() *syscall.SysProcAttr { return nil }
