@@ -194,3 +194,37 @@ func TestXGBoostReadsOurImportances(t *testing.T) {
 		}
 	}
 }
+
+// Same data, same parameters: what we learn must be worth as much on fresh rows.
+func TestWeLearnAsWellAsXGBoost(t *testing.T) {
+	python := xgbPython(t)
+	train, signal := table(21, 20_000, 10, 0.03)
+	fresh, freshSignal := table(22, 20_000, 10, 0.03)
+	y, truth := labels(Logistic, signal), labels(Logistic, freshSignal)
+	dir := t.TempDir()
+	data, file := filepath.Join(dir, "x.csv"), filepath.Join(dir, "m.json")
+	writeCSV(t, data, train, y)
+	runXGB(t, python, "train", Logistic, data, file, filepath.Join(dir, "out.csv"),
+		"tree_method=hist", "max_depth=6", "eta=0.1", "rounds=60")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := LoadJSON(bytes.NewReader(raw), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quality := func(m *Model) (loss, auc float64) {
+		margins := make([]float32, fresh.Rows)
+		for i, p := range predict(t, m, fresh) {
+			margins[i] = float32(math.Log(p) - math.Log1p(-p))
+		}
+		return evaluate("logloss", Logistic, margins, truth, 1), rankAUC(margins, truth)
+	}
+	loss, auc := quality(fit(t, train, y, params(Logistic, 60)))
+	theirLoss, theirAUC := quality(theirs)
+	t.Logf("log loss %.5f, XGBoost %.5f; AUC %.5f, XGBoost %.5f", loss, theirLoss, auc, theirAUC)
+	if loss > 1.005*theirLoss || auc < theirAUC-0.002 {
+		t.Errorf("log loss %.5f against %.5f, AUC %.5f against %.5f: worse than XGBoost", loss, theirLoss, auc, theirAUC)
+	}
+}

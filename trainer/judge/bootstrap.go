@@ -59,27 +59,19 @@ func (s *spread) bounds(level float64) (low, high float64, ok bool) {
 
 // paired is a holdout ready to be compared on.
 type paired struct {
-	champion, challenger *binarySide
-	days                 int
+	champion, challenger measured
+	directions           map[string]Direction
+	rows, days           int
 	ones                 []float64
 }
 
-func newPaired(rows []Scored, threshold float64) *paired {
-	scores, old, labels, dayOf := make([]float64, len(rows)), make([]float64, len(rows)), make([]int, len(rows)), make([]int, len(rows))
-	days := make([]int32, 0, len(rows))
-	for _, r := range rows {
-		days = append(days, r.Day)
+// newPaired takes some rows of the holdout.
+func newPaired(cfg GateConfig, in Input, rows []int) *paired {
+	days, dayOf := in.days(cfg.Kind, rows)
+	return &paired{
+		champion: in.side(cfg, theChampion, rows, dayOf), challenger: in.side(cfg, theChallenger, rows, dayOf),
+		directions: Metrics(cfg.Kind), rows: len(rows), days: len(days), ones: slices.Repeat([]float64{1}, len(days)),
 	}
-	slices.Sort(days)
-	days = slices.Compact(days)
-	for i, r := range rows {
-		scores[i], old[i], labels[i] = r.Challenger, r.Champion, r.Label
-		dayOf[i], _ = slices.BinarySearch(days, r.Day)
-	}
-	p := &paired{days: len(days), challenger: newBinarySide(scores, labels, dayOf, threshold)}
-	p.champion = newBinarySide(old, labels, dayOf, threshold)
-	p.ones = slices.Repeat([]float64{1}, p.days)
-	return p
 }
 
 // gain is the challenger's improvement on a metric under a weighting of the days.
@@ -92,7 +84,7 @@ func (p *paired) gain(metric string, weight []float64) Value {
 	if !is.Defined() {
 		return is
 	}
-	return number(improvement(was.Number, is.Number, BinaryMetrics()[metric]))
+	return number(improvement(was.Number, is.Number, p.directions[metric]))
 }
 
 // spreads draws the improvement on several metrics, all from the same draws.

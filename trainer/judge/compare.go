@@ -8,25 +8,25 @@ func compare(cfg GateConfig, in Input) []Check {
 	primary := "primary_" + cfg.Primary.Metric
 	if in.First {
 		const why = "there is no champion yet: floors only"
-		checks := []Check{{Name: primary, Support: len(in.Rows), Outcome: Skipped, Reason: why}}
+		checks := []Check{{Name: primary, Support: in.size(cfg.Kind), Outcome: Skipped, Reason: why}}
 		for _, g := range cfg.Guards {
-			checks = append(checks, Check{Name: "guard_" + g.Metric, Limit: some(-g.Margin), Support: len(in.Rows), Outcome: Skipped, Reason: why})
+			checks = append(checks, Check{Name: "guard_" + g.Metric, Limit: some(-g.Margin), Support: in.size(cfg.Kind), Outcome: Skipped, Reason: why})
 		}
 		return checks
 	}
-	p := newPaired(in.Rows, cfg.Threshold)
+	p := newPaired(cfg, in, in.all(cfg.Kind))
 	metrics := []string{cfg.Primary.Metric}
 	for _, g := range cfg.Guards {
 		metrics = append(metrics, g.Metric)
 	}
 	spreads := p.spreads(metrics, cfg.Draws, cfg.Seed)
-	checks := []Check{primaryCheck(primary, cfg, p.gain(cfg.Primary.Metric, p.ones), spreads[cfg.Primary.Metric], len(in.Rows))}
+	checks := []Check{primaryCheck(primary, cfg, p.gain(cfg.Primary.Metric, p.ones), spreads[cfg.Primary.Metric], p.rows)}
 	for _, g := range cfg.Guards {
 		level := cfg.Level
 		if g.Level != 0 {
 			level = g.Level
 		}
-		checks = append(checks, nonInferior("guard_"+g.Metric, g.Margin, level, p.gain(g.Metric, p.ones), spreads[g.Metric], len(in.Rows)))
+		checks = append(checks, nonInferior("guard_"+g.Metric, g.Margin, level, p.gain(g.Metric, p.ones), spreads[g.Metric], p.rows))
 	}
 	return checks
 }

@@ -19,6 +19,7 @@ const dayShare = 0.9
 
 // GateConfig says what a challenger must show. Keys are those of the training spec.
 type GateConfig struct {
+	Kind      Kind            `json:"kind"`
 	Primary   Primary         `json:"primary"`
 	Guards    []Guard         `json:"guards"`
 	Floors    []Floor         `json:"floors"`
@@ -26,7 +27,7 @@ type GateConfig struct {
 	Slices    *SliceRule      `json:"slices,omitempty"`
 	Bias      *BiasRule       `json:"bias,omitempty"`
 	Holdout   Holdout         `json:"holdout"`
-	Threshold float64         `json:"threshold"` // score from which a row counts as positive, both models
+	Threshold float64         `json:"threshold"` // score from which a row counts as positive, both models; KindBinary
 	Level     float64         `json:"level"`     // one-sided confidence of bounds, inside (0.5, 1)
 	Draws     int             `json:"draws"`     // bootstrap draws of days
 	Seed      uint64          `json:"seed"`
@@ -80,6 +81,7 @@ type Holdout struct {
 // rows and 50 of each class.
 func Default() GateConfig {
 	return GateConfig{
+		Kind:    KindBinary,
 		Primary: Primary{Metric: LogLoss, Direction: Lower},
 		Guards:  []Guard{{Metric: Accuracy, Margin: 0.02}},
 		Floors:  []Floor{{Accuracy, 0.70, true}, {F1, 0.65, true}, {ROCAUC, 0.75, true}},
@@ -107,7 +109,11 @@ func (c GateConfig) Validate() error {
 	bad := func(key string, found any, want string) {
 		errs = append(errs, fmt.Errorf("%s is %v: must be %s", key, found, want))
 	}
-	directions := BinaryMetrics()
+	directions := Metrics(c.Kind)
+	if directions == nil {
+		bad("kind", fmt.Sprintf("%q", c.Kind), fmt.Sprintf("%s, %s or %s", KindBinary, KindMulticlass, KindRegression))
+		directions = Metrics(KindBinary)
+	}
 	names := "one of " + strings.Join(slices.Sorted(maps.Keys(directions)), ", ")
 	metric := func(key, name string) {
 		if _, ok := directions[name]; !ok {
@@ -150,6 +156,14 @@ func (c GateConfig) Validate() error {
 			bad(key+".metric", fmt.Sprintf("%q", f.Metric), "given one floor only")
 		}
 	}
+	if c.Kind == KindMulticlass || c.Kind == KindRegression {
+		if c.Relative != nil {
+			bad("relative_floors", "given", "left out unless kind is binary")
+		}
+		if c.Bias != nil {
+			bad("bias", "given", "left out unless kind is binary")
+		}
+	}
 	if r := c.Relative; r != nil {
 		margin("relative_floors.accuracy_below_majority", r.AccuracyBelowMajority)
 		if !(r.LogLossShare > 0) || !finite(r.LogLossShare) {
@@ -172,7 +186,7 @@ func (c GateConfig) Validate() error {
 	if c.Holdout.MinRows < 1 {
 		bad("holdout.min_rows", c.Holdout.MinRows, "at least 1")
 	}
-	if c.Holdout.MinPerClass < 1 {
+	if c.Holdout.MinPerClass < 1 && c.Kind != KindRegression {
 		bad("holdout.min_per_class", c.Holdout.MinPerClass, "at least 1")
 	}
 	if err := checkThreshold(c.Threshold); err != nil {

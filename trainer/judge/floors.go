@@ -1,24 +1,27 @@
 package judge
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // floorChecks holds the challenger alone against absolute and relative limits.
-func floorChecks(cfg GateConfig, in Input, b *Binary) []Check {
-	values := map[string]Value{
-		Accuracy: b.Accuracy, Precision: b.Precision, Recall: b.Recall, F1: b.F1, ROCAUC: b.ROCAUC,
-		AveragePrecision: b.AvgPrec, LogLoss: b.LogLoss, Brier: b.Brier,
-	}
-	directions := BinaryMetrics()
+func floorChecks(cfg GateConfig, in Input) []Check {
+	rows := in.size(cfg.Kind)
+	all := in.all(cfg.Kind)
+	days, dayOf := in.days(cfg.Kind, all)
+	side, ones := in.side(cfg, theChallenger, all, dayOf), slices.Repeat([]float64{1}, len(days))
+	directions := Metrics(cfg.Kind)
 	floor := func(name, metric string, limit float64, strict bool) Check {
-		c := Check{Name: name, Limit: some(limit), Support: b.Rows, Outcome: Pass}
-		v := values[metric]
+		c := Check{Name: name, Limit: some(limit), Support: rows, Outcome: Pass}
+		v := side.value(metric, ones)
 		if !v.Defined() {
 			c.Outcome, c.Reason = Undecided, metric+" is undefined: "+v.Reason
 			return c
 		}
 		c.Value = some(v.Number)
 		if metric == Accuracy {
-			low, high := Wilson(float64(b.Confusion.TP+b.Confusion.TN), float64(b.Rows), 2*cfg.Level-1)
+			low, high := Wilson(float64(v.Number*float64(rows)), float64(rows), 2*cfg.Level-1)
 			c.Low, c.High = some(low), some(high)
 		}
 		above := improvement(limit, v.Number, directions[metric])
@@ -35,7 +38,7 @@ func floorChecks(cfg GateConfig, in Input, b *Binary) []Check {
 	if r == nil {
 		return checks
 	}
-	share := float64(b.Positives) / float64(b.Rows)
+	share := float64(in.counts(cfg.Kind)[1]) / float64(rows)
 	majority := floor("floor_accuracy_majority", Accuracy, math.Max(share, 1-share)-r.AccuracyBelowMajority, false)
 	majority.Reason = because(majority, "below the share of the larger class less the slack")
 	base := floor("floor_log_loss_base_rate", LogLoss, float64(r.LogLossShare*constantLogLoss(in.BaseRate, share)), false)

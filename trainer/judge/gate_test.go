@@ -212,7 +212,8 @@ func TestBoundsCoverTheTruthAndFollowDays(t *testing.T) {
 				rows = append(rows, row)
 			}
 		}
-		p := newPaired(rows, 0.5)
+		in := Input{Rows: rows}
+		p := newPaired(Default(), in, in.all(KindBinary))
 		low, _, ok := p.spreads([]string{Accuracy}, 400, seed)[Accuracy].bounds(0.95)
 		if !ok {
 			t.Fatal("no bounds")

@@ -16,6 +16,13 @@ const (
 	AveragePrecision = "average_precision"
 	LogLoss          = "log_loss"
 	Brier            = "brier"
+	MacroF1          = "macro_f1"
+	WeightedF1       = "weighted_f1"
+	RMSE             = "rmse"
+	MAE              = "mae"
+	R2               = "r2"
+	Pearson          = "pearson"
+	MeanIC           = "mean_ic" // mean over days of Spearman between prediction and outcome
 )
 
 // Direction says which way a metric is better.
@@ -26,14 +33,6 @@ const (
 	Higher Direction = "higher"
 	Lower  Direction = "lower"
 )
-
-// BinaryMetrics lists the metrics that gates can use, with their directions.
-func BinaryMetrics() map[string]Direction {
-	return map[string]Direction{
-		Accuracy: Higher, Precision: Higher, Recall: Higher, F1: Higher, ROCAUC: Higher, AveragePrecision: Higher,
-		LogLoss: Lower, Brier: Lower,
-	}
-}
 
 // binarySide holds one model's scores, ready to be measured under many weightings of
 // the days: sums per day for what is a sum, rows in order of score for what is not.

@@ -64,24 +64,11 @@ func EvaluateMulticlass(chances []float64, labels []int, k int) (Multiclass, err
 			return Multiclass{}, fmt.Errorf("evaluate: row %d: label is %d, must be from 0 to %d", i, y, k-1)
 		}
 		row := chances[i*k : (i+1)*k]
-		best, sum := 0, 0.0
-		for c, p := range row {
-			if err := checkChance(p); err != nil {
-				return Multiclass{}, fmt.Errorf("evaluate: row %d, class %d: %w", i, c, err)
-			}
-			sum += p
-			if p > row[best] {
-				best = c
-			}
-			miss := p
-			if c == y {
-				miss = p - 1
-			}
-			brier += float64(miss * miss)
+		if err := checkChances(row, k); err != nil {
+			return Multiclass{}, fmt.Errorf("evaluate: row %d: %w", i, err)
 		}
-		if math.Abs(sum-1) > chanceSlack {
-			return Multiclass{}, fmt.Errorf("evaluate: row %d: chances sum to %v, must be 1", i, sum)
-		}
+		best := largest(row)
+		brier += classBrier(row, y)
 		loss += logLoss(row[y], 1)
 		out.Confusion[y][best]++
 		if best == y {
@@ -94,6 +81,44 @@ func EvaluateMulticlass(chances []float64, labels []int, k int) (Multiclass, err
 	out.perClass(chances, labels)
 	out.baselines()
 	return out, nil
+}
+
+func checkChances(row []float64, k int) error {
+	if len(row) != k {
+		return fmt.Errorf("%d chances for %d classes", len(row), k)
+	}
+	sum := 0.0
+	for c, p := range row {
+		if err := checkChance(p); err != nil {
+			return fmt.Errorf("class %d: %w", c, err)
+		}
+		sum += p
+	}
+	if math.Abs(sum-1) > chanceSlack {
+		return fmt.Errorf("chances sum to %v, must be 1", sum)
+	}
+	return nil
+}
+
+// largest is the class with the largest chance, ties the lowest.
+func largest(row []float64) int {
+	best := 0
+	for c, p := range row {
+		if p > row[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+func classBrier(row []float64, label int) (sum float64) {
+	for c, p := range row {
+		if c == label {
+			p--
+		}
+		sum += float64(p * p)
+	}
+	return sum
 }
 
 func (m *Multiclass) perClass(chances []float64, labels []int) {
@@ -153,13 +178,13 @@ func (m *Multiclass) baselines() {
 		m.MajorityAccuracy, m.BaseLogLoss = undefined(noRows), undefined(noRows)
 		return
 	}
-	largest, entropy := 0, 0.0
+	most, entropy := 0, 0.0
 	for _, c := range m.Classes {
-		largest = max(largest, c.Support)
+		most = max(most, c.Support)
 		if share := float64(c.Support) / float64(m.Rows); share > 0 {
 			entropy -= float64(share * math.Log(share))
 		}
 	}
-	m.MajorityAccuracy = number(float64(largest) / float64(m.Rows))
+	m.MajorityAccuracy = number(float64(most) / float64(m.Rows))
 	m.BaseLogLoss = number(entropy)
 }

@@ -86,21 +86,12 @@ func EvaluateRegression(points []Point, level float64, draws int, seed uint64) (
 			return Regression{}, fmt.Errorf("evaluate: row %d: predicted %v, actual %v: must be finite", i, p.Predicted, p.Actual)
 		}
 	}
-	sorted := slices.Clone(points)
-	slices.SortStableFunc(sorted, func(a, b Point) int { return cmp.Compare(a.Day, b.Day) })
 	out := Regression{Rows: len(points)}
 	var moments []dayMoments
-	meanP, meanA := means(sorted)
-	for lo := 0; lo < len(sorted); {
-		hi := lo
-		for hi < len(sorted) && sorted[hi].Day == sorted[lo].Day {
-			hi++
-		}
-		m := momentsOf(sorted[lo:hi], meanP, meanA)
+	eachDay(points, func(day int32, m dayMoments) {
 		moments = append(moments, m)
-		out.Days = append(out.Days, DayRank{Day: sorted[lo].Day, Rows: hi - lo, IC: m.ic, Spread: m.spread})
-		lo = hi
-	}
+		out.Days = append(out.Days, DayRank{Day: day, Rows: int(m.n), IC: m.ic, Spread: m.spread})
+	})
 	targets := map[*Interval]func([]dayMoments, []float64) Value{
 		&out.RMSE: rmse, &out.MAE: mae, &out.R2: r2, &out.Pearson: pearson,
 		&out.MeanIC: meanIC, &out.Spread: meanSpread,

@@ -23,10 +23,10 @@ func sliceChecks(cfg GateConfig, in Input) []Check {
 	}
 	var checks []Check
 	for _, s := range in.Slices {
-		var rows []Scored
+		var rows []int
 		for i, inside := range s.In {
 			if inside {
-				rows = append(rows, in.Rows[i])
+				rows = append(rows, i)
 			}
 		}
 		name := "slice_" + s.Name
@@ -38,7 +38,7 @@ func sliceChecks(cfg GateConfig, in Input) []Check {
 			checks = append(checks, Check{Name: name, Support: len(rows), Outcome: Skipped, Reason: fmt.Sprintf("fewer than %d rows", rule.MinRows)})
 			continue
 		}
-		p := newPaired(rows, cfg.Threshold)
+		p := newPaired(cfg, in, rows)
 		spreads := p.spreads([]string{rule.Metric}, cfg.Draws, cfg.Seed)
 		checks = append(checks, nonInferior(name, rule.Margin, cfg.Level, p.gain(rule.Metric, p.ones), spreads[rule.Metric], len(rows)))
 	}
