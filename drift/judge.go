@@ -8,106 +8,6 @@ import (
 	"github.com/driftline/driftline/sketches"
 )
 
-// Verdict is what is said about one feature in one window.
-type Verdict uint8
-
-// Verdicts. Only Stable and Drifted are judgements; the others mean that none was
-// possible, and count neither for nor against (invariant D3).
-const (
-	Insufficient Verdict = iota
-	Stable
-	Drifted
-	Learning
-)
-
-// String gives the word for people and records.
-func (v Verdict) String() string {
-	switch v {
-	case Insufficient:
-		return "insufficient"
-	case Stable:
-		return "stable"
-	case Drifted:
-		return "drifted"
-	case Learning:
-		return "learning"
-	}
-	return fmt.Sprintf("verdict(%d)", uint8(v))
-}
-
-// MarshalText makes a verdict its word in JSON.
-func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
-
-// UnmarshalText reads the word.
-func (v *Verdict) UnmarshalText(b []byte) error {
-	for _, w := range []Verdict{Insufficient, Stable, Drifted, Learning} {
-		if w.String() == string(b) {
-			*v = w
-			return nil
-		}
-	}
-	return fmt.Errorf("verdict %.40q: want stable, drifted, insufficient or learning", b)
-}
-
-// Judged reports whether the feature counts in numerator and denominator of a share.
-func (v Verdict) Judged() bool { return v == Stable || v == Drifted }
-
-// Contribution is one bin's part of a PSI.
-type Contribution struct {
-	Cell  int     // first cell of the bin
-	Last  int     // last cell of a numeric bin; the same as Cell for a category
-	Label string  // "[1.5, 2)", "= 0", "red", "other"
-	Ref   float64 // share in the reference
-	Cur   float64 // share in the window
-	Term  float64 // (c − r)·ln(c/r) under the native zero rule
-}
-
-// FeatureResult is everything said about one feature in one window. Shares, PSI and
-// distances have no unit; Wasserstein has that of the feature.
-type FeatureResult struct {
-	Name string
-	Kind sketches.Kind
-
-	N, M         uint64  // values in cells: reference, window
-	NEff         float64 // min(N, M)/(d1·(1 + a²))
-	DesignEffect float64 // d1: how many records weigh as one
-	A2           float64 // a²: spread of the design effect over directions
-	Nu, Eta      float64 // degrees of freedom of the verdict's law; Eta +Inf = χ²
-	Scale        float64 // T2 = PSI/Scale
-	FewBlocks    bool    // tr(D²) by the form for fewer than 20 blocks
-	Bins         int     // B', after bins of small pooled count were merged
-	Dependence   DependenceKind
-	BlockCount   uint64 // J
-
-	PSI, PSIDebiased float64
-	PSILower         float64 // one-sided (1 − Alpha) bound, if HasLower
-	HasLower         bool
-
-	KSLow, KSHigh         float64 // certified interval; 0, 0 for categories
-	JS, Hellinger         float64 // base 2; both on verdict bins before merging
-	TVD, Linf             float64 // likewise
-	W1, W1Low, W1High     float64 // numeric only
-	W1Certified           bool    // false: extremes unknown, W1High is no bound
-	Chi2                  float64 // contingency statistic on merged bins
-	Chi2DF                int
-	NullRateRef, NullRate float64 // nulls ÷ records
-	OutOfRangeRef         float64 // under + over ÷ values
-	OutOfRange            float64
-	UnseenRef, Unseen     float64 // unseen categories ÷ records
-
-	Verdict Verdict
-	Warned  bool    // above Settings.Warn; implied by Drifted
-	Rule    string  // of Settings
-	Alpha   float64 // of Settings
-	Tau     float64 // Settings.Drifted
-	Reason  string  // why nothing could be judged, for people; else empty
-	Top     []Contribution
-}
-
-// Borrowed reports whether the design effect came from a shorter window, so that
-// the verdict is provisional.
-func (r *FeatureResult) Borrowed() bool { return r.Dependence == BorrowedLive }
-
 // perBin: a window needs this many values for every merged bin.
 const perBin = 10
 
@@ -141,6 +41,10 @@ func Judge(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts, dep Depend
 	}
 
 	cellToBin, bins := f.VerdictBins(ref)
+	if dep.s != nil && dep.bins != bins {
+		r.Reason = fmt.Sprintf("the design effect was learnt on %d bins, the reference has %d: build its blocks again", dep.bins, bins)
+		return r
+	}
 	binA, binB := fold(ref.Cells, cellToBin, bins), fold(cur.Cells, cellToBin, bins)
 	group, groups := mergeSmall(f.Kind, binA, binB)
 	a, b := regroup(binA, group, groups), regroup(binB, group, groups)
@@ -294,88 +198,4 @@ func binLabel(f *sketches.FeatureGrid, first, last int) string {
 		return fmt.Sprintf("≥ %.6g", f.Edges[first-1])
 	}
 	return fmt.Sprintf("[%.6g, %.6g)", f.Edges[first-1], f.Edges[last])
-}
-
-// power at which the smallest detectable PSI is stated; convention.
-const power = 0.8
-
-// SmallestDetectable returns the true PSI that this comparison would have called
-// drifted with probability 0.8: what an insufficient or stable verdict can rule out.
-// NaN where there is one bin. It costs up to milliseconds: ask it for reports.
-func (r *FeatureResult) SmallestDetectable() float64 {
-	if !(r.Nu > 0) || !(r.Scale > 0) || !(r.Alpha > 0) {
-		return math.NaN()
-	}
-	return float64(law{r.Nu, r.Eta}.detectable(r.Tau/r.Scale, r.Alpha, power) * r.Scale)
-}
-
-// Chi2P returns the contingency test's p-value, for display: no verdict uses it.
-func (r *FeatureResult) Chi2P() float64 {
-	if r.Chi2DF == 0 {
-		return 1
-	}
-	return ChiSquareSF(r.Chi2, float64(r.Chi2DF))
-}
-
-// KSP returns the finite-N p-value of the lower end of the KS interval, for display;
-// NaN for categories.
-func (r *FeatureResult) KSP() float64 {
-	if r.Kind != sketches.Numeric || r.N == 0 || r.M == 0 {
-		return math.NaN()
-	}
-	return KSAsymptoticP(float64(r.N), float64(r.M), r.KSLow)
-}
-
-// Share counts verdicts: how many features are drifted, how many were judged, how
-// many there are. Features without a judgement are in neither of the first two.
-func Share(rs []FeatureResult) (drifted, judged, all int) {
-	for i := range rs {
-		if rs[i].Verdict.Judged() {
-			judged++
-		}
-		if rs[i].Verdict == Drifted {
-			drifted++
-		}
-	}
-	return drifted, judged, len(rs)
-}
-
-// OutOfRangeP returns the exact probability that at least j of m window values lie
-// below (or: above) every one of n reference values when all n + m are exchangeable
-// without ties [D]: ∏_{i<j} (m−i)/(n+m−i). Under dependence take ⌊j/d1⌋, a heuristic.
-func OutOfRangeP(n, m, j uint64) float64 {
-	if j > m {
-		return 0
-	}
-	p := 1.0
-	for i := uint64(0); i < j && p > 0; i++ {
-		p *= float64(m-i) / (float64(n) + float64(m-i))
-	}
-	return p
-}
-
-// NanoNaN is what Nano gives for NaN: "not defined here".
-const NanoNaN = math.MinInt64
-
-// Nano returns x in units of 1e-9 as a whole number, ties to even: the form in which
-// scores are stored. NaN gives NanoNaN; what does not fit gives ±(2⁶³ − 1).
-func Nano(x float64) int64 {
-	y := math.RoundToEven(x * 1e9)
-	switch {
-	case math.IsNaN(y):
-		return NanoNaN
-	case y >= math.MaxInt64:
-		return math.MaxInt64
-	case y <= -math.MaxInt64:
-		return -math.MaxInt64
-	}
-	return int64(y)
-}
-
-// FromNano is the inverse of Nano; NanoNaN gives NaN.
-func FromNano(n int64) float64 {
-	if n == NanoNaN {
-		return math.NaN()
-	}
-	return float64(n) / 1e9
 }

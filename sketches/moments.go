@@ -140,7 +140,7 @@ func (c *FeatureCounts) Quantile(f *FeatureGrid, p float64) float64 {
 	before := 0.0
 	for i, k := range c.Cells {
 		count := float64(k)
-		if k == 0 || rank > before+count-1 && before+count < float64(n) && rank >= before+count {
+		if k == 0 || rank >= before+count && before+count < float64(n) {
 			before += count
 			continue
 		}
