@@ -114,6 +114,10 @@ func (s *server) routes() []route {
 		{methods: "GET", path: "/model-versions/get-artifact", role: v, raw: s.fileOfVersion},
 		{methods: "GET", path: "/mlflow-artifacts/artifacts", role: v, raw: s.proxyList},
 		{methods: "GET", path: "/mlflow-artifacts/artifacts/{path...}", role: v, raw: s.proxyGet},
+		// Without a path they name the root, which the handlers refuse; without these two
+		// rows the mux would answer with a redirect.
+		{methods: "PUT", path: "/mlflow-artifacts/artifacts", role: e, raw: s.proxyPut},
+		{methods: "DELETE", path: "/mlflow-artifacts/artifacts", role: a, raw: s.proxyDelete},
 		{methods: "PUT", path: "/mlflow-artifacts/artifacts/{path...}", role: e, raw: s.proxyPut},
 		{methods: "DELETE", path: "/mlflow-artifacts/artifacts/{path...}", role: a, raw: s.proxyDelete},
 		{methods: "POST", path: "/mlflow-artifacts/mpu/{act}/{path...}", role: e, raw: noMultipart},

@@ -118,18 +118,8 @@ def main():
     except MlflowException as e:
         check("deleted model", e.error_code, "RESOURCE_DOES_NOT_EXIST")
 
-    logged = mlflow.initialize_logged_model(name="logged", params={"a": "1"}, tags={"k": "v"}, source_run_id=run_ids[1])
-    client.log_metric(run_ids[1], "auc", 0.9, model_id=logged.model_id)
-    client.finalize_logged_model(logged.model_id, "READY")
-    again = client.get_logged_model(logged.model_id)
-    check("logged model", (again.status.value, again.params, again.tags.get("k")), ("READY", {"a": "1"}, "v"))
-    check("its metric", [m.value for m in again.metrics], [0.9])
-    client.log_outputs(run_ids[0], [mlflow.entities.LoggedModelOutput(logged.model_id, step=1)])
-    check("outputs", [o.model_id for o in client.get_run(run_ids[0]).outputs.model_outputs], [logged.model_id])
-    hits = client.search_logged_models([experiment.experiment_id], filter_string="metrics.auc > 0.5")
-    check("search logged models", [m.model_id for m in hits], [logged.model_id])
-    client.delete_logged_model_tag(logged.model_id, "k")
-    client.delete_logged_model(logged.model_id)
+    if hasattr(mlflow, "initialize_logged_model"):  # MLflow 3
+        logged_models(client, experiment, run_ids)
 
     client.delete_run(run_ids[0])
     check("deleted run", client.get_run(run_ids[0]).info.lifecycle_stage, "deleted")
@@ -144,6 +134,21 @@ def main():
     client.delete_experiment(other)
     check("active experiments", sorted(e.name for e in client.search_experiments()), ["Default", "plain client"])
     print("all good")
+
+
+def logged_models(client, experiment, run_ids):
+    logged = mlflow.initialize_logged_model(name="logged", params={"a": "1"}, tags={"k": "v"}, source_run_id=run_ids[1])
+    client.log_metric(run_ids[1], "auc", 0.9, model_id=logged.model_id)
+    client.finalize_logged_model(logged.model_id, "READY")
+    again = client.get_logged_model(logged.model_id)
+    check("logged model", (again.status.value, again.params, again.tags.get("k")), ("READY", {"a": "1"}, "v"))
+    check("its metric", [m.value for m in again.metrics], [0.9])
+    client.log_outputs(run_ids[0], [mlflow.entities.LoggedModelOutput(logged.model_id, step=1)])
+    check("outputs", [o.model_id for o in client.get_run(run_ids[0]).outputs.model_outputs], [logged.model_id])
+    hits = client.search_logged_models([experiment.experiment_id], filter_string="metrics.auc > 0.5")
+    check("search logged models", [m.model_id for m in hits], [logged.model_id])
+    client.delete_logged_model_tag(logged.model_id, "k")
+    client.delete_logged_model(logged.model_id)
 
 
 main()
