@@ -43,3 +43,9 @@ func ExampleTrain() {
 	// 3: 0.07
 	// 16: 0.93
 }
+
+func ExampleParseParams() {
+	_, err := gbdt.ParseParams(map[string]any{"max_dept": 4})
+	fmt.Println(err)
+	// Output: unknown parameter "max_dept": did you mean "max_depth"?
+}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -244,6 +246,17 @@ func FuzzLoadJSON(f *testing.F) {
 	f.Add([]byte(strings.Replace(tiny, `"2.5E-1"`, `"[2.5E-1]"`, 1)))
 	f.Add([]byte(strings.Replace(tiny, `"attributes":{}`, `"attributes":{"x":NaN}`, 1)))
 	f.Add([]byte(strings.Replace(tiny, `"left_children":[1,-1,-1]`, `"left_children":[0,-1,-1]`, 1)))
+	made, err := filepath.Glob("testdata/xgboost_*.json")
+	if err != nil || len(made) == 0 {
+		f.Fatalf("no models made by XGBoost in testdata: %v", err)
+	}
+	for _, name := range made {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
 	m, signal := table(13, 100, 3, 0.1)
 	p := params(Softprob, 2)
 	p.MaxDepth = 2

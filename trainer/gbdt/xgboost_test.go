@@ -30,7 +30,7 @@ func xgbPython(t *testing.T) string {
 func runXGB(t *testing.T, python string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), python, append([]string{"testdata/xgb_check.py"}, args...)...)
-	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=2")
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", python, args, err, out)

@@ -35,3 +35,13 @@ func ExampleDecide() {
 	// undecided false
 	// holdout_fresh: undecided: the holdout begins on day 20000, the champion's training rows reach through day 20005
 }
+
+func ExampleEvaluateBinary() {
+	b, err := judge.EvaluateBinary([]float64{0.9, 0.6, 0.6, 0.2}, []int{1, 0, 1, 0}, 0.5)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(b.Accuracy, b.ROCAUC, b.Confusion)
+	// Output: 0.75 0.875 {2 1 0 1}
+}

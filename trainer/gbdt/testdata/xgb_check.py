@@ -8,6 +8,8 @@
       writes its predictions on the same rows.
   xgb_check.py importance MODEL.json
       prints one line per used feature: name, total gain, splits.
+  xgb_check.py version
+      prints XGBoost's version, as every command does first.
 """
 import sys
 import warnings
@@ -63,7 +65,7 @@ def main():
         booster = xgb.train(params, matrix, rounds)
         booster.save_model(model)
         write(out, booster.predict(matrix))
-    else:
+    elif what != "version":
         sys.exit("unknown command " + what)
 
 
