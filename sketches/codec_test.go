@@ -182,8 +182,8 @@ func TestFrames(t *testing.T) {
 			t.Errorf("%s: error %v, want %v", name, err, tc.want)
 		}
 	}
-	if _, err := DecodeGrid(Frame(FrameCounts, 1, nil)); !errors.Is(err, ErrNotFrame) {
-		t.Errorf("a frame of counts as a grid: %v", err)
+	if _, err := DecodeGrid(Frame(FrameGrid+1, 1, nil)); !errors.Is(err, ErrNotFrame) {
+		t.Errorf("another frame as a grid: %v", err)
 	}
 	if _, err := DecodeGrid(Frame(FrameGrid, 200, nil)); !errors.Is(err, ErrSchema) {
 		t.Errorf("a grid of schema 200: %v", err)

@@ -14,15 +14,10 @@ import (
 // The checksum (Castagnoli, little endian) covers all bytes before it.
 const Magic = "DRFT"
 
-// Kinds of frames that this module's packages write. Kinds below 32 belong to
-// sketches and drift, 32 and above to package wire.
-const (
-	FrameGrid   byte = 1
-	FrameCounts byte = 2
-	FrameScores byte = 3
-	FrameBlocks byte = 4
-	FrameAlarm  byte = 5
-)
+// FrameGrid is the kind of an encoded grid. Kinds below 16 belong to this package,
+// 16 and above to the records on the wire. Counts, scores, block sums and alarm
+// states carry no frame of their own: they live inside one.
+const FrameGrid byte = 1
 
 // Errors of Unframe and of decoders that look at a frame's head.
 var (
