@@ -1,0 +1,63 @@
+package reference
+
+import (
+	"github.com/driftline/driftline/sketches"
+)
+
+// fullBlocks counts the blocks of the given length, cut at multiples of it, that
+// lie wholly inside [from, to).
+func fullBlocks(from, to, length int64) int64 {
+	first := ceilDiv(from, length)
+	last := floorDiv(to, length)
+	return max(0, last-first)
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+func ceilDiv(a, b int64) int64 { return -floorDiv(-a, b) }
+
+// blocks sums the counts of whole blocks of one window length on the verdict bins;
+// nil where there are fewer than two. Rows are in order of time.
+func blocks(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS int64) (*sketches.Blocks, error) {
+	from, to := rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
+	if fullBlocks(from, to, lengthMS) < 2 {
+		return nil, nil
+	}
+	maps := make([][]int, len(g.Features))
+	bins := make([]int, len(g.Features))
+	for i := range g.Features {
+		maps[i], bins[i] = g.Features[i].VerdictBins(&ref.Features[i])
+	}
+	out, err := sketches.NewBlocks(lengthMS, bins)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([][]uint64, len(g.Features))
+	first, last := ceilDiv(from, lengthMS), floorDiv(to, lengthMS)
+	i := 0
+	for b := first; b < last; b++ {
+		for f := range counts {
+			counts[f] = make([]uint64, bins[f])
+		}
+		for ; i < len(rows) && rows[i].TimeMS < (b+1)*lengthMS; i++ {
+			if rows[i].TimeMS < b*lengthMS {
+				continue
+			}
+			for f := range g.Features {
+				if cell, side := g.Features[f].Locate(rows[i].Values[f]); side == sketches.InCell {
+					counts[f][maps[f][cell]]++
+				}
+			}
+		}
+		if err := out.AddBlock(counts); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,240 @@
+package reference
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Limits beyond which a kept grid no longer fits a new reference (DESIGN §6).
+const (
+	maxInteriorShare = 0.05
+	maxOutsideShare  = 0.01
+)
+
+// Row is one record of a reference.
+type Row struct {
+	TimeMS int64 // event time; 0 where Spec.Ordered is false
+	Values []sketches.Value
+}
+
+// Spec says what to build.
+type Spec struct {
+	Model     string
+	Version   string
+	Kind      string // training, file, examples, topic, last_good
+	Names     []string
+	WindowsMS []int64 // lengths for which block sums are made
+	Ordered   bool    // rows carry event times
+	Keep      *sketches.Grid
+	TopK      int // named categories per feature; 0: 50
+	Gate      Gate
+}
+
+// Gate holds the least a reference must offer. A zero field takes the default.
+type Gate struct {
+	MinRows      int     // default 100
+	MinBlocks    int     // of the shortest window, only where rows are ordered; default 2
+	MaxNullShare float64 // of one feature; default 0.99
+}
+
+// Check is one condition of the gate.
+type Check struct {
+	Name   string
+	Found  string
+	Needed string
+	OK     bool
+}
+
+// Result is a reference that passed, or the checks that say why not.
+type Result struct {
+	Grid      *sketches.Grid
+	NewGrid   bool
+	Why       string // why the grid was kept or made anew
+	Reference wire.Reference
+	Checks    []Check
+}
+
+// ErrGate says that the gate refused; Result.Checks holds what was found and needed.
+var ErrGate = errors.New("reference refused")
+
+// Build makes a reference. Errors: ErrGate with Result.Checks filled in; any other
+// error says which input cannot be used.
+func Build(spec Spec, rows []Row) (Result, error) {
+	res := Result{Checks: spec.check(rows)}
+	if err := refusal(spec, res.Checks); err != nil {
+		return res, err
+	}
+	if spec.Ordered {
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
+	}
+	var err error
+	if res.Grid, res.NewGrid, res.Why, err = spec.grid(rows); err != nil {
+		return res, err
+	}
+	res.Reference = wire.Reference{Model: spec.Model, Version: spec.Version, Kind: spec.Kind, Counts: Count(res.Grid, rows)}
+	if spec.Ordered && len(rows) > 0 {
+		res.Reference.FromMS, res.Reference.ToMS = rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
+		for _, w := range spec.WindowsMS {
+			b, err := blocks(res.Grid, res.Reference.Counts, rows, w)
+			if err != nil {
+				return res, err
+			}
+			if b != nil {
+				res.Reference.Blocks = append(res.Reference.Blocks, b)
+			}
+		}
+	}
+	return res, nil
+}
+
+// Count counts rows on a grid; values stand in the grid's feature order.
+func Count(g *sketches.Grid, rows []Row) *sketches.Counts {
+	c := sketches.NewCounts(g)
+	for _, r := range rows {
+		c.AddRow()
+		for i := range g.Features {
+			c.Add(i, r.Values[i])
+		}
+	}
+	return c
+}
+
+func (s Spec) check(rows []Row) []Check {
+	minRows := cmp.Or(s.Gate.MinRows, 100)
+	minBlocks := cmp.Or(s.Gate.MinBlocks, 2)
+	maxNull := cmp.Or(s.Gate.MaxNullShare, 0.99)
+	checks := []Check{
+		{Name: "rows", Found: fmt.Sprint(len(rows)), Needed: fmt.Sprintf("at least %d", minRows), OK: len(rows) >= minRows},
+		{Name: "features", Found: fmt.Sprint(len(s.Names)), Needed: fmt.Sprintf("1 to %d", sketches.MaxFeatures), OK: len(s.Names) >= 1 && len(s.Names) <= sketches.MaxFeatures},
+	}
+	for i, r := range rows {
+		if len(r.Values) != len(s.Names) {
+			return append(checks, Check{Name: "schema", Found: fmt.Sprintf("row %d has %d values", i, len(r.Values)), Needed: fmt.Sprintf("%d, one per feature", len(s.Names))})
+		}
+	}
+	if s.Ordered && len(s.WindowsMS) > 0 && len(rows) > 0 {
+		from, to := span(rows)
+		n := int(fullBlocks(from, to, s.WindowsMS[0]))
+		checks = append(checks, Check{Name: "blocks", Found: fmt.Sprintf("%d of %d ms", n, s.WindowsMS[0]), Needed: fmt.Sprintf("at least %d", minBlocks), OK: n >= minBlocks})
+	}
+	for f, name := range s.Names {
+		missing, wrong := 0, 0
+		for _, r := range rows {
+			switch r.Values[f].Kind() {
+			case sketches.ValueNull:
+				missing++
+			case sketches.ValueWrong:
+				wrong++
+			}
+		}
+		if share := float64(missing) / float64(max(1, len(rows))); share > maxNull {
+			checks = append(checks, Check{Name: "missing values of " + name, Found: fmt.Sprintf("%.3f", share), Needed: fmt.Sprintf("at most %.3f", maxNull)})
+		}
+		if wrong > 0 {
+			checks = append(checks, Check{Name: "type of " + name, Found: fmt.Sprintf("%d objects or lists", wrong), Needed: "numbers, strings, booleans or null"})
+		}
+	}
+	return checks
+}
+
+func refusal(s Spec, checks []Check) error {
+	for _, c := range checks {
+		if !c.OK {
+			return fmt.Errorf("%w for model %q: %s: found %s, needed %s", ErrGate, s.Model, c.Name, c.Found, c.Needed)
+		}
+	}
+	return nil
+}
+
+// grid keeps the grid there is while it fits, else makes one.
+func (s Spec) grid(rows []Row) (g *sketches.Grid, fresh bool, why string, err error) {
+	if s.Keep != nil {
+		if why = misfit(s.Keep, s.Names, rows); why == "" {
+			return s.Keep, false, "the grid in force fits", nil
+		}
+	} else {
+		why = "the model has no grid yet"
+	}
+	features := make([]sketches.FeatureGrid, len(s.Names))
+	for i, name := range s.Names {
+		if features[i], err = s.feature(i, name, rows); err != nil {
+			return nil, false, "", fmt.Errorf("feature %q of model %q: %w", name, s.Model, err)
+		}
+	}
+	g, err = sketches.NewGrid(features)
+	return g, true, why, err
+}
+
+// feature is numeric where every value is a number or a boolean, else categorical.
+func (s Spec) feature(i int, name string, rows []Row) (sketches.FeatureGrid, error) {
+	var numbers []float64
+	texts := map[string]uint64{}
+	numeric := true
+	for _, r := range rows {
+		v := r.Values[i]
+		switch v.Kind() {
+		case sketches.ValueNumber, sketches.ValueBool:
+			x, _ := v.Float()
+			numbers = append(numbers, x)
+		case sketches.ValueString:
+			numeric = false
+		default:
+			continue
+		}
+		if text, ok := v.Text(); ok {
+			texts[text]++
+		}
+	}
+	if numeric {
+		finite := slices.DeleteFunc(numbers, func(x float64) bool { return x-x != 0 })
+		return sketches.NewNumeric(name, finite)
+	}
+	return sketches.NewCategorical(name, texts, cmp.Or(s.TopK, 50))
+}
+
+// misfit says why a grid cannot be kept for the rows, "" if it can.
+func misfit(g *sketches.Grid, names []string, rows []Row) string {
+	if len(g.Features) != len(names) {
+		return fmt.Sprintf("the features changed: %d, the grid in force has %d", len(names), len(g.Features))
+	}
+	for i, name := range names {
+		if g.Features[i].Name != name {
+			return fmt.Sprintf("the features changed: %q at place %d, the grid in force has %q", name, i, g.Features[i].Name)
+		}
+	}
+	c := Count(g, rows)
+	for i := range g.Features {
+		f, n := &g.Features[i], &c.Features[i]
+		total := float64(n.Total())
+		if total == 0 || f.Kind != sketches.Numeric {
+			if n.Wrong > 0 || total > 0 && float64(n.Unseen) > maxOutsideShare*total {
+				return fmt.Sprintf("feature %q: %d values are new", f.Name, n.Unseen+n.Wrong)
+			}
+			continue
+		}
+		last := len(n.Cells) - 1
+		if outside := float64(n.Cells[0]+n.Cells[last]) / total; outside > maxOutsideShare {
+			return fmt.Sprintf("feature %q: %.1f %% of the values lie outside", f.Name, 100*outside)
+		}
+		for k := 1; k < last; k++ {
+			if share := float64(n.Cells[k]) / total; share > maxInteriorShare && !f.SingleValue(k) {
+				return fmt.Sprintf("feature %q: %.1f %% of the values lie in %s", f.Name, 100*share, f.Label(k))
+			}
+		}
+	}
+	return ""
+}
+
+func span(rows []Row) (from, to int64) {
+	from, to = rows[0].TimeMS, rows[0].TimeMS
+	for _, r := range rows {
+		from, to = min(from, r.TimeMS), max(to, r.TimeMS)
+	}
+	return from, to + 1
+}
