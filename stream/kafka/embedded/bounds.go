@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -126,16 +127,29 @@ func (e *Embedded) completeTopics(r kmsg.Request) {
 	req := r.(*kmsg.CreateTopicsRequest)
 	for i := range req.Topics {
 		rt := &req.Topics[i]
+		e.keep.know(rt.Topic)
 		set := map[string]bool{}
+		retention, retentionBytes := e.cfg.Retention.Milliseconds(), e.cfg.RetentionBytes
 		for _, c := range rt.Configs {
 			set[c.Name] = c.Value != nil
+			if c.Name == "cleanup.policy" && c.Value != nil && *c.Value == "compact" {
+				// A topic that is only compacted keeps its keys for ever; kfake trims it all the same.
+				retention, retentionBytes = -1, -1
+			}
+		}
+		if retention < 0 {
+			rt.Configs = slices.DeleteFunc(rt.Configs, func(c kmsg.CreateTopicsRequestTopicConfig) bool {
+				return c.Name == "retention.ms" || c.Name == "retention.bytes"
+			})
+			delete(set, "retention.ms")
+			delete(set, "retention.bytes")
 		}
 		for _, d := range []struct {
 			key string
 			v   int64
 		}{
-			{"retention.ms", e.cfg.Retention.Milliseconds()},
-			{"retention.bytes", e.cfg.RetentionBytes},
+			{"retention.ms", retention},
+			{"retention.bytes", retentionBytes},
 			{afterMax, millis(e.cfg.AfterMax)},
 			{beforeMax, millis(e.cfg.BeforeMax)},
 		} {

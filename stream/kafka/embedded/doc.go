@@ -11,7 +11,10 @@
 //     Config's), record by record; batches outside are answered INVALID_TIMESTAMP
 //     and not stored. A record without a time (−1) passes, as with Apache Kafka.
 //   - Every topic carries retention.ms and retention.bytes, whoever makes it: kfake
-//     trims only topics that set one, and its start-up reads what it holds.
+//     trims only topics that set one, and its start-up reads what it holds. A topic
+//     that is only compacted is never trimmed by age or size.
+//   - Offsets are given once: a partition that retention has emptied goes on at its
+//     end after a restart, where kfake would begin at 0.
 //   - Start refuses a data directory that is damaged, where kfake would cut it
 //     short and go on; and a taken port. Both before a byte is written.
 //

@@ -114,7 +114,10 @@ type Embedded struct {
 	cfg     Config
 	cluster *kfake.Cluster
 	addr    string
-	close   sync.Once
+	keep    *keeper
+
+	close        sync.Once
+	stop, tidied chan struct{}
 }
 
 // Start checks the data directory, takes the address and serves until Close.
@@ -133,8 +136,13 @@ func Start(cfg Config) (*Embedded, error) {
 		}
 		return nil, fmt.Errorf("embedded broker: listen on %s: %w", cfg.Listen, err)
 	}
+	var topics []string
 	if cfg.DataDir != "" {
-		if err := inspect(cfg.DataDir); err != nil {
+		err := inspect(cfg.DataDir)
+		if err == nil {
+			topics, err = restore(cfg.DataDir, time.Now())
+		}
+		if err != nil {
 			ln.Close()
 			return nil, fmt.Errorf("embedded broker: %w", err)
 		}
@@ -149,7 +157,8 @@ func Start(cfg Config) (*Embedded, error) {
 		kfake.ClusterID("driftline-embedded"),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return adv, nil }),
 		kfake.BrokerConfigs(map[string]string{
-			"log.cleaner.backoff.ms": strconv.FormatInt(cfg.RetentionInterval.Milliseconds(), 10),
+			// kfake's own ticker never comes: tidy writes the ends down first.
+			"log.cleaner.backoff.ms": strconv.FormatInt((100 * 365 * 24 * time.Hour).Milliseconds(), 10),
 			"message.max.bytes":      strconv.Itoa(cfg.MaxMessageBytes),
 		}),
 		kfake.WithLogger(logger{cfg.Warn}),
@@ -168,9 +177,18 @@ func Start(cfg Config) (*Embedded, error) {
 		}
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	e := &Embedded{cfg: cfg, cluster: cluster, addr: adv.Addr().String()}
+	e := &Embedded{
+		cfg: cfg, cluster: cluster, addr: adv.Addr().String(),
+		keep: &keeper{dir: cfg.DataDir, cluster: cluster, topics: map[string]bool{}},
+		stop: make(chan struct{}), tidied: make(chan struct{}),
+	}
+	for _, topic := range topics {
+		e.keep.know(topic)
+	}
 	e.watch(kmsg.Produce, e.checkProduce)
 	e.watch(kmsg.CreateTopics, e.completeTopics)
+	e.watch(kmsg.DeleteRecords, e.beforeDelete)
+	go e.tidy() // Close waits for it
 	return e, nil
 }
 
@@ -179,18 +197,21 @@ func (e *Embedded) Addr() string { return e.addr }
 
 // Close stops serving and writes what is needed for a quick next start.
 func (e *Embedded) Close() error {
-	e.close.Do(e.cluster.Close)
-	return nil
-}
-
-// ApplyRetention applies retention and compaction now, not at the next interval.
-func (e *Embedded) ApplyRetention() {
-	e.cluster.ApplyRetention()
-	e.cluster.Compact()
+	var err error
+	e.close.Do(func() {
+		close(e.stop)
+		<-e.tidied
+		err = e.keep.save()
+		e.cluster.Close()
+	})
+	return err
 }
 
 // DropRecords removes the records of a partition before an offset.
 func (e *Embedded) DropRecords(topic string, partition int32, offset int64) error {
+	if err := e.keep.save(); err != nil {
+		return err
+	}
 	if err := e.cluster.DeleteRecords(topic, partition, offset); err != nil {
 		return fmt.Errorf("drop records of %s/%d before %d: %w", topic, partition, offset, err)
 	}

@@ -75,6 +75,25 @@ func Append(dst []byte, codec Codec, recs []Record) ([]byte, error) {
 	return dst, nil
 }
 
+// Marker encodes a batch of one transaction commit marker at an offset, as brokers
+// write it: a record that takes an offset and that no client hands on.
+func Marker(offset, timeMS int64) []byte {
+	key := []byte{0, 0, 0, 1} // version 0, commit
+	value := make([]byte, 6)  // version 0, coordinator epoch 0
+	b, err := Append(nil, None, []Record{{TimeMS: timeMS, Key: key, Value: value}})
+	if err != nil {
+		panic(err) // one small record always fits
+	}
+	be := binary.BigEndian
+	be.PutUint64(b, uint64(offset))
+	be.PutUint32(b[12:], 0)
+	be.PutUint16(b[21:], 1<<4|1<<5)
+	be.PutUint64(b[43:], 0) // a producer: markers belong to one
+	be.PutUint16(b[51:], 0)
+	be.PutUint32(b[17:], crc32.Checksum(b[21:], castagnoli))
+	return b
+}
+
 func appendBytes(dst, b []byte) []byte {
 	if b == nil {
 		return binary.AppendVarint(dst, -1)

@@ -58,7 +58,7 @@ func unknownTopic(t *testing.T, e *suite) {
 
 func topicConfig(t *testing.T, e *suite) {
 	set := map[string]string{
-		"cleanup.policy": "compact", "retention.ms": "86400000",
+		"cleanup.policy": "delete", "retention.ms": "86400000", "retention.bytes": "1000000",
 		"message.timestamp.before.max.ms": "180000", "message.timestamp.after.max.ms": "60000",
 	}
 	cfg, err := e.Log.TopicConfig(ctx(t), e.topic(t, 1, set))
@@ -69,6 +69,11 @@ func topicConfig(t *testing.T, e *suite) {
 		if cfg[k] != want {
 			t.Errorf("%s = %q, want %q", k, cfg[k], want)
 		}
+	}
+	// Retention means nothing to a topic that is only compacted, and need not be kept.
+	cfg, err = e.Log.TopicConfig(ctx(t), e.topic(t, 1, map[string]string{"cleanup.policy": "compact"}))
+	if err != nil || cfg["cleanup.policy"] != "compact" {
+		t.Errorf("policy %q, %v; want compact", cfg["cleanup.policy"], err)
 	}
 	cfg, err = e.Log.TopicConfig(ctx(t), e.topic(t, 1, nil))
 	if err != nil || cfg["cleanup.policy"] != "delete" || cfg["message.timestamp.type"] != "CreateTime" {
