@@ -26,7 +26,11 @@ type checker struct {
 }
 
 func (k *checker) bad(key, format string, args ...any) {
-	where := k.origin(key)
+	where, at := k.origin(key), key
+	for where == "default" && at != "" { // left out: the place of the section then
+		at = at[:max(0, strings.LastIndexAny(at, ".["))]
+		where = k.origin(at)
+	}
 	if where == "default" {
 		where = ""
 	}

@@ -35,8 +35,11 @@ func (d *decoder) section(n *yaml.Node, v reflect.Value, prefix string) {
 		return // a section with nothing in it: all defaults
 	}
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, prefix, "%s; want a section with keys", describe(n))
+		d.fault(n, prefix, "%s; want a section with keys", describe(n, v.Type()))
 		return
+	}
+	if prefix != "" {
+		d.origin[prefix] = d.where(n) // the place of faults about what the section leaves out
 	}
 	index, keys := fieldsOf(v.Type())
 	seen := map[string]int{}
@@ -87,7 +90,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, key string, enum []string
 		d.table(n, v, key)
 	default:
 		if n.Kind != yaml.ScalarNode {
-			d.fault(n, key, "%s; want a single value", describe(n))
+			d.fault(n, key, "%s; want a single value", describe(n, v.Type()))
 			return
 		}
 		if n.Tag == "!!null" {
@@ -112,7 +115,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, key string, enum []string)
 		return
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.fault(n, key, "%s; want a list", describe(n))
+		d.fault(n, key, "%s; want a list", describe(n, v.Type()))
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), 0, len(n.Content))
@@ -131,7 +134,7 @@ func (d *decoder) table(n *yaml.Node, v reflect.Value, key string) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, key, "%s; want name: value lines", describe(n))
+		d.fault(n, key, "%s; want name: value lines", describe(n, v.Type()))
 		return
 	}
 	out := reflect.MakeMap(v.Type())
@@ -203,13 +206,16 @@ func target(n *yaml.Node) *yaml.Node {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// describe says in words what stands in the file.
-func describe(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
+// describe says in words what stands in the file where a value of type t belongs.
+// Text that may hold a password is not repeated.
+func describe(n *yaml.Node, t reflect.Type) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
 		return "a section"
-	case yaml.SequenceNode:
+	case n.Kind == yaml.SequenceNode:
 		return "a list"
+	case t.Kind() == reflect.Map:
+		return "a single value"
 	}
 	return strconv.Quote(n.Value)
 }

@@ -269,23 +269,25 @@ func environment(lines []string) map[string]string {
 // variables reads the DRIFTLINE_* layer. An empty variable sets nothing, so that
 // a manifest can leave one open.
 func (l *loader) variables(env map[string]string) {
+	const prefix = "DRIFTLINE_"
 	known := map[string]bool{}
 	var names []string
 	for _, o := range Options() {
 		known[o.Env] = true
-		names = append(names, o.Env)
+		names = append(names, strings.TrimPrefix(o.Env, prefix))
 		if value := env[o.Env]; value != "" {
 			l.text("environment "+o.Env, o.Key, value)
 		}
 	}
 	for name := range env {
-		if !strings.HasPrefix(name, "DRIFTLINE_") || known[name] {
+		rest, ours := strings.CutPrefix(name, prefix)
+		if !ours || known[name] {
 			continue
 		}
 		// Not an error: Kubernetes itself sets DRIFTLINE_SERVICE_HOST and the like
 		// beside a Service of that name.
-		if near := Nearest(name, names); near != "" {
-			l.out.Warnings = append(l.out.Warnings, fmt.Sprintf("environment %s sets no option; did you mean %s?", name, near))
+		if near := Nearest(rest, names); near != "" {
+			l.out.Warnings = append(l.out.Warnings, fmt.Sprintf("environment %s sets no option; did you mean %s%s?", name, prefix, near))
 		}
 	}
 	slices.Sort(l.out.Warnings)
