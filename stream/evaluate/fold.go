@@ -30,7 +30,10 @@ type Config struct {
 	MaxRun    int // panes one cycle may cover, bounded by the ring; 0: the bound
 	Admission Admission
 	Policy    wire.Policy // for models that have none of their own
-	Mutant    loop.Mutant // tests only
+	// UnknownAlarms starts alarms without a past: they step, but say nothing until
+	// their first OK. For a replay that begins in the middle.
+	UnknownAlarms bool
+	Mutant        loop.Mutant // tests only
 }
 
 // Validate returns why the configuration cannot be used.

@@ -72,6 +72,7 @@ type loaded struct {
 	hasDone  bool
 	slots    map[string]wire.Slot
 	coverage map[string]wire.Coverage
+	learnt   []wire.Learnt
 }
 
 // Load restores the state that the records of the state partition describe. Per key
@@ -113,7 +114,29 @@ func (f *Fold) Load(state []log.Record) error {
 			f.cover[c.Ring][c.Number] = c
 		}
 	}
+	if err := f.loadLearnt(l.learnt); err != nil {
+		return err
+	}
 	return f.loadSlots(l)
+}
+
+// loadLearnt takes per model and window the record of most writes up to the marker.
+func (f *Fold) loadLearnt(all []wire.Learnt) error {
+	for _, x := range all {
+		if x.Pane > f.done {
+			continue
+		}
+		m := f.model(x.Model)
+		if old := m.learnt[x.WindowMS]; old != nil && old.writes >= x.Writes {
+			continue
+		}
+		b, err := sketches.DecodeBlocks(x.Blocks)
+		if err != nil {
+			return fmt.Errorf("learnt sums of model %q: %w", x.Model, err)
+		}
+		m.learnt[x.WindowMS] = &learnt{reference: x.Reference, pane: x.Pane, writes: x.Writes, blocks: b}
+	}
+	return nil
 }
 
 func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
@@ -135,6 +158,12 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 		c, err := wire.DecodeCoverage(r.Value)
 		if err == nil {
 			l.coverage[string(r.Key)+fmt.Sprintf("@%d", c.Number)] = c
+		}
+		return err
+	case wire.KindLearnt:
+		x, err := wire.DecodeLearnt(r.Value)
+		if err == nil {
+			l.learnt = append(l.learnt, x)
 		}
 		return err
 	case wire.KindApplied:

@@ -1,11 +1,8 @@
 package historian
 
 import (
-	"encoding/json"
-	"math"
 	"strings"
 
-	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/wire"
@@ -95,44 +92,7 @@ func (c *converter) example(r log.Record, rows *Rows) {
 		rows.Examples = append(rows.Examples, p)
 	}
 	if keep == KeepRows && len(c.ev.Features) > 0 {
-		x.Features = featuresJSON(c.ev.Features)
+		x.Features = string(event.AppendFeatures(nil, c.ev.Features))
 		rows.Examples = append(rows.Examples, x)
 	}
-}
-
-// featuresJSON keeps the order of the event. A value of a wrong type is stored as
-// null: it cannot be trained on.
-func featuresJSON(fs []event.Feature) string {
-	b := []byte{'{'}
-	for i, f := range fs {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		name, _ := json.Marshal(f.Name)
-		b = append(append(b, name...), ':')
-		b = append(b, valueJSON(f.Value)...)
-	}
-	return string(append(b, '}'))
-}
-
-func valueJSON(v sketches.Value) []byte {
-	switch v.Kind() {
-	case sketches.ValueNumber:
-		x, _ := v.Float()
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return []byte("null")
-		}
-		b, _ := json.Marshal(x)
-		return b
-	case sketches.ValueBool:
-		if x, _ := v.Float(); x == 1 {
-			return []byte("true")
-		}
-		return []byte("false")
-	case sketches.ValueString:
-		s, _ := v.Text()
-		b, _ := json.Marshal(s)
-		return b
-	}
-	return []byte("null")
 }

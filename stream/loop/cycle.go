@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,13 +27,14 @@ type Cycle struct {
 
 // IO is what both drivers need from outside.
 type IO struct {
-	Log     log.Log
-	NowMS   func() int64                                 // wall clock; moves only promises and ticks
-	Pause   func(ctx context.Context, attempt int) error // waits before the given retry (1, 2, …)
-	Retry   func(err error) bool                         // nil: Retryable
-	Retried func(what string, attempt int, err error)    // nil: silent
-	Wait    time.Duration                                // longest wait for a first record in a fetch
-	Counted func(p log.Partition, what string, n int64)  // nil: silent; e.g. "skipped_by_retention"
+	Log       log.Log
+	NowMS     func() int64                                 // wall clock; moves only promises and ticks
+	Pause     func(ctx context.Context, attempt int) error // waits before the given retry (1, 2, …)
+	Retry     func(err error) bool                         // nil: Retryable
+	Retried   func(what string, attempt int, err error)    // nil: silent
+	Wait      time.Duration                                // longest wait for a first record in a fetch
+	Counted   func(p log.Partition, what string, n int64)  // nil: silent; e.g. "removed_unread"
+	MaxAppend int                                          // records of one produce call; 0: DefaultMaxAppend
 }
 
 // Retryable is the one place that decides what is tried again.
@@ -100,12 +102,12 @@ func (io IO) count(p log.Partition, what string, n int64) {
 	}
 }
 
-// maxAppend bounds the records of one produce call.
-const maxAppend = 500
+// DefaultMaxAppend bounds the records of one produce call.
+const DefaultMaxAppend = 500
 
 func (io IO) append(ctx context.Context, what string, recs []log.Record) error {
 	for len(recs) > 0 {
-		n := min(len(recs), maxAppend)
+		n := min(len(recs), cmp.Or(io.MaxAppend, DefaultMaxAppend))
 		if err := io.try(ctx, fmt.Sprintf("publish %d %s", n, what), func() error { return io.Log.Append(ctx, recs[:n]) }); err != nil {
 			return err
 		}

@@ -198,8 +198,8 @@ func runCollect(t testing.TB, seed uint64, c collectCase) string {
 	}
 	for life := 0; ; life++ {
 		var h *memlog.Handle
-		if life < 40 {
-			rates := memlog.Rates{NotDone: 0.02, DoneSaidNo: 0.02, KillBefore: 0.02, KillAfter: 0.02, Cut: 0.5, MaxFetch: 40}
+		if life < 60 {
+			rates := memlog.Rates{NotDone: 0.02, DoneSaidNo: 0.02, KillBefore: 0.02, KillAfter: 0.02, Cut: 0.5, MaxFetch: 12}
 			h = w.log.Handle(memlog.Seeded(rng, rates))
 		} else {
 			h = w.log.Handle(nil)

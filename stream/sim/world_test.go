@@ -50,6 +50,9 @@ type plan struct {
 	jitterMS   int64 // record times run back by up to this much
 	stepMS     int64 // mean advance of record time per record
 	shift      bool  // the second half is drawn from another distribution
+	maxAppend  int   // records of one produce call
+	one        bool  // one panes partition, so that models share it
+	scores     bool  // predictions carry scores; their histograms are large, so most seeds do without
 }
 
 // world is a log with control and input written, before anything has run.
@@ -64,6 +67,9 @@ const epochMS = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z, a multiple of 
 func newWorld(t testing.TB, rng *rand.Rand, p plan) *world {
 	t.Helper()
 	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p}
+	if p.one {
+		w.layout.PanesPartitions = 1
+	}
 	w.createTopics(t, p.partitions)
 	w.control(t)
 	for part := range p.partitions {
@@ -160,8 +166,8 @@ func (w *world) event(rng *rand.Rand, at int64, id string, i int) []byte {
 		x = 15 + float64(rng.IntN(8))
 	}
 	ev := event.Event{
-		Type: event.TypePrediction, Model: models[rng.IntN(len(models))], Version: strconv.Itoa(1 + rng.IntN(2)), ID: id,
-		TimeMS: at, HasTime: true, HasScore: true, Score: float64(rng.IntN(1000)) / 1000,
+		Type: event.TypePrediction, HasPrediction: w.plan.scores, Prediction: sketches.Number(1), Model: models[rng.IntN(len(models))], Version: strconv.Itoa(1 + rng.IntN(2)), ID: id,
+		TimeMS: at, HasTime: true, HasScore: w.plan.scores, Score: float64(rng.IntN(1000)) / 1000,
 		Features: []event.Feature{{Name: "x", Value: sketches.Number(x)}, {Name: "s", Value: sketches.String("abcd"[rng.IntN(4):][:1])}},
 	}
 	return event.Encode(ev)
@@ -175,6 +181,8 @@ func (w *world) io(l log.Log) loop.IO {
 		Pause: func(context.Context, int) error { return nil },
 		Retry: func(err error) bool { return !errors.Is(err, memlog.ErrKilled) && loop.Retryable(err) },
 		Wait:  time.Second,
+
+		MaxAppend: w.plan.maxAppend, // a process may die between any few records
 	}
 }
 

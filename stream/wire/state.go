@@ -232,3 +232,41 @@ func DecodeApplied(b []byte) (a Applied, err error) {
 	a.Pane = d.Varint()
 	return a, d.Finish()
 }
+
+// Learnt holds the block sums of live windows of one length; of the two places they
+// are written to in turn, the one of more writes up to the done marker stands.
+type Learnt struct {
+	Model     string
+	WindowMS  int64
+	Pane      int64
+	Writes    int64
+	Reference sketches.ID
+	Blocks    []byte
+}
+
+// Encode returns the framed bytes.
+func (l Learnt) Encode() []byte {
+	var e sketches.Encoder
+	e.String(l.Model)
+	e.Varint(l.WindowMS)
+	e.Varint(l.Pane)
+	e.Varint(l.Writes)
+	encodeID(&e, l.Reference)
+	e.Bytes(l.Blocks)
+	return sketches.Frame(KindLearnt, schema, e.Data())
+}
+
+// DecodeLearnt reads what Encode wrote.
+func DecodeLearnt(b []byte) (l Learnt, err error) {
+	d, err := open(b, KindLearnt, "learnt sums")
+	if err != nil {
+		return l, err
+	}
+	l.Model = d.String()
+	l.WindowMS = d.Varint()
+	l.Pane = d.Varint()
+	l.Writes = d.Varint()
+	l.Reference = decodeID(d)
+	l.Blocks = d.Bytes()
+	return l, d.Finish()
+}

@@ -1,0 +1,203 @@
+package evaluate
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Kinds of alarm.
+const (
+	kindDrift   = "drift"
+	kindQuality = "quality"
+)
+
+type alarmKey struct {
+	version, policy, kind string
+	windowMS              int64
+}
+
+func (k alarmKey) compare(o alarmKey) int {
+	return cmp.Or(cmp.Compare(k.version, o.version), cmp.Compare(k.policy, o.policy), cmp.Compare(k.kind, o.kind), cmp.Compare(k.windowMS, o.windowMS))
+}
+
+type alarm struct {
+	reference sketches.ID
+	state     drift.AlarmState
+}
+
+func (m *model) alarmKeys() []alarmKey {
+	ks := make([]alarmKey, 0, len(m.alarms))
+	for k := range m.alarms {
+		ks = append(ks, k)
+	}
+	slices.SortFunc(ks, alarmKey.compare)
+	return ks
+}
+
+func (m *model) alarmStates() []wire.SlotAlarm {
+	var out []wire.SlotAlarm
+	for _, k := range m.alarmKeys() {
+		a := m.alarms[k]
+		out = append(out, wire.SlotAlarm{Version: k.version, Policy: k.policy, Kind: k.kind, WindowMS: k.windowMS, Reference: a.reference, State: a.state.Encode()})
+	}
+	return out
+}
+
+func (m *model) loadAlarms(as []wire.SlotAlarm) error {
+	clear(m.alarms)
+	for _, a := range as {
+		st, err := drift.DecodeAlarmState(a.State)
+		if err != nil {
+			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
+		}
+		m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS}] = &alarm{reference: a.Reference, state: st}
+	}
+	return nil
+}
+
+// alarm returns the alarm for a key, a new one where there is none.
+func (f *Fold) alarm(m *model, k alarmKey, in *installed) *alarm {
+	a := m.alarms[k]
+	if a == nil {
+		a = &alarm{reference: in.id}
+		if f.cfg.UnknownAlarms {
+			a.state = drift.UnknownAlarm()
+		}
+		m.alarms[k] = a
+	}
+	return a
+}
+
+// qualityOpen reports whether a data-quality alarm of the model is firing.
+func (m *model) qualityOpen() bool {
+	for k, a := range m.alarms {
+		if k.kind == kindQuality && a.state.Phase == drift.PhaseFiring {
+			return true
+		}
+	}
+	return false
+}
+
+// supersede closes the alarms that stood on another reference.
+func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (any bool) {
+	for _, k := range m.alarmKeys() {
+		a := m.alarms[k]
+		if in != nil && a.reference == in.id {
+			continue
+		}
+		any = true
+		cfg := f.alarmConfig(k.windowMS, policy)
+		_, events := drift.Step(cfg, a.state, drift.Evidence{EndMS: f.end(pane), Superseded: true, QualityOpen: m.qualityOpen()})
+		data := wire.EventData{
+			Model: m.name, Version: k.version, Kind: k.kind, Policy: k.policy, Rule: policy.Rule, Reference: a.reference.String(),
+			WindowMS: k.windowMS, StartMS: f.end(pane) - k.windowMS, EndMS: f.end(pane), Warn: policy.Warn, Threshold: policy.Drifted, ShareFire: policy.ShareFire,
+		}
+		f.emit(m, k, cfg, events, data, out)
+		delete(m.alarms, k)
+	}
+	return any
+}
+
+func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
+	k := alarmKey{wire.AnyVersion, j.policy.Name, kindQuality, j.window.lengthMS}
+	a := f.alarm(m, k, j.in)
+	n := len(j.results)
+	ev := drift.Evidence{
+		EndMS: j.window.endMS, Drifted: len(j.missing), Judged: n, All: n, Critical: len(j.missing) > 0, Full: j.window.full,
+		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, n, n, j.filled),
+	}
+	var events []drift.AlarmEvent
+	a.state, events = drift.Step(j.cfg, a.state, ev)
+	data := f.evidence(m, k, j)
+	data.Drifted, data.Judged, data.All = len(j.missing), n, n
+	data.BlocksRetrain = true
+	data.Threshold, data.Warn = j.policy.NullRise, j.policy.NullRise
+	data.Rule = "missing values"
+	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.missing, s.Name) })
+	f.emit(m, k, j.cfg, events, data, out)
+	j.note(k, a)
+}
+
+func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) {
+	k := alarmKey{wire.AnyVersion, j.policy.Name, kindDrift, j.window.lengthMS}
+	a := f.alarm(m, k, j.in)
+	ev := drift.Evidence{
+		EndMS: j.window.endMS, Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Full: j.window.full, QualityOpen: qualityOpen,
+		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.filled),
+	}
+	var events []drift.AlarmEvent
+	a.state, events = drift.Step(j.cfg, a.state, ev)
+	data := f.evidence(m, k, j)
+	data.QualityOpen = qualityOpen
+	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS
+	data.Top = topFeatures(j.score.Features)
+	f.emit(m, k, j.cfg, events, data, out)
+	j.note(k, a)
+}
+
+// note records the alarm's state in the score of its window.
+func (j *judgement) note(k alarmKey, a *alarm) {
+	state, err := json.Marshal(a.state)
+	if err != nil {
+		panic(fmt.Sprintf("alarm state: %v", err)) // numbers and words of ours
+	}
+	j.score.Alarms = append(j.score.Alarms, wire.AlarmAt{Policy: k.policy, Kind: k.kind, Phase: a.state.Phase.String(), Stale: a.state.Stale, State: state})
+}
+
+func (f *Fold) evidence(m *model, k alarmKey, j *judgement) wire.EventData {
+	return wire.EventData{
+		Model: m.name, Version: k.version, Kind: k.kind, Policy: k.policy, Rule: j.policy.Rule, Reference: j.in.hex,
+		WindowMS: k.windowMS, StartMS: j.window.endMS - k.windowMS, EndMS: j.window.endMS,
+		Rows: j.score.Rows, ReferenceRows: j.in.ref.Counts.Rows, Covered: j.score.Covered, Expected: j.score.Expected,
+		Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All,
+		Warn: j.policy.Warn, Threshold: j.policy.Drifted, ShareFire: j.policy.ShareFire,
+	}
+}
+
+// topCount is how many features an event names.
+const topCount = 5
+
+func topFeatures(fs []wire.FeatureScore) []wire.FeatureScore {
+	top := slices.Clone(fs)
+	slices.SortStableFunc(top, func(a, b wire.FeatureScore) int { return cmp.Compare(psiOf(b), psiOf(a)) })
+	return top[:min(len(top), topCount)]
+}
+
+func psiOf(f wire.FeatureScore) int64 {
+	if f.PSI == nil {
+		return -1
+	}
+	return *f.PSI
+}
+
+// emit writes alarm events as CloudEvents. Ids are functions of what happened.
+func (f *Fold) emit(m *model, k alarmKey, cfg drift.AlarmConfig, events []drift.AlarmEvent, data wire.EventData, out *output) {
+	for _, e := range events {
+		d := data
+		d.Episode = wire.EpisodeID(f.cfg.Namespace, m.name, k.version, k.policy, data.Reference, k.windowMS, e.EpisodeMS, k.kind)
+		d.SinceMS, d.Level, d.Hops = e.EpisodeMS, e.Level, cfg.K
+		d.Phase = phaseAfter(e)
+		typ := wire.EventType(k.kind, string(e.Type))
+		ev := wire.NewEvent(f.cfg.Namespace, typ, wire.EventID(d.Episode, typ, e.EndMS), "warning", e.EndMS, d)
+		out.events = append(out.events, f.output(f.cfg.Topics.Drift, m.name, ev.Encode()))
+	}
+}
+
+// phaseAfter is how the episode stands after an event.
+func phaseAfter(e drift.AlarmEvent) string {
+	switch {
+	case e.Type == drift.AlarmResolved:
+		return "resolved"
+	case e.Type == drift.AlarmSuperseded:
+		return "superseded"
+	case e.EpisodeMS == 0:
+		return "stale"
+	}
+	return "firing"
+}

@@ -1,0 +1,237 @@
+package evaluate
+
+import (
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// judgement is one window of a model compared with its reference.
+type judgement struct {
+	window  *window
+	policy  wire.Policy
+	in      *installed
+	cfg     drift.AlarmConfig
+	results []drift.FeatureResult
+	score   wire.Score
+	filled  float64 // share of the window that lies after the model's grid began
+	missing []string
+	isHop   bool
+}
+
+// judge computes the windows of a model that end with the pane, steps its alarms and
+// writes scores and events. stepped says that an alarm's state may have changed.
+func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error) {
+	in := m.reference(pane)
+	policy := m.policy(pane, f.cfg.Policy)
+	stepped = f.supersede(m, in, pane, policy, out)
+	var hops []*judgement
+	for _, length := range f.cfg.Layout.WindowsMS {
+		if f.end(pane)%f.cfg.Layout.Hop(length) != 0 {
+			continue
+		}
+		w, err := f.window(m, pane, length)
+		if err != nil {
+			return stepped, err
+		}
+		w.covered = w.cover.Expected > 0 && float64(w.cover.Covered) >= policy.MinCoverage*float64(w.cover.Expected)
+		f.predictions(m, in, w, out)
+		if in == nil {
+			f.learning(m, w, out)
+			continue
+		}
+		j, err := f.compare(m, in, w, policy)
+		if err != nil {
+			return stepped, err
+		}
+		hops = append(hops, j)
+	}
+	for _, j := range hops {
+		if j.isHop {
+			f.stepQuality(m, j, out)
+			stepped = true
+		}
+	}
+	open := m.qualityOpen()
+	for _, j := range hops {
+		if j.isHop {
+			f.stepDrift(m, j, open, out)
+		}
+		if j.isHop || j.score.Rows > 0 {
+			out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, j.score.Encode()))
+		}
+		if err := m.learn(in, j.window); err != nil {
+			return stepped, err
+		}
+	}
+	return stepped, nil
+}
+
+func (f *Fold) output(topic, model string, value []byte) log.Record {
+	return log.Record{Partition: log.Partition{Topic: topic, Index: f.cfg.Partition}, TimeMS: log.StampNow, Key: []byte(model), Value: value}
+}
+
+// learning writes how many rows a window of a model without reference holds.
+func (f *Fold) learning(m *model, w *window, out *output) {
+	rows := w.sum.rows()
+	if rows == 0 {
+		return
+	}
+	s := wire.Score{
+		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
+		Rows: rows, Covered: w.cover.Covered, Expected: w.cover.Expected,
+	}
+	out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
+}
+
+// predictions writes what each version answered in the window.
+func (f *Fold) predictions(m *model, in *installed, w *window, out *output) {
+	for _, version := range w.sum.versions() {
+		sc := w.sum.entries[key{version: version}].scores
+		p := wire.Predictions{Rows: sc.Rows}
+		mean, n := sc.Mean()
+		p.Scored, p.MeanScore = n, nano(mean)
+		classes := map[string]uint64{}
+		for i := range len(sc.Classes) + 1 {
+			name := "other"
+			if i < len(sc.Classes) {
+				name = sc.Classes[i]
+			}
+			total := sum(sc.Row(i))
+			null, nan, outside := sc.Beside(i)
+			if total += null + nan + outside; total > 0 {
+				classes[name] += total
+			}
+		}
+		p.Classes = classes
+		s := wire.Score{
+			Model: m.name, Version: version, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
+			Rows: sc.Rows, Covered: w.cover.Covered, Expected: w.cover.Expected, Predictions: &p,
+		}
+		if in != nil {
+			s.Reference, s.State = in.hex, wire.StateJudged
+		}
+		out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
+	}
+}
+
+func sum(xs []uint64) (n uint64) {
+	for _, x := range xs {
+		n += x
+	}
+	return n
+}
+
+// compare judges every feature of the window.
+func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (*judgement, error) {
+	var err error
+	if w.counts, err = w.sum.on(in.ref.Counts.Grid.ID()); err != nil {
+		return nil, err
+	}
+	w.fill(max(f.first, in.grid.FromPane), f.cfg.Layout.PaneMS)
+	j := &judgement{window: w, policy: policy, in: in, cfg: f.alarmConfig(w.lengthMS, policy)}
+	j.isHop = j.cfg.IsHop(w.endMS)
+	panes := w.lengthMS / f.cfg.Layout.PaneMS
+	have := min(w.pane-max(f.first, in.grid.FromPane)+1, panes)
+	j.filled = float64(max(0, have)) / float64(panes)
+
+	counts := w.counts
+	if counts == nil {
+		counts = sketches.NewCounts(in.ref.Counts.Grid)
+	}
+	deps := in.dependence(m, w.lengthMS, f.cfg.Layout.WindowsMS)
+	set := settings(policy)
+	j.results = make([]drift.FeatureResult, len(counts.Features))
+	j.score = wire.Score{
+		Model: m.name, Version: wire.AnyVersion, Reference: in.hex, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
+		Rows: counts.Rows, Covered: w.cover.Covered, Expected: w.cover.Expected,
+		Features: make([]wire.FeatureScore, len(counts.Features)),
+	}
+	if counts.Rows == 0 {
+		j.score.State = wire.StateEmpty
+	}
+	var shared []drift.FeatureResult
+	for i := range counts.Features {
+		ref, cur := &in.ref.Counts.Features[i], &counts.Features[i]
+		r := drift.Judge(&in.ref.Counts.Grid.Features[i], ref, cur, deps[i], set)
+		j.results[i] = r
+		j.score.Features[i] = featureScore(r)
+		if !slices.Contains(policy.Ignore, r.Name) {
+			shared = append(shared, r)
+		}
+		if missingShare(cur) > missingShare(ref)+policy.NullRise && cur.Total()+cur.Sides() > 0 {
+			j.missing = append(j.missing, r.Name)
+		}
+	}
+	j.score.Drifted, j.score.Judged, j.score.All = drift.Share(shared)
+	return j, nil
+}
+
+// missingShare is the share of records without a usable value: null, NaN, infinite
+// or of a wrong type.
+func missingShare(c *sketches.FeatureCounts) float64 {
+	all := c.Total() + c.Sides()
+	if all == 0 {
+		return 0
+	}
+	return float64(c.Null+c.NaN+c.PosInf+c.NegInf+c.Wrong) / float64(all)
+}
+
+func (f *Fold) alarmConfig(windowMS int64, p wire.Policy) drift.AlarmConfig {
+	c := drift.DefaultAlarm(windowMS, f.cfg.Layout.Hop(windowMS))
+	c.Fire, c.Resolve, c.Coverage, c.MinRows = p.ShareFire, p.ShareResolve, p.MinCoverage, p.MinRows
+	if p.FireHops > 0 {
+		c.K = p.FireHops
+	}
+	if p.ResolveHops > 0 {
+		c.M = p.ResolveHops
+	}
+	return c
+}
+
+func (w *window) coverage() float64 {
+	if w.cover.Expected == 0 {
+		return 0
+	}
+	return float64(w.cover.Covered) / float64(w.cover.Expected)
+}
+
+// nano gives int64 nano-units, nil for what is not a finite number.
+func nano(x float64) *int64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	n := drift.Nano(x)
+	return &n
+}
+
+func featureScore(r drift.FeatureResult) wire.FeatureScore {
+	s := wire.FeatureScore{
+		Name: r.Name, Kind: r.Kind.String(), N: r.N, M: r.M,
+		Null: nano(r.NullRate), Outside: nano(r.OutOfRange), Unseen: nano(r.Unseen),
+		Verdict: r.Verdict.String(), Warned: r.Warned, Rule: r.Rule, Reason: r.Reason,
+	}
+	if r.N == 0 || r.M == 0 {
+		return s
+	}
+	s.PSI, s.PSIDebiased = nano(r.PSI), nano(r.PSIDebiased)
+	s.KSLow, s.KSHigh = nano(r.KSLow), nano(r.KSHigh)
+	s.JS, s.Hellinger, s.TVD, s.LInf = nano(r.JS), nano(r.Hellinger), nano(r.TVD), nano(r.Linf)
+	s.NEff, s.DesignEffect = nano(r.NEff), nano(r.DesignEffect)
+	if r.HasLower {
+		s.PSILower = nano(r.PSILower)
+	}
+	if r.Kind == sketches.Categorical {
+		s.Chi2, s.KSLow, s.KSHigh = nano(r.Chi2), nil, nil
+	}
+	if r.Warned {
+		for _, t := range r.Top {
+			s.Top = append(s.Top, wire.Cells{Label: t.Label, Part: nano(t.Term), Ref: nano(t.Ref), Cur: nano(t.Cur)})
+		}
+	}
+	return s
+}

@@ -1,0 +1,158 @@
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// model is what the fold holds for one model: its rings, its control and its alarms.
+type model struct {
+	name     string
+	ring     [2]map[int64]*cell // ring 0 by pane, ring 1 by slot; only where rows came
+	newest   [2]int64           // number of the newest slot written per ring
+	refs     []installed        // in log order
+	policies []installedPolicy
+	alarms   map[alarmKey]*alarm
+	alarmsOf int64 // pane whose slot the alarms were loaded from
+	learnt   map[int64]*learnt
+}
+
+// installed is a reference with the pane from which it counts.
+type installed struct {
+	pane  int64
+	id    sketches.ID
+	hex   string
+	ref   wire.Reference
+	grid  wire.ActiveGrid
+	cache map[int64][]drift.Dependence // by window: per feature, from the blocks
+}
+
+type installedPolicy struct {
+	pane   int64
+	policy wire.Policy
+}
+
+func (f *Fold) model(name string) *model {
+	m := f.models[name]
+	if m == nil {
+		m = &model{
+			name: name, ring: [2]map[int64]*cell{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
+			alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
+		}
+		f.models[name] = m
+	}
+	return m
+}
+
+// install puts a reference or policy in force from a pane on. One that cannot be
+// used is refused and counted: the one before it stands.
+func (f *Fold) install(c wire.Control, pane int64) {
+	if f.home(c) != f.cfg.Partition {
+		return
+	}
+	m := f.model(c.ID)
+	switch c.Kind {
+	case "reference":
+		r, err := wire.DecodeReference(c.Value, func(model string, id sketches.ID) (*sketches.Grid, bool) {
+			g, ok := f.view.Grid(model, id)
+			return g.Grid, ok
+		})
+		if err == nil && r.Model != c.ID {
+			err = fmt.Errorf("reference of model %q under the key of %q", r.Model, c.ID)
+		}
+		if err != nil {
+			f.refuse(c, err)
+			return
+		}
+		g, _ := f.view.Grid(r.Model, r.Counts.Grid.ID())
+		id := r.ID()
+		m.refs = append(m.refs, installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64][]drift.Dependence{}})
+	case "policy":
+		p, err := wire.DecodePolicy(c.Value)
+		if err != nil {
+			f.refuse(c, err)
+			return
+		}
+		m.policies = append(m.policies, installedPolicy{pane: pane, policy: p})
+	}
+}
+
+func (f *Fold) refuse(c wire.Control, err error) {
+	f.view.Refused++
+	f.view.Problems = append(f.view.Problems, fmt.Errorf("control %s: %w", c.Key(), err))
+}
+
+// reference returns what the pane is compared with, nil while the model is learning.
+func (m *model) reference(pane int64) *installed {
+	for i := len(m.refs) - 1; i >= 0; i-- {
+		if m.refs[i].pane <= pane {
+			return &m.refs[i]
+		}
+	}
+	return nil
+}
+
+// forget drops references that no pane to come can use.
+func (m *model) forget(pane int64) {
+	for len(m.refs) > 1 && m.refs[1].pane <= pane {
+		m.refs = slices.Delete(m.refs, 0, 1)
+	}
+	for len(m.policies) > 1 && m.policies[1].pane <= pane {
+		m.policies = slices.Delete(m.policies, 0, 1)
+	}
+}
+
+func (m *model) policy(pane int64, def wire.Policy) wire.Policy {
+	for i := len(m.policies) - 1; i >= 0; i-- {
+		if m.policies[i].pane <= pane {
+			return m.policies[i].policy
+		}
+	}
+	return def.WithDefaults()
+}
+
+// dependence returns per feature what is known about the dependence of records, for
+// windows of the given length.
+func (in *installed) dependence(m *model, windowMS int64, windows []int64) []drift.Dependence {
+	if d, ok := in.cache[windowMS]; ok {
+		return d
+	}
+	n := len(in.ref.Counts.Grid.Features)
+	d := make([]drift.Dependence, n)
+	if len(in.ref.Blocks) == 0 {
+		return m.learntDependence(in, windowMS, windows, n) // changes as windows come: not cached
+	}
+	b := in.ref.BlocksOf(windowMS)
+	if b == nil { // the reference is shorter than three such windows: use the next shorter blocks
+		for _, x := range in.ref.Blocks {
+			if x.LengthMS < windowMS && (b == nil || x.LengthMS > b.LengthMS) {
+				b = x
+			}
+		}
+	}
+	for i := range d {
+		d[i] = drift.Independent()
+		if b == nil {
+			continue
+		}
+		if x, err := drift.FromReferenceBlocks(&b.Features[i]); err == nil {
+			d[i] = x
+		}
+	}
+	in.cache[windowMS] = d
+	return d
+}
+
+// settings turns a policy into the settings of one decision.
+func settings(p wire.Policy) drift.Settings {
+	s := drift.DefaultSettings()
+	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
+	s.Alpha = min(drift.MaxAlpha, max(drift.MinAlpha, p.Alpha))
+	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
+	return s
+}

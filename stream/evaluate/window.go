@@ -1,0 +1,93 @@
+package evaluate
+
+import (
+	"fmt"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// window is one window of a model that ends with a pane.
+type window struct {
+	pane     int64
+	endMS    int64
+	lengthMS int64
+	sum      *cell            // all versions and grids
+	counts   *sketches.Counts // on the reference's grid, nil where there are none
+	cover    wire.Coverage
+	covered  bool // coverage reaches the policy's least
+	half     bool // at least half of it lies after the model's grid began
+	full     bool
+}
+
+// window sums the panes of a window from the rings: panes up to two slots, slots
+// beyond. Integer sums, so it does not matter in which order.
+func (f *Fold) window(m *model, pane, lengthMS int64) (*window, error) {
+	l := f.cfg.Layout
+	w := &window{pane: pane, endMS: f.end(pane), lengthMS: lengthMS, sum: newCell()}
+	ring, last, n := 0, pane, lengthMS/l.PaneMS
+	if lengthMS > 2*l.SlotMS() {
+		ring, last, n = 1, f.slotOf(pane), lengthMS/l.SlotMS()
+	}
+	for number := last - n + 1; number <= last; number++ {
+		if c := m.ring[ring][number]; c != nil {
+			if err := w.sum.merge(c); err != nil {
+				return nil, fmt.Errorf("window of %d ms of model %q at %d: %w", lengthMS, m.name, w.endMS, err)
+			}
+		}
+		c := f.cover[ring][number]
+		w.cover.Covered += c.Covered
+		w.cover.Expected += c.Expected
+	}
+	return w, nil
+}
+
+// fill says how much of the window lies after `since`, the first pane that counts
+// for the model.
+func (w *window) fill(since, paneMS int64) {
+	panes := w.lengthMS / paneMS
+	have := min(w.pane-since+1, panes)
+	w.half, w.full = 2*have >= panes, have >= panes
+}
+
+// store puts a final pane into the rings: the pane itself, and at the end of a slot
+// the sum of its panes.
+func (f *Fold) store(fin final) error {
+	l := f.cfg.Layout
+	for name, c := range fin.merged {
+		f.model(name).ring[0][fin.pane] = c
+	}
+	f.cover[0][fin.pane] = fin.covered
+	delete(f.cover[0], fin.pane-l.Ring0())
+	slot := f.slotOf(fin.pane)
+	ends := f.slotOf(fin.pane+1) != slot
+	for _, m := range f.models {
+		delete(m.ring[0], fin.pane-l.Ring0())
+		if !ends {
+			continue
+		}
+		sum, any := newCell(), false
+		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
+			if c := m.ring[0][p]; c != nil {
+				any = true
+				if err := sum.merge(c); err != nil {
+					return fmt.Errorf("slot %d of model %q: %w", slot, m.name, err)
+				}
+			}
+		}
+		if any {
+			m.ring[1][slot] = sum
+		}
+		delete(m.ring[1], slot-l.Ring1())
+	}
+	if ends {
+		c := wire.Coverage{Ring: 1, Number: slot}
+		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
+			c.Covered += f.cover[0][p].Covered
+			c.Expected += f.cover[0][p].Expected
+		}
+		f.cover[1][slot] = c
+		delete(f.cover[1], slot-l.Ring1())
+	}
+	return nil
+}

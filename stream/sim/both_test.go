@@ -1,0 +1,243 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/evaluate"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/memlog"
+	"github.com/driftline/driftline/stream/replay"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// references gives every model a reference and a policy, so that windows are judged
+// and alarms come and go within a short input. alpha uses the classic rule, beta the
+// calibrated one against a reference without blocks, which learns from live windows.
+func (w *world) references(t testing.TB) {
+	t.Helper()
+	g := testGrid(t)
+	c := sketches.NewCounts(g)
+	for i := range 400 {
+		c.AddRow()
+		c.Add(0, sketches.Number(float64(i%20)))
+		c.Add(1, sketches.String("aaaaabbbbc"[i%10:][:1]))
+	}
+	for _, m := range models {
+		r := wire.Reference{Model: m, Kind: "file", Counts: c}
+		w.append(t, wire.Control{Kind: "reference", ID: m, Seq: 1, Value: r.Encode()})
+		p := wire.Policy{Name: "default", Rule: "classic", MinRows: 5, FireHops: 2, ResolveHops: 2}
+		if m == "beta" {
+			p.Rule, p.MinEffective = "calibrated", 1
+		}
+		w.append(t, wire.Control{Kind: "policy", ID: m, Seq: 1, Value: p.WithDefaults().Encode()})
+	}
+}
+
+func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
+	return evaluate.New(evaluate.Config{
+		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, Mutant: m, Policy: wire.DefaultPolicy(),
+		Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
+	})
+}
+
+func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
+	return loop.NewPanes(w.io(l), loop.PanesConfig{
+		Panes: log.Partition{Topic: panesTopic, Index: q}, State: log.Partition{Topic: stateTopic, Index: q},
+		Control: log.Partition{Topic: controlTopic}, Group: group,
+		New: func() loop.PanesFold { return w.panesFold(q, m, 3) },
+	})
+}
+
+// bothLife runs sources and evaluators of one process in random order until all
+// input is read and evaluated, or the process dies.
+func (w *world) bothLife(l log.Log, rng *rand.Rand, m loop.Mutant) error {
+	ctx := context.Background()
+	var sources []*loop.Source
+	for i := range w.plan.partitions {
+		sources = append(sources, w.source(l, int32(i), m))
+	}
+	var evaluators []*loop.Panes
+	for q := range w.layout.PanesPartitions {
+		evaluators = append(evaluators, w.evaluator(l, q, m))
+	}
+	n := len(sources) + len(evaluators)
+	for quiet := 0; quiet < 3*n; {
+		i := quiet % n
+		if rng != nil {
+			i = rng.IntN(n)
+		}
+		var idle bool
+		var err error
+		if i < len(sources) {
+			idle, err = sources[i].Step(ctx)
+		} else {
+			idle, err = evaluators[i-len(sources)].Step(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if idle {
+			quiet++
+		} else {
+			quiet = 0
+		}
+	}
+	// The random order may have left one of them behind: finish in order.
+	for moved := true; moved; {
+		moved = false
+		for _, s := range sources {
+			idle, err := s.Step(ctx)
+			if err != nil {
+				return err
+			}
+			moved = moved || !idle
+		}
+		for _, e := range evaluators {
+			idle, err := e.Step(ctx)
+			if err != nil {
+				return err
+			}
+			moved = moved || !idle
+		}
+	}
+	return nil
+}
+
+// results are the scores and drift events, deduplicated and sorted.
+func (w *world) results(t testing.TB) []replay.Line {
+	t.Helper()
+	var lines []replay.Line
+	for q := range w.layout.PanesPartitions {
+		for _, r := range w.log.Records(log.Partition{Topic: scoresTopic, Index: q}) {
+			l, err := replay.ScoreLine(r.Value)
+			must(t, err)
+			lines = append(lines, l)
+		}
+		for _, r := range w.log.Records(log.Partition{Topic: driftTopic, Index: q}) {
+			l, err := replay.EventLine(r.Value)
+			must(t, err)
+			lines = append(lines, l)
+		}
+	}
+	return replay.Dedupe(lines)
+}
+
+func diffLines(want, got []replay.Line) string {
+	for i := range max(len(want), len(got)) {
+		switch {
+		case i >= len(want):
+			return fmt.Sprintf("one more: %s", got[i].Value)
+		case i >= len(got):
+			return fmt.Sprintf("missing: %s", want[i].Value)
+		case !bytes.Equal(want[i].Value, got[i].Value):
+			return fmt.Sprintf("line %d\nwant %s\ngot  %s", i, want[i].Value, got[i].Value)
+		}
+	}
+	return ""
+}
+
+var bothPlan = plan{partitions: 2, records: 160, jitterMS: 90_000, stepMS: 15_000, shift: true, maxAppend: 4}
+
+// runBoth kills both folds together, and returns the first difference between their
+// results and those of a run that was left alone.
+func runBoth(t testing.TB, seed uint64, m loop.Mutant, rate float64) string {
+	t.Helper()
+	p := bothPlan
+	p.scores = seed%16 == 0
+	if m == loop.NewestSlotIsDone {
+		p.one, p.maxAppend = true, 1
+	}
+	truth := newWorld(t, rand.New(rand.NewPCG(seed, 1)), p)
+	truth.references(t)
+	must(t, truth.bothLife(truth.log.Handle(nil), nil, loop.Sound))
+	want := truth.results(t)
+	if len(want) == 0 {
+		t.Fatalf("seed %d: the undisturbed run has no results", seed)
+	}
+
+	w := newWorld(t, rand.New(rand.NewPCG(seed, 1)), p)
+	w.references(t)
+	rng := rand.New(rand.NewPCG(seed, 3))
+	for life := 0; ; life++ {
+		h := w.log.Handle(nil)
+		if life < 60 {
+			h = w.log.Handle(memlog.Seeded(rng, memlog.Rates{NotDone: 0.01, DoneSaidNo: 0.01, KillBefore: rate, KillAfter: rate, Cut: 0.5, MaxFetch: 30}))
+		}
+		err := w.bothLife(h, rng, m)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, memlog.ErrKilled) {
+			t.Fatalf("seed %d, life %d: %v", seed, life, err)
+		}
+		if rng.IntN(4) == 0 {
+			must(t, w.log.Compact(stateTopic))
+		}
+	}
+	return diffLines(want, w.results(t))
+}
+
+func TestFault_EvaluatorKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	n, events := seeds(t, 1500), 0
+	for seed := range n {
+		if diff := runBoth(t, uint64(seed), loop.Sound, 0.01); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+	}
+	for seed := range 20 {
+		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), bothPlan)
+		w.references(t)
+		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
+		for _, l := range w.results(t) {
+			if l.Kind != "score" {
+				events++
+			}
+		}
+	}
+	if events == 0 {
+		t.Error("no seed raises an alarm: drift events were not compared")
+	}
+	t.Logf("%d seeds, 0 differ; %d drift events in the first 20", n, events)
+}
+
+func TestFault_NewestSlotIsNoDoneMarker(t *testing.T) {
+	t.Parallel()
+	n, bad := seeds(t, 200), 0
+	for seed := range n {
+		if runBoth(t, uint64(seed), loop.NewestSlotIsDone, 0.005) != "" {
+			bad++
+		}
+	}
+	t.Logf("%d of %d seeds fail", bad, n)
+	if 2*bad <= n {
+		t.Errorf("%d of %d seeds fail, want most", bad, n)
+	}
+}
+
+// A replay of the log, cut into other batches and read by other workers, gives the
+// bytes that live operation gave.
+func TestReplay_PrintsWhatLiveOperationPrinted(t *testing.T) {
+	t.Parallel()
+	for seed := range seeds(t, 50) {
+		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), bothPlan)
+		w.references(t)
+		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
+		before := w.log.Ops(memlog.Append)
+		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), w.replayConfig())
+		must(t, err)
+		if diff := diffLines(w.results(t), got); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+		if after := w.log.Ops(memlog.Append); after != before {
+			t.Fatalf("seed %d: the replay wrote to the log: %d appends", seed, after-before)
+		}
+	}
+}
