@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,8 +39,8 @@ type LoggedModel struct {
 
 // Registration says which version was registered from a logged model.
 type Registration struct {
-	Name    string
-	Version string
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 // NewLoggedModel is what CreateLoggedModel needs.
@@ -121,7 +122,15 @@ func (t *Tx) putModelTags(ctx context.Context, id string, tags []Tag) error {
 	}
 	last := map[string]string{}
 	for _, tag := range tags {
-		last[tag.Key] = cut(tag.Value, maxRunTagValue)
+		value := tag.Value
+		if known := registrations(value); tag.Key == tagModelVersions && known != nil {
+			text, err := json.Marshal(known)
+			if err != nil {
+				return err
+			}
+			value = string(text)
+		}
+		last[tag.Key] = cut(value, maxRunTagValue)
 	}
 	rows := make([][]any, 0, len(last))
 	for k, v := range last {
@@ -284,25 +293,30 @@ func (t *Tx) changeLoggedModel(ctx context.Context, id, action string, what any,
 }
 
 // noteRegistration adds a version to the tag mlflow.modelVersions of a logged model.
-func (t *Tx) noteRegistration(ctx context.Context, id, name string, version int64) error {
-	type entry struct {
-		Name    string `json:"name"`
-		Version int64  `json:"version"`
-	}
+func (t *Tx) noteRegistration(ctx context.Context, id, name, version string) error {
 	var raw string
 	err := t.row(ctx, "SELECT value FROM logged_model_tags WHERE model_id = $1 AND key = $2", []any{id, tagModelVersions}, &raw)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	var all []entry
-	if raw != "" {
-		if err := json.Unmarshal([]byte(raw), &all); err != nil {
-			all = nil // a client wrote something else there: begin anew
-		}
-	}
-	text, err := json.Marshal(append(all, entry{name, version}))
+	text, err := json.Marshal(append(registrations(raw), Registration{name, version}))
 	if err != nil {
 		return err
 	}
 	return t.putModelTags(ctx, id, []Tag{{tagModelVersions, string(text)}})
+}
+
+// registrations reads the tag mlflow.modelVersions, every version once: the server
+// and clients both add to it. What somebody else wrote there counts as nothing.
+func registrations(raw string) []Registration {
+	var all, out []Registration
+	if json.Unmarshal([]byte(raw), &all) != nil {
+		return nil
+	}
+	for _, r := range all {
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }

@@ -449,7 +449,32 @@ func TestLoggedModels_SearchByDatasetAndMetric(t *testing.T) {
 		}
 		got, err := s.Run(context.Background(), run.ID)
 		if err != nil || len(got.ModelsOut) != 2 {
-			t.Errorf("run's outputs = %+v, %v", got.ModelsOut, err)
+			t.Fatalf("run's outputs = %+v, %v", got.ModelsOut, err)
 		}
+		// A version from a logged model is its run's, and the model says so, once.
+		id := got.ModelsOut[0].ModelID
+		newModel(t, s, "m", 0)
+		tx(t, s, func(ctx context.Context, x *store.Tx) error {
+			v, err := x.CreateVersion(ctx, store.NewVersion{Name: "m", Source: "models:/" + id})
+			if err != nil {
+				return err
+			}
+			if v.RunID != run.ID || v.ModelID != id || v.Location != "mlflow-artifacts:/1/models/"+id+"/artifacts" {
+				t.Errorf("version from a logged model = %+v", v)
+			}
+			twice := `[{"name":"m","version":"1"},{"name":"m","version":"1"}]`
+			if err := x.SetLoggedModelTags(ctx, id, []store.Tag{{Key: "mlflow.modelVersions", Value: twice}}); err != nil {
+				return err
+			}
+			m, err := x.LoggedModel(ctx, id)
+			want := store.LoggedModel{Tags: []store.Tag{{Key: "mlflow.modelVersions", Value: `[{"name":"m","version":"1"}]`}}, Registrations: []store.Registration{{Name: "m", Version: "1"}}}
+			if diff := cmp.Diff(want.Tags, m.Tags); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(want.Registrations, m.Registrations); diff != "" {
+				t.Errorf("registrations (-want +got):\n%s", diff)
+			}
+			return err
+		})
 	})
 }

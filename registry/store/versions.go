@@ -88,6 +88,17 @@ func (t *Tx) CreateVersion(ctx context.Context, n NewVersion) (ModelVersion, err
 	if err != nil {
 		return ModelVersion{}, err
 	}
+	if id, ok := strings.CutPrefix(n.Source, "models:/m-"); ok && !strings.Contains(id, "/") {
+		// Clients name the logged model in the source alone; the run is its run.
+		m, err := t.loggedModelInfo(ctx, "m-"+id)
+		if err != nil {
+			return ModelVersion{}, err
+		}
+		n.ModelID = m.ID
+		if n.RunID == "" {
+			n.RunID = m.SourceRunID
+		}
+	}
 	// The model's row is locked since touchModel, so the counter is ours.
 	if _, err := t.exec(ctx, "UPDATE registered_models SET last_version = last_version + 1 WHERE name = $1", n.Name); err != nil {
 		return ModelVersion{}, err
@@ -109,15 +120,15 @@ func (t *Tx) CreateVersion(ctx context.Context, n NewVersion) (ModelVersion, err
 			return ModelVersion{}, err
 		}
 	}
+	text := strconv.FormatInt(version, 10)
 	if n.ModelID != "" {
 		if _, err := t.loggedModelInfo(ctx, n.ModelID); err != nil {
 			return ModelVersion{}, err
 		}
-		if err := t.noteRegistration(ctx, n.ModelID, n.Name, version); err != nil {
+		if err := t.noteRegistration(ctx, n.ModelID, n.Name, text); err != nil {
 			return ModelVersion{}, err
 		}
 	}
-	text := strconv.FormatInt(version, 10)
 	if err := t.audit(ctx, "version.create", versionObject(n.Name, text), nil, map[string]string{"source": n.Source, "run_id": n.RunID}); err != nil {
 		return ModelVersion{}, err
 	}
