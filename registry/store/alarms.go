@@ -104,7 +104,7 @@ func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 		}
 		episodes = append(episodes, e.episode())
 	}
-	err := t.insertWeighted(ctx, insertEventHead, insertEventTail, args, func(i int) int { return len(unique[i].Body) })
+	err := t.insertAll(ctx, insertEventHead, insertEventTail, args, func(i int) int { return len(unique[i].Body) })
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, bit(a.QualityOpen),
 		}
 	}
-	return t.insertRows(ctx, foldEpisodeHead, foldEpisodeTail, args)
+	return t.insertAll(ctx, foldEpisodeHead, foldEpisodeTail, args, nil)
 }
 
 // PutEvents is Tx.PutEvents in a transaction of its own.
@@ -328,4 +328,10 @@ func (t *Tx) Events(ctx context.Context, q EventQuery) ([]EventRow, error) {
 // Events is Tx.Events over a snapshot of its own.
 func (s *Store) Events(ctx context.Context, q EventQuery) ([]EventRow, error) {
 	return inRead(ctx, s, func(t *Tx) ([]EventRow, error) { return t.Events(ctx, q) })
+}
+
+// DeleteEventsBefore removes drift events with an event time before ms, a batch per
+// transaction, and returns how many there were. Episodes stay.
+func (s *Store) DeleteEventsBefore(ctx context.Context, ms int64) (int64, error) {
+	return s.deleteBatches(ctx, "DELETE FROM drift_events WHERE id IN (SELECT id FROM drift_events WHERE time_ms < $1 ORDER BY time_ms LIMIT $2)", ms)
 }

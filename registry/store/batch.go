@@ -10,9 +10,16 @@ import (
 	"time"
 )
 
-// batchBytes bounds the text of one multi-row statement, beside insertBatch rows:
-// score records of models with thousands of features are large.
-const batchBytes = 4 << 20
+const (
+	// batchBytes bounds the text of one multi-row statement, beside insertBatch
+	// rows: score records of models with thousands of features are large.
+	batchBytes = 4 << 20
+
+	// sqliteParams bounds the parameters of one statement on SQLite, whose driver
+	// looks each one up by a walk over all: the cost grows with their square. Many
+	// small statements cost little there, as no network lies between.
+	sqliteParams = 400
+)
 
 // mergeRows brings rows of equal key together with merge and sorts them by key. An
 // upsert needs the first, because no statement may touch a row twice; the order
@@ -45,18 +52,26 @@ func joinKey(parts ...any) string {
 	return b.String()
 }
 
-// insertWeighted is insertRows with a bound on the bytes of a statement, too.
-func (t *Tx) insertWeighted(ctx context.Context, head, tail string, rows [][]any, weight func(i int) int) error {
+// insertAll writes all rows, in statements of a size that suits the database. size
+// gives the bytes of a row's long text; nil where no row has one.
+func (t *Tx) insertAll(ctx context.Context, head, tail string, rows [][]any, size func(i int) int) error {
+	most := insertBatch
+	if len(rows) > 0 && t.d.name() == "sqlite" {
+		most = max(1, sqliteParams/len(rows[0]))
+	}
 	start, sum := 0, 0
 	for i := range rows {
-		w := weight(i)
-		if i > start && sum+w > batchBytes {
+		n := 0
+		if size != nil {
+			n = size(i)
+		}
+		if i > start && (sum+n > batchBytes || i-start == most) {
 			if err := t.insertRows(ctx, head, tail, rows[start:i]); err != nil {
 				return err
 			}
 			start, sum = i, 0
 		}
-		sum += w
+		sum += n
 	}
 	return t.insertRows(ctx, head, tail, rows[start:])
 }

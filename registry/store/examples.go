@@ -130,7 +130,7 @@ func (t *Tx) UpsertExamples(ctx context.Context, rows []ExampleRow) error {
 		}
 		args[i] = a
 	}
-	return t.insertWeighted(ctx, upsertExampleHead, upsertExampleTail, args, func(i int) int {
+	return t.insertAll(ctx, upsertExampleHead, upsertExampleTail, args, func(i int) int {
 		if f := rows[i].Features; f != nil {
 			return len(f.JSON)
 		}

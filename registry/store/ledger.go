@@ -51,7 +51,7 @@ func (t *Tx) PutLedger(ctx context.Context, rows []LedgerRow) error {
 			r.Future, r.Thinned, r.Dead, r.Label, r.Tick, r.Unregistered, r.Aborted, r.DeadBy, r.LateBy, r.FutureBy, r.UnregisteredBy,
 		}
 	}
-	return t.insertRows(ctx, ledgerUpsert.head, ledgerUpsert.tail, args)
+	return t.insertAll(ctx, ledgerUpsert.head, ledgerUpsert.tail, args, nil)
 }
 
 // PutLedger is Tx.PutLedger in a transaction of its own.
@@ -166,7 +166,7 @@ func (t *Tx) PutSources(ctx context.Context, rows []SourceRow) error {
 	for i, r := range rows {
 		args[i] = []any{r.Topic, r.Incarnation, r.Part, r.UptoMS, r.SinceMS, r.Partitions, r.Through, r.Control, r.SeenMS}
 	}
-	return t.insertRows(ctx, sourceUpsert.head, sourceUpsert.tail, args)
+	return t.insertAll(ctx, sourceUpsert.head, sourceUpsert.tail, args, nil)
 }
 
 // PutSources is Tx.PutSources in a transaction of its own.
@@ -189,4 +189,11 @@ func (t *Tx) Sources(ctx context.Context) ([]SourceRow, error) {
 // Sources is Tx.Sources over a snapshot of its own.
 func (s *Store) Sources(ctx context.Context) ([]SourceRow, error) {
 	return inRead(ctx, s, func(t *Tx) ([]SourceRow, error) { return t.Sources(ctx) })
+}
+
+// DeleteLedgerBefore removes the rows that arrived before ms, a batch per
+// transaction, and returns how many there were. Totals then begin at ms.
+func (s *Store) DeleteLedgerBefore(ctx context.Context, ms int64) (int64, error) {
+	return s.deleteBatches(ctx, `DELETE FROM ledger WHERE (topic, incarnation, part, arrival_ms) IN
+		(SELECT topic, incarnation, part, arrival_ms FROM ledger WHERE arrival_ms < $1 ORDER BY arrival_ms LIMIT $2)`, ms)
 }

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -53,6 +55,57 @@ func TestTheLedgerKeepsTheFurthestFoldAndAddsUp(t *testing.T) {
 			if sum := got.Accepted + got.Late + got.Future + got.Thinned + got.Dead + got.Label + got.Tick + got.Unregistered + got.Aborted; sum != got.Records {
 				t.Errorf("%s: outcomes add up to %d of %d records", c.name, sum, got.Records)
 			}
+		}
+	})
+}
+
+func TestRetentionRemovesWhatIsOlderAndNothingElse(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		const n = 1200 // several batches
+		var ledger []store.LedgerRow
+		var events []store.EventRow
+		for i := range int64(n) {
+			ledger = append(ledger, store.LedgerRow{Topic: "events", Incarnation: 1, Part: int32(i % 2), ArrivalMS: i / 2, Outcomes: store.Outcomes{Records: 1, Accepted: 1}})
+			events = append(events, event(fmt.Sprint("ep", i%3), fmt.Sprint(i), i, "firing", 0))
+		}
+		if err := errors.Join(s.PutLedger(ctx, ledger), s.PutEvents(ctx, events), s.AddOutbox(ctx, "k", "m", "", "{}"), s.AddOutbox(ctx, "k", "m", "", "{}")); err != nil {
+			t.Fatal(err)
+		}
+		pending, err := s.PendingOutbox(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.MarkPublished(ctx, []int64{pending[0].ID}, 100); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			name   string
+			remove func() (int64, error)
+			want   int64
+		}{
+			{"ledger", func() (int64, error) { return s.DeleteLedgerBefore(ctx, n/2-1) }, n - 2},
+			{"events", func() (int64, error) { return s.DeleteEventsBefore(ctx, n-2) }, n - 2},
+			{"outbox, published at that time", func() (int64, error) { return s.DeletePublishedBefore(ctx, 100) }, 0},
+			{"outbox, published before", func() (int64, error) { return s.DeletePublishedBefore(ctx, 101) }, 1},
+		} {
+			if got, err := c.remove(); err != nil || got != c.want {
+				t.Errorf("%s: removed %d, %v; want %d", c.name, got, err, c.want)
+			}
+		}
+		totals, err := s.LedgerTotals(ctx, store.LedgerQuery{})
+		if err != nil || totals.Records != 2 {
+			t.Errorf("ledger holds %d records (%v), want 2", totals.Records, err)
+		}
+		if left, err := s.Events(ctx, store.EventQuery{}); err != nil || len(left) != 2 || left[1].TimeMS != n-2 {
+			t.Errorf("events left: %+v, %v; want the last two", left, err)
+		}
+		if alarms, err := s.Alarms(ctx, store.AlarmQuery{}); err != nil || len(alarms) != 3 {
+			t.Errorf("%d episodes left (%v), want 3", len(alarms), err)
+		}
+		if left, err := s.PendingOutbox(ctx, 5); err != nil || len(left) != 1 {
+			t.Errorf("pending: %+v, %v; want the one not published", left, err)
 		}
 	})
 }

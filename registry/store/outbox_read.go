@@ -66,3 +66,9 @@ func (t *Tx) MarkPublished(ctx context.Context, ids []int64, nowMS int64) error 
 func (s *Store) MarkPublished(ctx context.Context, ids []int64, nowMS int64) error {
 	return s.Tx(ctx, func(t *Tx) error { return t.MarkPublished(ctx, ids, nowMS) })
 }
+
+// DeletePublishedBefore removes events that were published before ms (wall clock)
+// and returns how many there were. Pending events always stay.
+func (s *Store) DeletePublishedBefore(ctx context.Context, ms int64) (int64, error) {
+	return s.deleteBatches(ctx, "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE published_ms < $1 ORDER BY id LIMIT $2)", ms)
+}

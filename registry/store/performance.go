@@ -63,7 +63,7 @@ func (t *Tx) PutPerformanceDays(ctx context.Context, days []PerformanceDay) erro
 			d.Scored, d.ScoreSum, d.LogLossSum, d.BrierSum, d.LabelClockMS,
 		}
 	}
-	return t.insertRows(ctx, performanceUpsert, performanceTail, args)
+	return t.insertAll(ctx, performanceUpsert, performanceTail, args, nil)
 }
 
 // PutPerformanceDays is Tx.PutPerformanceDays in a transaction of its own.

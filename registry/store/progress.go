@@ -25,7 +25,7 @@ func (t *Tx) PutProgress(ctx context.Context, consumer string, offsets []Progres
 	for i, p := range offsets {
 		args[i] = []any{consumer, p.Topic, p.Part, p.Next}
 	}
-	return t.insertRows(ctx, progressUpsert.head, progressUpsert.tail, args)
+	return t.insertAll(ctx, progressUpsert.head, progressUpsert.tail, args, nil)
 }
 
 // PutProgress is Tx.PutProgress in a transaction of its own.

@@ -148,17 +148,24 @@ func TestRacingTrainersEachGetTheirOwnRetrain(t *testing.T) {
 	t.Parallel()
 	storetest.EachURL(t, func(t *testing.T, url string) {
 		stores := openTwice(t, url)
-		const n = 12
+		const n, workers = 40, 6
 		for i := range n {
 			enqueue(t, stores[0], trigger(fmt.Sprint("r", i), fmt.Sprint("m", i)), int64(i))
 		}
 		var mu sync.Mutex
 		owners := map[string][]string{}
 		var wg sync.WaitGroup
-		for w := range 6 {
+		var ready sync.WaitGroup // all are connected, so that they meet at the same rows
+		ready.Add(workers)
+		for w := range workers {
 			wg.Go(func() {
 				me := fmt.Sprint("trainer", w)
 				var mine []string
+				if err := stores[w%2].Ping(context.Background()); err != nil {
+					t.Error(err)
+				}
+				ready.Done()
+				ready.Wait()
 				for {
 					r, found, err := stores[w%2].ClaimRetrain(context.Background(), me, 100, 1000, mine...)
 					if err != nil {

@@ -30,6 +30,8 @@ var (
 	scoreKeys    = []string{"model", "version", "reference", "window_ms", "end_ms"}
 	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "body"}
 	scoreUpsert  = keepNewer("scores", scoreKeys, scoreColumns, "(%s.revision, 1 - %s.provisional, %s.covered, %s.body)")
+
+	latestUpsert = keepNewer("latest_scores", []string{"model", "version", "reference", "window_ms"}, []string{"end_ms"}, "%s.end_ms")
 )
 
 // PutScores writes rows of at least one window. Of several writings of the same
@@ -61,7 +63,27 @@ func (t *Tx) PutScores(ctx context.Context, rows []ScoreRow) error {
 			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, r.Body,
 		}
 	}
-	return t.insertWeighted(ctx, scoreUpsert.head, scoreUpsert.tail, args, func(i int) int { return len(rows[i].Body) })
+	if err := t.insertAll(ctx, scoreUpsert.head, scoreUpsert.tail, args, func(i int) int { return len(rows[i].Body) }); err != nil {
+		return err
+	}
+	return t.putLatest(ctx, rows)
+}
+
+// putLatest notes for each version, reference and window length which final score
+// is the newest.
+func (t *Tx) putLatest(ctx context.Context, rows []ScoreRow) error {
+	final := slices.DeleteFunc(slices.Clone(rows), func(r ScoreRow) bool { return r.Provisional })
+	final = mergeRows(final, func(r *ScoreRow) string { return joinKey(r.Model, r.Version, r.Reference, r.WindowMS) }, func(old, add ScoreRow) ScoreRow {
+		if add.EndMS > old.EndMS {
+			return add
+		}
+		return old
+	})
+	args := make([][]any, len(final))
+	for i, r := range final {
+		args[i] = []any{r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS}
+	}
+	return t.insertAll(ctx, latestUpsert.head, latestUpsert.tail, args, nil)
 }
 
 // newerThan is the order of the upsert's text.
@@ -104,14 +126,14 @@ func scoreSelect(noBody bool) string {
 		body = "''"
 	}
 	return `SELECT s.model, s.version, s.reference, s.window_ms, s.end_ms, s.row_count, s.covered, s.expected, s.provisional, s.revision,
-		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, ` + body + ` FROM scores s`
+		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, ` + body + " FROM "
 }
 
 // Scores returns the scores that q selects, ordered by window end, then version,
 // reference and window length.
 func (t *Tx) Scores(ctx context.Context, q ScoreQuery) ([]ScoreRow, error) {
 	var b builder
-	b.text(scoreSelect(q.NoBody) + " WHERE s.model = " + b.arg(q.Model))
+	b.text(scoreSelect(q.NoBody) + "scores s WHERE s.model = " + b.arg(q.Model))
 	for _, c := range []struct{ column, value string }{{"s.version", q.Version}, {"s.reference", q.Reference}} {
 		if c.value != "" {
 			b.text(" AND " + c.column + " = " + b.arg(c.value))
@@ -146,10 +168,10 @@ func (s *Store) Scores(ctx context.Context, q ScoreQuery) ([]ScoreRow, error) {
 // model, the final score with the latest window end.
 func (t *Tx) LatestScores(ctx context.Context, model string) ([]ScoreRow, error) {
 	var b builder
-	b.text(scoreSelect(false) + ` JOIN (SELECT version, reference, window_ms, max(end_ms) AS end_ms FROM scores
-		WHERE provisional = 0 AND model = ` + b.arg(model) + ` GROUP BY version, reference, window_ms) m
-		ON m.version = s.version AND m.reference = s.reference AND m.window_ms = s.window_ms AND m.end_ms = s.end_ms
-		WHERE s.model = ` + b.arg(model) + ` ORDER BY s.version, s.reference, s.window_ms`)
+	// CROSS JOIN makes SQLite begin with the short table.
+	b.text(scoreSelect(false) + `latest_scores m CROSS JOIN scores s
+		WHERE s.model = m.model AND s.version = m.version AND s.reference = m.reference AND s.window_ms = m.window_ms AND s.end_ms = m.end_ms
+		AND m.model = ` + b.arg(model) + ` ORDER BY m.version, m.reference, m.window_ms`)
 	return t.scoreRows(ctx, &b)
 }
 

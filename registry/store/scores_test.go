@@ -49,6 +49,8 @@ func TestScoresAreTheSameInAnyOrderAndRepetition(t *testing.T) {
 		provisional.Provisional, provisional.Covered, provisional.Body = true, 30, `{"early":1}`
 		later := provisional
 		later.Covered, later.Body = 45, `{"early":2}`
+		early := later
+		early.Covered, early.Body = 61, `{"z":1}` // an input was removed afterwards
 		restated := final
 		restated.Revision, restated.Covered, restated.Body, restated.MaxPSI = 1, 50, `{"restated":1}`, nil
 		for _, c := range []struct {
@@ -59,6 +61,7 @@ func TestScoresAreTheSameInAnyOrderAndRepetition(t *testing.T) {
 			{"only one", []store.ScoreRow{final}, final},
 			{"of two provisional ones the fuller", []store.ScoreRow{provisional, later}, later},
 			{"a final one beats provisional ones", []store.ScoreRow{provisional, final, later}, final},
+			{"even such as saw as much", []store.ScoreRow{early, final}, final},
 			{"a restated one beats all", []store.ScoreRow{restated, provisional, final, later}, restated},
 		} {
 			for seed := range uint64(8) {

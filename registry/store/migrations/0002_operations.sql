@@ -60,6 +60,17 @@ CREATE TABLE scores (
 CREATE INDEX scores_time ON scores (model, window_ms, end_ms);
 CREATE INDEX scores_day ON scores (day);
 
+-- The newest final score per key; kept apart because a page that shows all models
+-- cannot look through a year of windows.
+CREATE TABLE latest_scores (
+    model     TEXT NOT NULL,
+    version   TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    window_ms BIGINT NOT NULL,
+    end_ms    BIGINT NOT NULL,
+    PRIMARY KEY (model, version, reference, window_ms)
+);
+
 -- One row per episode of an alarm, folded from its events: state, share and the
 -- like come from the event with the greatest (time, ended, id), since is the
 -- smallest time, level the greatest level.
@@ -281,6 +292,7 @@ DROP TABLE examples;
 DROP TABLE drift_events;
 DROP TABLE alarm_notes;
 DROP TABLE alarm_episodes;
+DROP TABLE latest_scores;
 DROP TABLE scores;
 DROP TABLE model_references;
 DROP TABLE watched_models;
