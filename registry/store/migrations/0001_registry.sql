@@ -281,7 +281,7 @@ CREATE INDEX audit_object ON audit (object, id);
 CREATE INDEX audit_time ON audit (at_ms, id);
 CREATE INDEX audit_unsealed ON audit (id) WHERE seq IS NULL;
 
-INSERT INTO counters (name, value) VALUES ('experiment', 0);
+INSERT INTO counters (name, value) VALUES ('experiment', 0), ('audit', 0);
 
 -- +goose Down
 
