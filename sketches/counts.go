@@ -32,6 +32,10 @@ type FeatureCounts struct {
 // maxStep bounds |q|: S4 then stays in 128 bits for 2³⁵ values.
 const maxStep = 1 << 23
 
+// roundEven added and taken off again rounds |x| ≤ 2²³ to a whole number, half to
+// even: at 1.5·2⁵² float64 has steps of 1.
+const roundEven = 3 << 51
+
 func (c *FeatureCounts) cell(i int) uint64 {
 	if c.Cells == nil {
 		return 0
@@ -133,7 +137,7 @@ func (c *FeatureCounts) addNumber(f *FeatureGrid, x float64) {
 	if x > c.Max {
 		c.Max = x
 	}
-	step := math.RoundToEven((x - f.Centre) * f.scale)
+	step := float64((x - f.Centre) * f.scale)
 	if step > maxStep {
 		step = maxStep
 		c.Clamped++
@@ -141,7 +145,7 @@ func (c *FeatureCounts) addNumber(f *FeatureGrid, x float64) {
 		step = -maxStep
 		c.Clamped++
 	}
-	q := int64(step)
+	q := int64(float64(step+roundEven) - roundEven)
 	sign := uint64(q >> 63) // all ones for a negative q
 	abs := (uint64(q) ^ sign) - sign
 	sq := abs * abs // ≤ 2⁴⁶

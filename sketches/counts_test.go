@@ -243,6 +243,7 @@ func TestMomentsAgainstBigRationals(t *testing.T) {
 			"mean": {m.Mean, meanF}, "variance": {m.Variance, m2},
 			"skewness": {m.Skewness, m3 / math.Pow(m2, 1.5)}, "kurtosis": {m.Kurtosis, m4/(m2*m2) - 3},
 			"Mean": {c.Features[0].Mean(&f), meanF}, "Variance": {c.Features[0].Variance(&f), m2},
+			"Skewness": {c.Features[0].Skewness(&f), m.Skewness}, "Kurtosis": {c.Features[0].Kurtosis(&f), m.Kurtosis},
 		} {
 			if !near(pair[0], pair[1], 1e-9) {
 				t.Errorf("%s: %s = %.15g, want %.15g", name, what, pair[0], pair[1])

@@ -60,10 +60,10 @@ type FeatureGrid struct {
 	Seed  uint64   // of the hashed cells
 
 	// Derived from the above by prepare.
-	keys    []uint64 // ordered bits of Edges
-	single  []bool   // by cell: holds one float64 only
-	verdict []int    // coarse bins for B = VerdictCoarse
-	scale   float64  // 2^−Exp
+	at      locator // finds cells
+	single  []bool  // by cell: holds one float64 only
+	verdict []int   // coarse bins for B = VerdictCoarse
+	scale   float64 // 2^−Exp
 	named   map[string]int32
 }
 

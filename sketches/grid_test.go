@@ -2,6 +2,7 @@ package sketches
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -60,6 +61,72 @@ func TestLocateCountsEdgesAtOrBelowTheValue(t *testing.T) {
 				t.Fatalf("%s: cell of %g = %d (%s), want %d", f.Name, x, cell, side, want)
 			}
 		}
+	}
+}
+
+func TestLocateIsExactForAnyShape(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(8, 8))
+	shapes := map[string]func() float64{
+		"wide lognormal":  func() float64 { return math.Exp(3 * rng.NormFloat64()) },
+		"heavy tails":     func() float64 { return rng.NormFloat64() / rng.NormFloat64() },
+		"one outlier":     func() float64 { return rng.Float64() + 1e15*float64(rng.IntN(300)/299) },
+		"whole range":     func() float64 { return math.Float64frombits(rng.Uint64()) },
+		"denormals":       func() float64 { return 5e-324 * float64(rng.IntN(2000)-1000) },
+		"few neighbours":  func() float64 { return math.Float64frombits(0x3ff0000000000000 + rng.Uint64N(600)) },
+		"largest of all":  func() float64 { return math.MaxFloat64 * float64(rng.IntN(3)-1) },
+		"negative only":   func() float64 { return -math.Exp(rng.NormFloat64()) },
+		"many heavy ties": func() float64 { return float64(rng.IntN(400)) },
+	}
+	for name, draw := range shapes {
+		var x []float64
+		for len(x) < 3000 {
+			if v := draw(); v-v == 0 {
+				x = append(x, v)
+			}
+		}
+		f, err := NewNumeric(name, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x = append(x, 0, math.MaxFloat64, -math.MaxFloat64, 5e-324, -5e-324, math.Copysign(0, -1))
+		for _, e := range f.Edges {
+			if e-e == 0 {
+				x = append(x, e, math.Nextafter(e, -math.MaxFloat64), math.Nextafter(e, math.MaxFloat64))
+			}
+		}
+		for _, v := range x {
+			if cell, side := f.Locate(Number(v)); cell != slowCell(&f, v) || side != InCell {
+				t.Fatalf("%s: cell of %g = %d (%s), want %d", name, v, cell, side, slowCell(&f, v))
+			}
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	f, err := NewNumeric("x", []float64{0, 0, 0, 1, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := f.Cells() - 1
+	cell := func(x float64) int { c, _ := f.Locate(Number(x)); return c }
+	for _, tc := range []struct {
+		got, want string
+	}{
+		{f.Label(0), "< 0"}, {f.Label(last), "≥ 2"}, {f.Label(cell(0)), "= 0"}, {f.Label(cell(1)), "= 1"},
+		{f.Label(-1), "no cell -1"}, {f.Label(last + 1), fmt.Sprintf("no cell %d", last+1)},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("label %q, want %q", tc.got, tc.want)
+		}
+	}
+	if got := f.Label(cell(1.5)); !strings.HasPrefix(got, "[1.") || !strings.HasSuffix(got, ")") {
+		t.Errorf("label of an open cell: %q", got)
+	}
+	item := &testGrid(t).Features[4]
+	if a, b, c := item.Label(0), item.Label(1000), item.Label(1018); a != "v0000" || b != "other" || c != "hashed 17" {
+		t.Errorf("labels %q, %q, %q", a, b, c)
 	}
 }
 

@@ -126,7 +126,6 @@ func (f *FeatureGrid) prepareNumeric() error {
 	if len(f.Edges) < 2 {
 		return fmt.Errorf("%d edges, want at least 2", len(f.Edges))
 	}
-	keys := make([]uint64, len(f.Edges))
 	for i, e := range f.Edges {
 		inf := math.IsInf(e, 1) && i == len(f.Edges)-1
 		if math.IsNaN(e) || math.IsInf(e, 0) && !inf || e == 0 && math.Signbit(e) {
@@ -135,7 +134,6 @@ func (f *FeatureGrid) prepareNumeric() error {
 		if i > 0 && e <= f.Edges[i-1] {
 			return fmt.Errorf("edge %d = %g is not above edge %d = %g", i, e, i-1, f.Edges[i-1])
 		}
-		keys[i] = orderedBits(e)
 	}
 	if len(f.Quantile) != Quantiles {
 		return fmt.Errorf("%d quantile positions, want %d", len(f.Quantile), Quantiles)
@@ -154,7 +152,7 @@ func (f *FeatureGrid) prepareNumeric() error {
 	if f.Exp < minExp || f.Exp > maxExp {
 		return fmt.Errorf("exponent %d outside %d … %d", f.Exp, minExp, maxExp)
 	}
-	f.keys, f.scale = keys, math.Ldexp(1, -f.Exp)
+	f.at, f.scale = newLocator(f.Edges), math.Ldexp(1, -f.Exp)
 	f.single = make([]bool, len(f.Edges)+1)
 	for i := 1; i < len(f.Edges); i++ {
 		f.single[i] = nextUp(f.Edges[i-1]) == f.Edges[i]
@@ -169,7 +167,7 @@ func (f *FeatureGrid) locateNumber(v Value) (int, Side) {
 		if math.Float64bits(v.num)&expBits == expBits {
 			return -1, nonFiniteSide(v.num)
 		}
-		return f.cellOf(v.num), InCell
+		return f.at.cell(v.num + 0), InCell // −0 + 0 = +0
 	case ValueNull:
 		return -1, SideNull
 	}
@@ -186,27 +184,6 @@ func nonFiniteSide(x float64) Side {
 		return SideNegInf
 	}
 	return SideNaN
-}
-
-// cellOf returns the number of edges ≤ x, by a search of fixed length whose only
-// branch is the loop: the halving step compiles to a conditional move, so random
-// input costs no mispredicted jumps. Integer keys keep it exact.
-func (f *FeatureGrid) cellOf(x float64) int {
-	k := orderedBits(x + 0) // −0 + 0 = +0
-	keys := f.keys
-	base, n := 0, len(keys)
-	for n > 1 {
-		half := n >> 1
-		next := base + half
-		if keys[next-1] <= k {
-			base = next
-		}
-		n -= half
-	}
-	if keys[base] <= k {
-		base++
-	}
-	return base
 }
 
 // SingleValue reports whether a numeric cell holds exactly one float64, as the
