@@ -109,17 +109,17 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	a := f.alarm(m, k, j.in)
 	n := len(j.results)
 	ev := drift.Evidence{
-		EndMS: j.window.endMS, Drifted: len(j.missing), Judged: n, All: n, Critical: len(j.missing) > 0, Full: j.window.full,
+		EndMS: j.window.endMS, Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, n, n, j.filled),
 	}
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
 	data := f.evidence(m, k, j)
-	data.Drifted, data.Judged, data.All = len(j.missing), n, n
+	data.Drifted, data.Judged, data.All = len(j.bad), n, n
 	data.BlocksRetrain = true
-	data.Threshold, data.Warn = j.policy.NullRise, j.policy.NullRise
-	data.Rule = "missing values"
-	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.missing, s.Name) })
+	data.Threshold, data.Warn = j.policy.Quality.NullRate, j.policy.Quality.NullRate
+	data.Rule = "missing, out of range, unseen or wrong type"
+	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.bad, s.Name) })
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
 }
@@ -128,7 +128,7 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 	k := alarmKey{wire.AnyVersion, j.policy.Name, kindDrift, j.window.lengthMS}
 	a := f.alarm(m, k, j.in)
 	ev := drift.Evidence{
-		EndMS: j.window.endMS, Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Full: j.window.full, QualityOpen: qualityOpen,
+		EndMS: j.window.endMS, Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.filled),
 	}
 	var events []drift.AlarmEvent

@@ -12,15 +12,16 @@ import (
 
 // judgement is one window of a model compared with its reference.
 type judgement struct {
-	window  *window
-	policy  wire.Policy
-	in      *installed
-	cfg     drift.AlarmConfig
-	results []drift.FeatureResult
-	score   wire.Score
-	filled  float64 // share of the window that lies after the model's grid began
-	missing []string
-	isHop   bool
+	window   *window
+	policy   wire.Policy
+	in       *installed
+	cfg      drift.AlarmConfig
+	results  []drift.FeatureResult
+	score    wire.Score
+	filled   float64  // share of the window that lies after the model's grid began
+	bad      []string // features beyond a limit of the policy's quality rules
+	critical bool     // a critical feature drifted
+	isHop    bool
 }
 
 // judge computes the windows of a model that end with the pane, steps its alarms and
@@ -31,6 +32,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	stepped = f.supersede(m, in, pane, policy, out)
 	var hops []*judgement
 	for _, length := range f.cfg.Layout.WindowsMS {
+		if len(policy.WindowsMS) > 0 && !slices.Contains(policy.WindowsMS, length) {
+			continue
+		}
 		if f.end(pane)%f.cfg.Layout.Hop(length) != 0 {
 			continue
 		}
@@ -144,7 +148,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 		counts = sketches.NewCounts(in.ref.Counts.Grid)
 	}
 	deps := in.dependence(m, w.lengthMS, f.cfg.Layout.WindowsMS)
-	set := settings(policy)
+	set := settings(policy, len(counts.Features), j.cfg.HopMS)
 	j.results = make([]drift.FeatureResult, len(counts.Features))
 	j.score = wire.Score{
 		Model: m.name, Version: wire.AnyVersion, Reference: in.hex, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
@@ -163,33 +167,43 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 		if !slices.Contains(policy.Ignore, r.Name) {
 			shared = append(shared, r)
 		}
-		if missingShare(cur) > missingShare(ref)+policy.NullRise && cur.Total()+cur.Sides() > 0 {
-			j.missing = append(j.missing, r.Name)
+		if r.Verdict == drift.Drifted && slices.Contains(policy.Critical, r.Name) {
+			j.critical = true
+		}
+		if badQuality(ref, cur, r, policy.Quality) {
+			j.bad = append(j.bad, r.Name)
 		}
 	}
 	j.score.Drifted, j.score.Judged, j.score.All = drift.Share(shared)
 	return j, nil
 }
 
-// missingShare is the share of records without a usable value: null, NaN, infinite
-// or of a wrong type.
-func missingShare(c *sketches.FeatureCounts) float64 {
+// badQuality reports whether a feature's share of missing, out-of-range, unseen or
+// wrongly typed values rose over the reference's by more than the policy allows.
+func badQuality(ref, cur *sketches.FeatureCounts, r drift.FeatureResult, q wire.Quality) bool {
+	rose := func(now, then, limit float64) bool { return limit > 0 && now-then > limit }
+	return rose(share(cur, cur.Null+cur.NaN+cur.PosInf+cur.NegInf), share(ref, ref.Null+ref.NaN+ref.PosInf+ref.NegInf), q.NullRate) ||
+		rose(share(cur, cur.Wrong), share(ref, ref.Wrong), q.WrongType) ||
+		rose(r.OutOfRange, r.OutOfRangeRef, q.OutOfRange) ||
+		rose(r.Unseen, r.UnseenRef, q.Unseen)
+}
+
+// share is k among all records of the feature, 0 where there are none.
+func share(c *sketches.FeatureCounts, k uint64) float64 {
 	all := c.Total() + c.Sides()
 	if all == 0 {
 		return 0
 	}
-	return float64(c.Null+c.NaN+c.PosInf+c.NegInf+c.Wrong) / float64(all)
+	return float64(k) / float64(all)
 }
 
 func (f *Fold) alarmConfig(windowMS int64, p wire.Policy) drift.AlarmConfig {
 	c := drift.DefaultAlarm(windowMS, f.cfg.Layout.Hop(windowMS))
 	c.Fire, c.Resolve, c.Coverage, c.MinRows = p.ShareFire, p.ShareResolve, p.MinCoverage, p.MinRows
-	if p.FireHops > 0 {
-		c.K = p.FireHops
-	}
-	if p.ResolveHops > 0 {
-		c.M = p.ResolveHops
-	}
+	c.Judged, c.Filled, c.Steps = p.MinJudged, p.WarmUp, p.Steps
+	hops := func(windows float64) int { return max(1, int(math.Ceil(windows*float64(windowMS)/float64(c.HopMS)))) }
+	c.K, c.M = hops(p.FireAfter), hops(p.ResolveAfter)
+	c.RetriggerMS = max(1, int64(p.Retrigger*float64(windowMS)))
 	return c
 }
 

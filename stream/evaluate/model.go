@@ -113,7 +113,7 @@ func (m *model) policy(pane int64, def wire.Policy) wire.Policy {
 			return m.policies[i].policy
 		}
 	}
-	return def.WithDefaults()
+	return def
 }
 
 // dependence returns per feature what is known about the dependence of records, for
@@ -148,11 +148,12 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) []dri
 	return d
 }
 
-// settings turns a policy into the settings of one decision.
-func settings(p wire.Policy) drift.Settings {
+// settings turns a policy into the settings of one decision: the alert budget spread
+// over all features and alarm hops.
+func settings(p wire.Policy, features int, hopMS int64) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
-	s.Alpha = min(drift.MaxAlpha, max(drift.MinAlpha, p.Alpha))
+	s.Alpha = drift.BudgetAlpha(p.FalseAlarms, features, 1, 1, hopMS)
 	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
 	return s
 }

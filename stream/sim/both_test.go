@@ -32,11 +32,13 @@ func (w *world) references(t testing.TB) {
 	for _, m := range models {
 		r := wire.Reference{Model: m, Kind: "file", Counts: c}
 		w.append(t, wire.Control{Kind: "reference", ID: m, Seq: 1, Value: r.Encode()})
-		p := wire.Policy{Name: "default", Rule: "classic", MinRows: 5, FireHops: 2, ResolveHops: 2}
+		p := wire.DefaultPolicy()
+		p.Rule, p.MinRows, p.FireAfter, p.ResolveAfter = "classic", 5, 0, 0
+		p.Quality.OutOfRange = 0.6
 		if m == "beta" {
 			p.Rule, p.MinEffective = "calibrated", 1
 		}
-		w.append(t, wire.Control{Kind: "policy", ID: m, Seq: 1, Value: p.WithDefaults().Encode()})
+		w.append(t, wire.Control{Kind: "policy", ID: m, Seq: 1, Value: p.Encode()})
 	}
 }
 

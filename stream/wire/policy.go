@@ -10,88 +10,79 @@ import (
 )
 
 // Policy says when a model's windows count as drifted and when an alarm is raised.
-// A zero field takes the default.
+// Make one with DefaultPolicy and change what differs.
 type Policy struct {
-	Name          string   `json:"name"`
-	Rule          string   `json:"rule"` // calibrated or classic
-	Warn          float64  `json:"warn"`
-	Drifted       float64  `json:"drifted"`
-	Alpha         float64  `json:"alpha"` // level of one decision
-	MinRows       uint64   `json:"min_rows"`
-	MinEffective  float64  `json:"min_effective"`
-	ShareFire     float64  `json:"share_fire"`
-	ShareResolve  float64  `json:"share_resolve"`
-	MinCoverage   float64  `json:"min_coverage"`
-	RetrainFromMS int64    `json:"retrain_from_ms"`  // windows at least this long may trigger retraining
-	FireHops      int      `json:"fire_hops"`        // 0: a quarter of the window
-	ResolveHops   int      `json:"resolve_hops"`     // 0: one window
-	Ignore        []string `json:"ignore,omitempty"` // features left out of the share
-	NullRise      float64  `json:"null_rise"`        // quality: missing share above the reference's by this much
+	Name          string    `json:"name"`
+	Rule          string    `json:"rule"`         // calibrated or classic
+	Warn          float64   `json:"warn"`         // PSI
+	Drifted       float64   `json:"drifted"`      // PSI
+	FalseAlarms   float64   `json:"false_alarms"` // per model and month; sets the level of one decision
+	MinRows       uint64    `json:"min_rows"`
+	MinEffective  float64   `json:"min_effective"`
+	ShareFire     float64   `json:"share_fire"`
+	ShareResolve  float64   `json:"share_resolve"`
+	MinCoverage   float64   `json:"min_coverage"`
+	MinJudged     float64   `json:"min_judged"`
+	WarmUp        float64   `json:"warm_up"`
+	FireAfter     float64   `json:"fire_after"`    // in windows
+	ResolveAfter  float64   `json:"resolve_after"` // in windows
+	Retrigger     float64   `json:"retrigger"`     // in windows
+	Steps         []float64 `json:"steps"`
+	RetrainFromMS int64     `json:"retrain_from_ms"` // windows at least this long may trigger retraining
+	WindowsMS     []int64   `json:"windows_ms,omitempty"`
+	Ignore        []string  `json:"ignore,omitempty"`
+	Critical      []string  `json:"critical,omitempty"`
+	Quality       Quality   `json:"quality"`
+}
+
+// Quality holds the limits of the data-quality alarm; 0 switches one off.
+type Quality struct {
+	NullRate   float64 `json:"null_rate"`    // rise over the reference
+	OutOfRange float64 `json:"out_of_range"` // rise over the reference
+	Unseen     float64 `json:"unseen"`       // rise over the reference
+	WrongType  float64 `json:"wrong_type"`   // rise over the reference
 }
 
 // DefaultPolicy holds the defaults of DESIGN §5.
 func DefaultPolicy() Policy {
 	return Policy{
-		Name: "default", Rule: "calibrated", Warn: 0.1, Drifted: 0.2, Alpha: 0.01, MinRows: 30, MinEffective: 30,
-		ShareFire: 0.3, ShareResolve: 0.2, MinCoverage: 0.95, RetrainFromMS: 86_400_000, NullRise: 0.1,
+		Name: "default", Rule: "calibrated", Warn: 0.1, Drifted: 0.2, FalseAlarms: 1, MinRows: 100, MinEffective: 30,
+		ShareFire: 0.3, ShareResolve: 0.2, MinCoverage: 0.95, MinJudged: 0.5, WarmUp: 0.5,
+		FireAfter: 0.25, ResolveAfter: 1, Retrigger: 1, Steps: []float64{0.5, 0.7, 0.9}, RetrainFromMS: 86_400_000,
+		Quality: Quality{NullRate: 0.1, OutOfRange: 0.1, Unseen: 0.1, WrongType: 0.01},
 	}
-}
-
-// WithDefaults fills in what is zero.
-func (p Policy) WithDefaults() Policy {
-	d := DefaultPolicy()
-	or := func(v *float64, def float64) {
-		if *v == 0 {
-			*v = def
-		}
-	}
-	if p.Name == "" {
-		p.Name = d.Name
-	}
-	if p.Rule == "" {
-		p.Rule = d.Rule
-	}
-	or(&p.Warn, d.Warn)
-	or(&p.Drifted, d.Drifted)
-	or(&p.Alpha, d.Alpha)
-	or(&p.MinEffective, d.MinEffective)
-	or(&p.ShareFire, d.ShareFire)
-	or(&p.ShareResolve, d.ShareResolve)
-	or(&p.MinCoverage, d.MinCoverage)
-	or(&p.NullRise, d.NullRise)
-	if p.MinRows == 0 {
-		p.MinRows = d.MinRows
-	}
-	if p.RetrainFromMS == 0 {
-		p.RetrainFromMS = d.RetrainFromMS
-	}
-	return p
 }
 
 // Validate returns every fault, by key.
 func (p Policy) Validate() error {
 	var errs []error
-	share := func(key string, v float64, open bool) {
-		if !(v >= 0 && v <= 1) || open && (v == 0 || v == 1) {
-			errs = append(errs, fmt.Errorf("policy.%s: %v, must lie between 0 and 1", key, v))
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	if p.Rule != "calibrated" && p.Rule != "classic" {
-		errs = append(errs, fmt.Errorf("policy.rule: %q, want calibrated or classic", p.Rule))
+	share := func(key string, v float64) {
+		check(v >= 0 && v <= 1, "policy.%s: %v, must lie between 0 and 1", key, v)
 	}
-	if !(p.Warn > 0) || !(p.Drifted >= p.Warn) {
-		errs = append(errs, fmt.Errorf("policy.warn: %v and policy.drifted: %v, want 0 < warn ≤ drifted", p.Warn, p.Drifted))
-	}
-	share("alpha", p.Alpha, true)
-	share("share_fire", p.ShareFire, false)
-	share("share_resolve", p.ShareResolve, false)
-	share("min_coverage", p.MinCoverage, false)
-	share("quality.null_rate", p.NullRise, false)
-	if p.ShareResolve > p.ShareFire {
-		errs = append(errs, fmt.Errorf("policy.share_resolve: %v, must not exceed policy.share_fire, %v", p.ShareResolve, p.ShareFire))
-	}
-	if p.FireHops < 0 || p.ResolveHops < 0 {
-		errs = append(errs, fmt.Errorf("policy.fire_hops: %d and policy.resolve_hops: %d, must not be negative", p.FireHops, p.ResolveHops))
+	check(p.Name != "", "policy.name: empty")
+	check(p.Rule == "calibrated" || p.Rule == "classic", "policy.rule: %q, want calibrated or classic", p.Rule)
+	check(p.Warn > 0 && p.Drifted >= p.Warn, "policy.warn: %v and policy.drifted: %v, want 0 < warn ≤ drifted", p.Warn, p.Drifted)
+	check(p.FalseAlarms > 0, "policy.false_alarms: %v, must be above 0", p.FalseAlarms)
+	check(p.MinEffective >= 0, "policy.min_effective: %v, must not be negative", p.MinEffective)
+	share("share_fire", p.ShareFire)
+	share("share_resolve", p.ShareResolve)
+	share("min_coverage", p.MinCoverage)
+	share("min_judged", p.MinJudged)
+	share("warm_up", p.WarmUp)
+	share("quality.null_rate", p.Quality.NullRate)
+	share("quality.out_of_range", p.Quality.OutOfRange)
+	share("quality.unseen", p.Quality.Unseen)
+	share("quality.wrong_type", p.Quality.WrongType)
+	check(p.ShareFire > 0 && p.ShareResolve < p.ShareFire, "policy.share_resolve: %v, must be below policy.share_fire, %v", p.ShareResolve, p.ShareFire)
+	check(p.FireAfter >= 0 && p.ResolveAfter >= 0, "policy.fire_after: %v and policy.resolve_after: %v windows, must not be negative", p.FireAfter, p.ResolveAfter)
+	check(p.Retrigger > 0, "policy.retrigger: %v windows, must be above 0", p.Retrigger)
+	for i, s := range p.Steps {
+		check(s > 0 && s <= 1 && (i == 0 || s > p.Steps[i-1]), "policy.steps: %v, want ascending shares", p.Steps)
 	}
 	return errors.Join(errs...)
 }
@@ -99,17 +90,17 @@ func (p Policy) Validate() error {
 // Encode returns the framed bytes: canonical JSON inside our frame.
 func (p Policy) Encode() []byte { return sketches.Frame(KindPolicy, schema, canonical(p)) }
 
-// DecodePolicy reads what Encode wrote, fills in defaults and validates.
+// DecodePolicy reads what Encode wrote and validates it.
 func DecodePolicy(b []byte) (p Policy, err error) {
 	k, s, body, err := sketches.Unframe(b)
 	if err != nil || k != KindPolicy || s != schema {
 		return p, fmt.Errorf("policy: frame kind %d, schema %d: %w", k, s, errors.Join(err, sketches.ErrNotFrame))
 	}
+	p = DefaultPolicy() // what a newer writer leaves out keeps its default
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
 		return p, fmt.Errorf("policy: %w", err)
 	}
-	p = p.WithDefaults()
 	return p, p.Validate()
 }
