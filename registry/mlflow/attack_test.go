@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -250,7 +251,7 @@ func TestAttack26_SizeAndDepthAreBounded(t *testing.T) {
 	t.Parallel()
 	h := newServer(t, func(c *Config) { c.MaxBody, c.MaxArtifact = 100_000, 1000 })
 	h.refused(400, codeInvalid, "POST", "experiments/create", `{"name":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)+`}`)
-	h.refused(413, codeTooExhausted, "POST", "experiments/create", `{"name":"`+strings.Repeat("x", 200_000)+`"}`)
+	h.refused(413, codeExhausted, "POST", "experiments/create", `{"name":"`+strings.Repeat("x", 200_000)+`"}`)
 	h.refused(400, codeInvalid, "POST", "runs/search", `{"experiment_ids":["0"],"filter":"`+strings.Repeat("params.a = 'b' AND ", 300)+`params.a = 'b'"}`)
 	h.refused(400, codeInvalid, "POST", "runs/search", `{"experiment_ids":["0"],"filter":"`+strings.Repeat("x", 50_000)+`"}`)
 	if status, _, _ := h.do("POST", "/api/2.0/mlflow/experiments/create", "x", "Content-Encoding", "gzip"); status != 400 {
@@ -289,10 +290,13 @@ func TestAttack27And28_NamesAndSearchesCannotBeTwisted(t *testing.T) {
 
 func TestRoles_EveryRouteAsksForItsRole(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex
 	var asked []string
 	h := newServer(t, func(c *Config) {
 		c.Authorize = func(r *http.Request, role string) error {
+			mu.Lock()
 			asked = append(asked, role)
+			mu.Unlock()
 			if r.Header.Get("Authorization") == "" {
 				return ErrUnauthenticated
 			}
@@ -323,7 +327,9 @@ func TestRoles_EveryRouteAsksForItsRole(t *testing.T) {
 			for old, now := range map[string]string{"{id}": "m-1", "{key}": "k", "{path...}": "a/b", "{act}": "create"} {
 				path = strings.ReplaceAll(path, old, now)
 			}
+			mu.Lock()
 			asked = nil
+			mu.Unlock()
 			body := ""
 			if method != "GET" {
 				body = "{}"
@@ -338,9 +344,11 @@ func TestRoles_EveryRouteAsksForItsRole(t *testing.T) {
 			if status, _, _ := h.do(method, path, body, "Authorization", "Basic eDp5"); status != want2 {
 				t.Errorf("%s without the right = %d, want %d", pattern, status, want2)
 			}
+			mu.Lock()
 			if rt.role != RoleNone && (len(asked) != 2 || asked[0] != rt.role) {
 				t.Errorf("%s asked for %v, want %s", pattern, asked, rt.role)
 			}
+			mu.Unlock()
 		}
 	}
 	// What looks almost like a route is none: refused, never let through.

@@ -27,7 +27,8 @@ type queryValue []string
 // decode reads the request's fields: the query's of a GET that has one, else those
 // of the JSON body. A missing body is an empty object.
 func decode(w http.ResponseWriter, r *http.Request, limit int64) (fields, error) {
-	if r.Method == http.MethodGet && r.URL.RawQuery != "" {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if reads && r.URL.RawQuery != "" {
 		return decodeQuery(r)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -38,12 +39,12 @@ func decode(w http.ResponseWriter, r *http.Request, limit int64) (fields, error)
 		}
 		return nil, &apiError{http.StatusBadRequest, codeBadRequest, "The request's body could not be read."}
 	}
-	if len(bytes.TrimSpace(body)) == 0 && r.Method == http.MethodGet {
+	if len(bytes.TrimSpace(body)) == 0 && reads {
 		return fields{}, nil
 	}
 	// A browser sends other types across sites without asking, so all but GET must
 	// say JSON wherever there is a body; POST and PUT must say it in any case.
-	if r.Method != http.MethodGet && (len(body) > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut) {
+	if !reads && (len(body) > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut) {
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || kind != "application/json" {
 			return nil, invalid("Bad Request. Content-Type must be application/json.")

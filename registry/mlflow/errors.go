@@ -11,18 +11,18 @@ import (
 
 // Error codes of MLflow that this server uses.
 const (
-	codeInvalid      = "INVALID_PARAMETER_VALUE"
-	codeBadRequest   = "BAD_REQUEST"
-	codeExists       = "RESOURCE_ALREADY_EXISTS"
-	codeNotFound     = "RESOURCE_DOES_NOT_EXIST"
-	codeNoEndpoint   = "ENDPOINT_NOT_FOUND"
-	codeConflict     = "RESOURCE_CONFLICT"
-	codeState        = "INVALID_STATE"
-	codeInternal     = "INTERNAL_ERROR"
-	codeNotDone      = "NOT_IMPLEMENTED"
-	codeUnavailable  = "TEMPORARILY_UNAVAILABLE"
-	codeTimeout      = "DEADLINE_EXCEEDED"
-	codeTooExhausted = "RESOURCE_EXHAUSTED"
+	codeInvalid     = "INVALID_PARAMETER_VALUE"
+	codeBadRequest  = "BAD_REQUEST"
+	codeExists      = "RESOURCE_ALREADY_EXISTS"
+	codeNotFound    = "RESOURCE_DOES_NOT_EXIST"
+	codeNoEndpoint  = "ENDPOINT_NOT_FOUND"
+	codeConflict    = "RESOURCE_CONFLICT"
+	codeState       = "INVALID_STATE"
+	codeInternal    = "INTERNAL_ERROR"
+	codeNotDone     = "NOT_IMPLEMENTED"
+	codeUnavailable = "TEMPORARILY_UNAVAILABLE"
+	codeTimeout     = "DEADLINE_EXCEEDED"
+	codeExhausted   = "RESOURCE_EXHAUSTED"
 )
 
 // apiError is an answer that is not a success.
@@ -57,7 +57,7 @@ func answerTo(err error) (e apiError, loud bool) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge), errors.Is(err, artifacts.ErrTooLarge):
-		return apiError{http.StatusRequestEntityTooLarge, codeTooExhausted, "The request is larger than this server takes."}, false
+		return apiError{http.StatusRequestEntityTooLarge, codeExhausted, "The request is larger than this server takes."}, false
 	case errors.Is(err, artifacts.ErrBadPath), errors.Is(err, artifacts.ErrRoot), errors.Is(err, artifacts.ErrIsDir):
 		return apiError{http.StatusBadRequest, codeInvalid, "Invalid path: the artifact path is not allowed here."}, false
 	case errors.Is(err, artifacts.ErrNotFound):

@@ -230,6 +230,5 @@ func sampledHistory(c *call) (any, error) {
 		return nil, c.err
 	}
 	ms, err := c.SampledHistory(c.ctx, ids, key, first, last, limit)
-	// NaN has no place on an axis, but clients expect the points: send them all.
 	return object{}.list("metrics", each(ms, metricOfRun)), err
 }

@@ -56,7 +56,8 @@ type Config struct {
 	// Authorize decides whether the request may act in the role. nil: loopback
 	// clients may do everything, all others nothing.
 	Authorize func(r *http.Request, role string) error
-	// Actor names the user of a request in the audit; default: the basic-auth name.
+	// Actor names the user of a request in the audit; default: the basic-auth name,
+	// which Authorize has checked. Without Authorize it is "local".
 	Actor func(r *http.Request) string
 	// AllowedHosts are Host names served beside localhost and private addresses;
 	// "*" serves all. No ports.
@@ -93,6 +94,8 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Authorize == nil {
 		c.Authorize = loopbackOnly
+		// Nobody has checked a name that a client sends here.
+		c.Actor = func(*http.Request) string { return "local" }
 	}
 	if c.Actor == nil {
 		c.Actor = func(r *http.Request) string {

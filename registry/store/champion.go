@@ -22,8 +22,8 @@ const (
 	outboxUnset      = "model.unset" // the champion was deleted, the model has none
 )
 
-// Champion says which version of a model serves, since when and why. Version ""
-// and AtMS 0 mean there is none.
+// Champion says which version of a model serves, since when and why. In the
+// history Version "" marks a time without one.
 type Champion struct {
 	Model    string
 	Version  string

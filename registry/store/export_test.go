@@ -42,5 +42,5 @@ func Exec(t testing.TB, s *Store, query string, args ...any) {
 	}
 }
 
-// Rollback undoes all migrations.
+// RollbackSchema undoes all migrations.
 func RollbackSchema(ctx context.Context, s *Store) error { return s.rollback(ctx) }

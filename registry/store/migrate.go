@@ -23,8 +23,8 @@ const schemaLock = 0x6466746c
 // migrateWait bounds how long Migrate waits for another program's migration.
 const migrateWait = 5 * time.Minute
 
-// Migrate brings the schema to the version this program knows. It is safe to run
-// from several programs at once on PostgreSQL.
+// Migrate brings the schema to the version this program knows. Several programs may
+// run it at once: on PostgreSQL they take turns, on SQLite the first one wins.
 //
 // Errors: ErrSchemaNewer if the database was migrated by a newer program; then
 // nothing is changed.
@@ -42,6 +42,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
+		// On SQLite, which has no lock for it, another program may have been first.
+		if pending, perr := p.HasPending(ctx); perr == nil && !pending {
+			return nil
+		}
 		return fmt.Errorf("migrate %s schema: %w", s.d.name(), err)
 	}
 	return nil

@@ -31,16 +31,6 @@ func newModel(t *testing.T, s *store.Store, name string, n int) {
 	})
 }
 
-// outboxLines reads the outbox as "kind ref/version<previous".
-func outboxLines(t *testing.T, s *store.Store) []string {
-	t.Helper()
-	var out []string
-	for _, row := range store.OutboxRows(t, s) {
-		out = append(out, row)
-	}
-	return out
-}
-
 func champ(t *testing.T, s *store.Store, model string) string {
 	t.Helper()
 	c, err := s.Champion(context.Background(), model)
@@ -128,7 +118,7 @@ func TestChampion_TheLastActWins(t *testing.T) {
 			"model.promoted m/1<", "model.promoted m/2<1", "model.promoted m/3<2", "model.promoted m/4<3",
 			"model.rolledback m/3<4", "model.rolledback m/2<3", "model.unset m/<2",
 		}
-		if diff := cmp.Diff(want, outboxLines(t, s)); diff != "" {
+		if diff := cmp.Diff(want, store.OutboxRows(t, s)); diff != "" {
 			t.Errorf("outbox, one row per change (-want +got):\n%s", diff)
 		}
 		history, err := s.ChampionHistory(ctx, "m")
@@ -177,7 +167,7 @@ func TestPromote_TogetherWithTheCallersRow(t *testing.T) {
 		if got := champ(t, s, "m"); got != "none" {
 			t.Errorf("champion after the rollback of the transaction = %q, want none", got)
 		}
-		if got := outboxLines(t, s); len(got) != 0 {
+		if got := store.OutboxRows(t, s); len(got) != 0 {
 			t.Errorf("outbox = %q, want nothing", got)
 		}
 	})
@@ -237,7 +227,7 @@ func TestPromote_RacersLeaveOneChampion(t *testing.T) {
 		if production != 1 || !strings.Contains(stagesOf(t, s, "m"), "Productionchampion") {
 			t.Errorf("stages = %q, want one Production and it has the alias", stagesOf(t, s, "m"))
 		}
-		if got := outboxLines(t, s); len(got) != 5 {
+		if got := store.OutboxRows(t, s); len(got) != 5 {
 			t.Errorf("outbox has %d rows, want 5: %q", len(got), got)
 		}
 	})

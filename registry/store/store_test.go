@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/driftline/driftline/registry/store"
@@ -51,6 +52,30 @@ func TestMigrate_IsRepeatableAndChecked(t *testing.T) {
 		if err := s.CheckSchema(ctx); !errors.Is(err, store.ErrSchemaNewer) {
 			t.Errorf("CheckSchema on a newer schema = %v, want ErrSchemaNewer", err)
 		}
+	})
+}
+
+func TestMigrate_SeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	storetest.EachURL(t, func(t *testing.T, url string) {
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				s, err := store.Open(context.Background(), url, store.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer s.Close()
+				if err := s.Migrate(context.Background()); err != nil {
+					t.Error(err)
+				}
+				if err := s.CheckSchema(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	})
 }
 
