@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +123,7 @@ func (t *Tx) SearchRuns(ctx context.Context, experimentIDs []string, q Search) (
 		return nil, "", err
 	}
 	bound := q.binding("runs", experimentIDs...)
-	offset, err := readToken(q.Token, bound)
+	after, err := parseToken(q.Token, bound)
 	if err != nil {
 		return nil, "", err
 	}
@@ -132,18 +133,27 @@ func (t *Tx) SearchRuns(ctx context.Context, experimentIDs []string, q Search) (
 		return nil, "", err
 	}
 	q.View.stageTest(&b, "r.lifecycle_stage")
+	if after.ID != "" {
+		b.text(fmt.Sprintf(" AND r.start_time <= %[1]s AND (r.start_time < %[1]s OR r.run_id > %[2]s)", b.arg(after.TimeMS), b.arg(after.ID)))
+	}
 	if err := runGrammar.where(&b, t.d, clauses); err != nil {
 		return nil, "", err
 	}
 	if err := runGrammar.orderBy(&b, q.OrderBy, "r.start_time DESC, r.run_id ASC"); err != nil {
 		return nil, "", err
 	}
-	b.text(" LIMIT " + b.arg(limit+1) + " OFFSET " + b.arg(offset))
+	b.text(" LIMIT " + b.arg(limit+1) + " OFFSET " + b.arg(after.Offset))
 	var out []Run
 	if err := t.rows(ctx, b.sql(), b.args, scanRuns(&out)); err != nil {
 		return nil, "", err
 	}
-	out, next := page(out, limit, offset, bound)
+	out, next := page(out, limit, after.Offset, bound)
+	if next != "" && len(q.OrderBy) == 0 {
+		// In the natural order the next page starts behind the last row: runs that are
+		// created meanwhile move nothing, and no page costs more than the first.
+		last := out[len(out)-1]
+		next = pageToken{TimeMS: last.StartMS, ID: last.ID, Query: bound}.String()
+	}
 	return out, next, t.loadRuns(ctx, out)
 }
 

@@ -284,18 +284,46 @@ func TestSearchRuns_FiltersAndOrders(t *testing.T) {
 				t.Errorf("order %q = %v, want ErrInvalid", order, err)
 			}
 		}
-		// Pages: three and one, then no more; foreign tokens are refused.
+		// Page by page in the natural order, with runs created between the pages: every
+		// run that was there is seen once.
+		var seen []string
+		for token, first := "", true; first || token != ""; first = false {
+			err := s.Read(ctx, func(x *store.Tx) error {
+				runs, next, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 1, Token: token})
+				for _, r := range runs {
+					seen = append(seen, ids[r.ID])
+				}
+				token = next
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tx(t, s, func(ctx context.Context, x *store.Tx) error {
+				run, err := x.CreateRun(ctx, store.NewRun{ExperimentID: exp, StartMS: 1_000_000})
+				if err != nil {
+					return err
+				}
+				return x.DeleteRun(ctx, run.ID)
+			})
+			newRun(t, s, store.NewRun{ExperimentID: exp, Name: "later", StartMS: 2_000_000})
+		}
+		if got := strings.Join(seen, " "); got != "delta gamma beta Alpha" {
+			t.Errorf("pages with runs created between them: %q, want delta gamma beta Alpha", got)
+		}
+		// Pages of another order: all but one, then the rest; foreign tokens are refused.
 		err := s.Read(ctx, func(x *store.Tx) error {
-			first, token, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 3})
-			if err != nil || len(first) != 3 || token == "" {
+			order := []string{"run_name"}
+			first, token, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 7, OrderBy: order})
+			if err != nil || len(first) != 7 || token == "" {
 				t.Errorf("first page: %d, %q, %v", len(first), token, err)
 			}
-			rest, end, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 3, Token: token})
+			rest, end, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 7, Token: token, OrderBy: order})
 			if err != nil || len(rest) != 1 || end != "" {
 				t.Errorf("second page: %d, %q, %v", len(rest), end, err)
 			}
 			for _, bad := range []string{"x", "e30=", "eyJvZmZzZXQiOi0xfQ==", token + "A"} {
-				if _, _, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 3, Token: bad}); !errors.Is(err, store.ErrInvalid) {
+				if _, _, err := x.SearchRuns(ctx, []string{exp}, store.Search{Max: 7, Token: bad, OrderBy: order}); !errors.Is(err, store.ErrInvalid) {
 					t.Errorf("token %q = %v, want ErrInvalid", bad, err)
 				}
 			}
