@@ -163,6 +163,10 @@ func (l *Log) do(ctx context.Context, what string, p log.Partition, wait time.Du
 			atOnce = false
 			continue
 		case time.Since(began) >= l.cfg.RetryTimeout:
+			if c == stale && l.cfg.SASL.Mechanism != "" {
+				// Some brokers refuse a password by closing the connection, as a restart does.
+				what += " (closed by the broker: is the SASL user or password wrong?)"
+			}
 			return fmt.Errorf("%s: tried %d times in %s: %w: %w", what, attempt+1, time.Since(began).Round(time.Millisecond), log.ErrUnreachable, err)
 		}
 		timer := time.NewTimer(pause(attempt))
