@@ -15,15 +15,15 @@ type commonFlags struct {
 
 // optionFlags is the table of common flags, in the order of the help.
 var optionFlags = []struct{ name, key, help string }{
-	{"brokers", "broker.brokers", "`HOST:PORT,…` of the Kafka cluster; empty starts the embedded broker"},
-	{"broker-listen", "broker.listen", "`HOST:PORT` of the embedded broker (default 127.0.0.1:9092)"},
-	{"database-url", "store.database_url", "`URL` of the store: postgres://… or sqlite:PATH"},
-	{"artifact-root", "artifacts.root", "`PATH` or s3://bucket/prefix where model files are kept"},
-	{"data-dir", "data_dir", "`DIRECTORY` of embedded broker, store and local files (default driftline-data)"},
-	{"listen", "http.listen", "`HOST:PORT` of API and pages (default 127.0.0.1:5000)"},
-	{"ops-listen", "ops.listen", "`HOST:PORT` of /livez, /readyz and /metrics (default 127.0.0.1:5001)"},
-	{"namespace", "namespace", "`NAME` of this deployment"},
-	{"log-level", "log.level", "`LEVEL`: debug, info, warn or error"},
+	{"brokers", "broker.brokers", "Kafka cluster, `HOST:PORT,…`; empty starts the embedded broker"},
+	{"broker-listen", "broker.listen", "serve the embedded broker on `ADDRESS` (default 127.0.0.1:9092)"},
+	{"database-url", "store.database_url", "keep registry and history in the database at `URL`: postgres://… or sqlite:PATH"},
+	{"artifact-root", "artifacts.root", "keep model files below `PATH`, a directory or s3://bucket/prefix"},
+	{"data-dir", "data_dir", "keep embedded broker, store and local files in `DIRECTORY` (default driftline-data)"},
+	{"listen", "http.listen", "serve API and pages on `ADDRESS` (default 127.0.0.1:5000)"},
+	{"ops-listen", "ops.listen", "serve /livez, /readyz and /metrics on `ADDRESS` (default 127.0.0.1:5001)"},
+	{"namespace", "namespace", "`NAME` of this deployment (default default)"},
+	{"log-level", "log.level", "log at `LEVEL` and above: debug, info, warn or error (default info)"},
 }
 
 // add defines the flags on the root, from which all commands have them. Their
@@ -32,7 +32,7 @@ var optionFlags = []struct{ name, key, help string }{
 func (c *commonFlags) add(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.SortFlags = false
-	f.StringVarP(&c.config, "config", "c", "", "`FILE` with the configuration, YAML")
+	f.StringVarP(&c.config, "config", "c", "", "read the configuration from the YAML file `FILE`")
 	for _, o := range optionFlags {
 		f.String(o.name, "", o.help)
 	}
@@ -64,5 +64,5 @@ func (c *commonFlags) given(root *cobra.Command) []config.Flag {
 
 // ServerFlag adds --server to a command that talks to an instance.
 func ServerFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("server", "", "`URL` of the instance to talk to (default: MLFLOW_TRACKING_URI, else the one running on --data-dir)")
+	return cmd.Flags().String("server", "", "talk to the instance at `URL` (default: MLFLOW_TRACKING_URI, else the one running on --data-dir)")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/trainer/gbdt"
 )
 
@@ -255,7 +256,9 @@ func (c *Config) checkTrainer(k *checker) {
 func (m *Model) check(k *checker, key string, windows []Duration) {
 	k.must(m.Name != "" && len(m.Name) <= 256 && !strings.HasPrefix(m.Name, "_"), key+".name", "%q; want 1 to 256 bytes, not beginning with an underscore", m.Name)
 	k.enum(key+".features_from", m.FeaturesFrom, "prediction", "feature")
-	k.must(len(m.Classes) <= 32, key+".classes", "%d of them; want at most 32", len(m.Classes))
+	if _, err := sketches.NewScoreCounts(m.classes()); err != nil {
+		k.bad(key+".classes", "%q: %v", m.Classes, err)
+	}
 	k.enum(key+".examples", m.Examples, "off", "scores", "rows")
 	k.enum(key+".automation", m.Automation, "observe", "retrain", "approve", "promote")
 	k.must(m.Automation == "observe" || m.Training != nil, key+".automation", "%q without a training section", m.Automation)

@@ -74,7 +74,6 @@ func defaultPolicy() Policy {
 		Rule:         "calibrated",
 		Warn:         0.1, // convention
 		Drifted:      0.2, // the ACIS platform's limit
-		Bins:         10,
 		FalseAlarms:  1,
 		MinRows:      100, // ten rows a bin
 		MinEffective: 30,
@@ -93,8 +92,6 @@ func defaultPolicy() Policy {
 			OutOfRange: 0.1,
 			Unseen:     0.1,
 			WrongType:  0.01,
-			Volume:     0.5,
-			Schema:     true,
 		},
 	}
 }

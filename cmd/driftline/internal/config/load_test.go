@@ -242,7 +242,7 @@ policy:
 		"models[0].policy.share_fire": "driftline.yaml:4",
 		"models[0].policy.warn":       "driftline.yaml:8",
 		"models[1].policy.drifted":    "environment DRIFTLINE_POLICY_DRIFTED",
-		"models[1].policy.bins":       "default",
+		"models[1].policy.min_rows":   "default",
 	} {
 		if origin := got.Origin(key); !strings.HasSuffix(origin, want) {
 			t.Errorf("Origin(%s) = %s, want %s", key, origin, want)
@@ -377,6 +377,25 @@ func TestLayout_OfEveryValidConfigurationIsValid(t *testing.T) {
 	}
 }
 
+func TestPolicy_DefaultsAreThoseOfTheStream(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(wire.DefaultPolicy(), Default().Policy.Wire()); diff != "" {
+		t.Errorf("default policy (-stream +configuration):\n%s", diff)
+	}
+	got, err := load(t, "policy: {windows: [24h], ignore: [month], trigger_from: 7d, fire_after: 0.5, quality: {null_rate: 0}}\nmodels: [{name: a, features_from: feature}]\n", Layers{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := got.Models[0].Policy.Wire()
+	if p.WindowsMS[0] != 86_400_000 || p.Ignore[0] != "month" || p.RetrainFromMS != 604_800_000 || p.FireAfter != 0.5 || p.Quality.NullRate != 0 {
+		t.Errorf("policy on the wire: %+v", p)
+	}
+	m := got.Models[0].Wire(17)
+	if diff := cmp.Diff(wire.Model{Name: "a", FromPane: 17, FeaturesFrom: "feature", Classes: wire.DefaultClasses}, m); diff != "" {
+		t.Errorf("model on the wire (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	text, err := os.ReadFile(referencePath)
 	if err != nil {
@@ -406,6 +425,12 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("accepted, but its layout is not valid: %v", err)
 		}
 		for i := range got.Models {
+			if err := got.Models[i].Policy.Wire().Validate(); err != nil {
+				t.Fatalf("accepted, but the policy of model %d is not valid: %v", i, err)
+			}
+			if _, err := wire.DecodeModel(got.Models[i].Wire(0).Encode()); err != nil {
+				t.Fatalf("accepted, but model %d does not survive its encoding: %v", i, err)
+			}
 			if tr := got.Models[i].Training; tr != nil && tr.Gate.Judge().Validate() != nil {
 				t.Fatalf("accepted, but the gate of model %d is not valid", i)
 			}

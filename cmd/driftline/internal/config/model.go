@@ -1,6 +1,11 @@
 package config
 
-import "github.com/driftline/driftline/trainer/judge"
+import (
+	"slices"
+
+	"github.com/driftline/driftline/stream/wire"
+	"github.com/driftline/driftline/trainer/judge"
+)
 
 // Model is one watched model.
 type Model struct {
@@ -13,6 +18,18 @@ type Model struct {
 	Automation   string    `yaml:"automation" enum:"observe|retrain|approve|promote" doc:"observe alarms only; retrain stops after the gate; approve waits for a person; promote goes through by itself. Default: approve with training, else observe."`
 	Policy       Policy    `yaml:"policy" doc:"Overrides of the policy above; what is left out is inherited."`
 	Training     *Training `yaml:"training" doc:"How this model is retrained; left out, it is not."`
+}
+
+// Wire returns the model's admission as the stream takes it, from the given start on.
+func (m *Model) Wire(from int64) wire.Model {
+	return wire.Model{Name: m.Name, FromPane: from, FeaturesFrom: m.FeaturesFrom, Classes: m.classes()}
+}
+
+func (m *Model) classes() []string {
+	if len(m.Classes) == 0 {
+		return slices.Clone(wire.DefaultClasses)
+	}
+	return m.Classes
 }
 
 // Label says how labels are read.

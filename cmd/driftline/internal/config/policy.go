@@ -1,12 +1,13 @@
 package config
 
+import "github.com/driftline/driftline/stream/wire"
+
 // Policy says when a feature counts as drifted and when a model alarms.
 type Policy struct {
 	Name         string     `yaml:"name" doc:"Name of the policy in alarms and drift events."`
 	Rule         string     `yaml:"rule" enum:"calibrated|classic" doc:"calibrated: the lower bound of PSI, with rows and their dependence counted in, exceeds the limit; classic: PSI itself does."`
 	Warn         float64    `yaml:"warn" doc:"PSI above which a feature warns."`
 	Drifted      float64    `yaml:"drifted" doc:"PSI above which a feature counts as drifted."`
-	Bins         int        `yaml:"bins" enum:"10|20|30|60" doc:"Bins a verdict is taken on."`
 	FalseAlarms  float64    `yaml:"false_alarms" doc:"False alarms accepted per model and month; sets the level of the calibrated rule."`
 	MinRows      int        `yaml:"min_rows" doc:"Fewest rows of a window for a verdict."`
 	MinEffective float64    `yaml:"min_effective" doc:"Fewest effective rows (dependence counted in) for a calibrated verdict."`
@@ -21,7 +22,6 @@ type Policy struct {
 	ResolveAfter float64    `yaml:"resolve_after" doc:"How long it must stay down before the alarm resolves, in windows."`
 	Retrigger    float64    `yaml:"retrigger" doc:"How often an alarm that goes on says so, in windows."`
 	Steps        []float64  `yaml:"steps" doc:"Shares at which a firing alarm is reported as worsened, ascending."`
-	ExpectEvery  Duration   `yaml:"expect_every" doc:"Longest silence that is normal for the model; 0 learns it from its volume. After it the alarm is stale."`
 	TriggerFrom  Duration   `yaml:"trigger_from" doc:"Shortest window whose drift may start a retrain."`
 	Windows      []Duration `yaml:"windows" doc:"Windows that are judged; empty for all of stream.windows."`
 	Quality      Quality    `yaml:"quality" doc:"Data-quality alarms. While one is open no retrain starts by itself."`
@@ -29,10 +29,25 @@ type Policy struct {
 
 // Quality holds the limits of the data-quality alarms.
 type Quality struct {
-	NullRate   float64 `yaml:"null_rate" doc:"Rise of a feature's null share over the reference."`
+	NullRate   float64 `yaml:"null_rate" doc:"Rise of a feature's null share over the reference; 0 switches the limit off, here and below."`
 	OutOfRange float64 `yaml:"out_of_range" doc:"Rise of the share outside the reference's range."`
-	Unseen     float64 `yaml:"unseen" doc:"Share of categories the reference never saw."`
-	WrongType  float64 `yaml:"wrong_type" doc:"Share of values of the wrong type."`
-	Volume     float64 `yaml:"volume" doc:"Fall of the rows against what the hour of the week expects, as a share; 0 switches it off."`
-	Schema     bool    `yaml:"schema" doc:"Alarm when features of the reference are missing or unknown ones come."`
+	Unseen     float64 `yaml:"unseen" doc:"Rise of the share of categories the reference never saw."`
+	WrongType  float64 `yaml:"wrong_type" doc:"Rise of the share of values of the wrong type."`
+}
+
+// Wire returns the policy as the stream takes it.
+func (p Policy) Wire() wire.Policy {
+	out := wire.Policy{
+		Name: p.Name, Rule: p.Rule, Warn: p.Warn, Drifted: p.Drifted, FalseAlarms: p.FalseAlarms,
+		MinRows: uint64(max(0, p.MinRows)), MinEffective: p.MinEffective,
+		ShareFire: p.ShareFire, ShareResolve: p.ShareResolve,
+		MinCoverage: p.MinCoverage, MinJudged: p.MinJudged, WarmUp: p.WarmUp,
+		FireAfter: p.FireAfter, ResolveAfter: p.ResolveAfter, Retrigger: p.Retrigger, Steps: p.Steps,
+		RetrainFromMS: p.TriggerFrom.MS(), Ignore: p.Ignore, Critical: p.Critical,
+		Quality: wire.Quality(p.Quality),
+	}
+	for _, w := range p.Windows {
+		out.WindowsMS = append(out.WindowsMS, w.MS())
+	}
+	return out
 }

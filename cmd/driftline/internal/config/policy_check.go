@@ -12,7 +12,6 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 	k.enum(key+"rule", p.Rule, "calibrated", "classic")
 	k.must(p.Drifted > 0, key+"drifted", "%v; want above 0", p.Drifted)
 	k.must(p.Warn > 0 && p.Warn <= p.Drifted, key+"warn", "%v; want above 0 and at most drifted, %v", p.Warn, p.Drifted)
-	k.must(slices.Contains([]int{10, 20, 30, 60}, p.Bins), key+"bins", "%d; want 10, 20, 30 or 60", p.Bins)
 	k.must(p.FalseAlarms > 0 && p.FalseAlarms <= 1000, key+"false_alarms", "%v; want above 0, at most 1000 a month", p.FalseAlarms)
 	k.whole(key+"min_rows", p.MinRows, 1, 1<<30)
 	k.must(p.MinEffective >= 1, key+"min_effective", "%v; want at least 1", p.MinEffective)
@@ -21,18 +20,14 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 	k.share(key+"min_coverage", p.MinCoverage)
 	k.share(key+"min_judged", p.MinJudged)
 	k.share(key+"warm_up", p.WarmUp)
-	for _, f := range []struct {
-		key string
-		v   float64
-	}{{"fire_after", p.FireAfter}, {"resolve_after", p.ResolveAfter}, {"retrigger", p.Retrigger}} {
-		k.must(f.v >= 0 && f.v <= 100, key+f.key, "%v; want 0 to 100 windows", f.v)
-	}
+	k.must(p.FireAfter >= 0 && p.FireAfter <= 100, key+"fire_after", "%v; want 0 to 100 windows", p.FireAfter)
+	k.must(p.ResolveAfter >= 0 && p.ResolveAfter <= 100, key+"resolve_after", "%v; want 0 to 100 windows", p.ResolveAfter)
+	k.must(p.Retrigger > 0 && p.Retrigger <= 100, key+"retrigger", "%v; want above 0, at most 100 windows", p.Retrigger)
 	for i, s := range p.Steps {
 		at := fmt.Sprintf("%ssteps[%d]", key, i)
 		k.must(s > p.ShareFire && s <= 1, at, "%v; want above share_fire, %v, at most 1", s, p.ShareFire)
 		k.must(i == 0 || s > p.Steps[i-1], at, "%v after %v; want ascending", s, p.Steps[max(0, i-1)])
 	}
-	k.span(key+"expect_every", p.ExpectEvery, 0)
 	k.span(key+"trigger_from", p.TriggerFrom, 0)
 	for i, w := range p.Windows {
 		k.must(slices.Contains(windows, w), fmt.Sprintf("%swindows[%d]", key, i), "%s is none of stream.windows, %v", w, windows)
@@ -45,8 +40,7 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 		key string
 		v   float64
 	}{
-		{"null_rate", q.NullRate}, {"out_of_range", q.OutOfRange}, {"unseen", q.Unseen},
-		{"wrong_type", q.WrongType}, {"volume", q.Volume},
+		{"null_rate", q.NullRate}, {"out_of_range", q.OutOfRange}, {"unseen", q.Unseen}, {"wrong_type", q.WrongType},
 	} {
 		k.share(key+"quality."+f.key, f.v)
 	}
