@@ -49,12 +49,13 @@ func each(t *testing.T, test func(t *testing.T, st artifacts.Store)) {
 	})
 	t.Run("s3", func(t *testing.T) {
 		t.Parallel()
-		test(t, openFakeS3(t, "s3://models/prod/artifacts"))
+		test(t, openS3(t, startFakeS3(t), "s3://models/prod/artifacts"))
 	})
 }
 
-// openFakeS3 starts an S3 server in this process and opens root on it.
-func openFakeS3(t *testing.T, root string) artifacts.Store {
+// startFakeS3 starts an S3 server in this process, with a bucket "models", and
+// returns its URL.
+func startFakeS3(t *testing.T) string {
 	t.Helper()
 	backend := s3mem.New()
 	if err := backend.CreateBucket("models"); err != nil {
@@ -62,7 +63,12 @@ func openFakeS3(t *testing.T, root string) artifacts.Store {
 	}
 	srv := httptest.NewServer(gofakes3.New(backend).Server())
 	t.Cleanup(srv.Close)
-	st, err := artifacts.Open(t.Context(), root, artifacts.Options{S3Endpoint: srv.URL})
+	return srv.URL
+}
+
+func openS3(t *testing.T, endpoint, root string) artifacts.Store {
+	t.Helper()
+	st, err := artifacts.Open(t.Context(), root, artifacts.Options{S3Endpoint: endpoint})
 	if err != nil {
 		t.Fatal(err)
 	}

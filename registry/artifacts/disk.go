@@ -29,6 +29,10 @@ const (
 	// putRetries bounds how often Put makes its directories again after a
 	// concurrent Delete took them away between making them and the rename.
 	putRetries = 5
+
+	// deleteRetries bounds how often Delete clears away what running Puts add to a
+	// directory that is already out of sight.
+	deleteRetries = 20
 )
 
 // Disk keeps artifacts in a directory. Every access goes through os.Root, which
@@ -275,8 +279,16 @@ func (d *Disk) Delete(_ context.Context, p string) error {
 	if err := d.root.Rename(clean, tmp); err != nil {
 		return d.wrap("delete artifact", clean, err)
 	}
-	if err := d.root.RemoveAll(tmp); err != nil {
-		return d.wrap("delete artifact", clean, err)
+	// A Put that had its directory open may still add to what was moved; it counts
+	// as the earlier of the two, so what it added goes, too.
+	for attempt := 1; ; attempt++ {
+		err := d.root.RemoveAll(tmp)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.ENOTEMPTY) || attempt == deleteRetries {
+			return d.wrap("delete artifact", clean, err)
+		}
 	}
 	dir := path.Dir(clean)
 	for ; dir != "."; dir = path.Dir(dir) {

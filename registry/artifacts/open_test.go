@@ -1,6 +1,7 @@
 package artifacts_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,13 +71,50 @@ func TestTheEndpointComesFromMLflowsVariable(t *testing.T) {
 }
 
 func TestTwoPrefixesOfOneBucketDoNotSeeEachOther(t *testing.T) {
-	st := openFakeS3(t, "s3://models/prod")
-	put(t, st, "x", "1")
-	if err := st.Delete(t.Context(), "x"); err != nil {
+	t.Parallel()
+	url := startFakeS3(t)
+	whole, prod, production := openS3(t, url, "s3://models"), openS3(t, url, "s3://models/prod"), openS3(t, url, "s3://models/production")
+	put(t, prod, "m/x", "prod")
+	put(t, production, "m/x", "production")
+	if err := prod.Delete(t.Context(), "m"); err != nil {
 		t.Fatal(err)
 	}
-	missing := openFakeS3(t, "s3://no-such-bucket/a")
-	if err := missing.Put(t.Context(), "x", strings.NewReader("1"), 0); err == nil || !strings.Contains(err.Error(), "no-such-bucket") {
-		t.Errorf("Put into a missing bucket = %v, want an error that names it", err)
+	if got := get(t, production, "m/x"); got != "production" {
+		t.Errorf("the other prefix reads %q", got)
+	}
+	if got := list(t, prod, ""); len(got) != 0 {
+		t.Errorf("prod lists %v", got)
+	}
+	if got := list(t, whole, ""); len(got) != 1 || got[0].Path != "production" {
+		t.Errorf("the bucket lists %v, want production", got)
+	}
+}
+
+func TestAMissingBucketIsNamed(t *testing.T) {
+	t.Parallel()
+	st := openS3(t, startFakeS3(t), "s3://no-such-bucket/a")
+	_, listErr := st.List(t.Context(), "")
+	for what, err := range map[string]error{"Put": st.Put(t.Context(), "x", strings.NewReader("1"), 0), "List": listErr} {
+		if err == nil || !strings.Contains(err.Error(), "no-such-bucket") {
+			t.Errorf("%s = %v, want an error that names the bucket", what, err)
+		}
+	}
+}
+
+func TestListsOfMoreThanOnePageAreWhole(t *testing.T) {
+	t.Parallel()
+	st := openS3(t, startFakeS3(t), "s3://models/prod")
+	const n = 1100 // S3 answers 1,000 at a time
+	for i := range n {
+		put(t, st, fmt.Sprintf("d/%04d", i), "x")
+	}
+	if got := list(t, st, "d"); len(got) != n || got[n-1].Path != "1099" {
+		t.Errorf("List gave %d entries, want %d", len(got), n)
+	}
+	if err := st.Delete(t.Context(), "d"); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(t, st, ""); len(got) != 0 {
+		t.Errorf("after Delete: %v", got)
 	}
 }

@@ -208,7 +208,9 @@ func (s *S3) Open(ctx context.Context, p string) (io.ReadCloser, Info, error) {
 }
 
 // Put uploads the artifact, in parts if it is larger than one part. An object
-// appears only when all of it has arrived; a failed upload in parts is aborted.
+// appears only when all of it has arrived; a failed upload in parts is aborted. A
+// crash may leave parts that nobody sees but that cost space: give the bucket a
+// lifecycle rule that aborts incomplete multipart uploads.
 func (s *S3) Put(ctx context.Context, p string, r io.Reader, limit int64) error {
 	clean, err := cleanFile(p)
 	if err != nil {
