@@ -22,6 +22,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	app := &cli.App{
 		Build: cli.NewBuild(version, commit, uiEmbedded),
 		In:    os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(),

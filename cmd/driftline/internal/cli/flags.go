@@ -15,7 +15,7 @@ type commonFlags struct {
 
 // optionFlags is the table of common flags, in the order of the help.
 var optionFlags = []struct{ name, key, help string }{
-	{"brokers", "broker.brokers", "Kafka cluster, `HOST:PORT,…`; empty starts the embedded broker"},
+	{"brokers", "broker.brokers", "Kafka cluster, `HOST:PORT,...`; empty starts the embedded broker"},
 	{"broker-listen", "broker.listen", "serve the embedded broker on `ADDRESS` (default 127.0.0.1:9092)"},
 	{"database-url", "store.database_url", "keep registry and history in the database at `URL`: postgres://… or sqlite:PATH"},
 	{"artifact-root", "artifacts.root", "keep model files below `PATH`, a directory or s3://bucket/prefix"},

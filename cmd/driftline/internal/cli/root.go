@@ -40,7 +40,9 @@ func (a *App) Execute(ctx context.Context, args []string, build func(*App) []*co
 	root.SetErr(a.Err)
 	a.common.add(root)
 	root.AddCommand(build(a)...)
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // --help is enough
+	root.Version = a.Build.Version
+	root.SetVersionTemplate("driftline {{.Version}}\n")
+	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	ran := false
 	strict(root, &ran)
@@ -53,6 +55,25 @@ func (a *App) Execute(ctx context.Context, args []string, build func(*App) []*co
 	}
 	report(a.Err, err)
 	return Code(err)
+}
+
+// helpCommand is cobra's own, but for an unknown name, which is an error here.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Explain a command",
+		RunE: func(c *cobra.Command, args []string) error {
+			target, rest, err := c.Root().Find(args)
+			if err != nil {
+				return &Exit{Code: Usage, Err: err}
+			}
+			if len(rest) > 0 {
+				return group(target, rest)
+			}
+			target.InitDefaultHelpFlag()
+			target.InitDefaultVersionFlag()
+			return target.Help()
+		},
+	}
 }
 
 func isExit(err error) bool {
