@@ -166,8 +166,8 @@ func (s *server) artifactPath(uri string) (string, error) {
 	if err := checkURI(uri); err != nil {
 		return "", err
 	}
+	uri, _, _ = strings.Cut(uri, "?")
 	kind, rest := scheme(uri)
-	rest, _, _ = strings.Cut(rest, "?")
 	p := ""
 	switch kind {
 	case proxyScheme:
