@@ -1,0 +1,308 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/stream/historian"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// consumer is the historian's name in the progress table.
+const consumer = "historian"
+
+// History is the historian role with its database.
+type History struct {
+	*historian.Historian
+	perf *historian.Performance
+}
+
+// NewHistory prepares the historian.
+func (p *Parts) NewHistory(ctx context.Context, l wire.Layout, specs *Specs) (*History, error) {
+	t := p.Topics()
+	db := &historyStore{p: p, layout: l, specs: specs}
+	perf := &historian.Performance{Store: db, Namespace: p.Cfg.Namespace}
+	for _, in := range labelInputs(l) {
+		n, err := p.Kafka.Partitions(ctx, in.Topic)
+		if err != nil {
+			return nil, fmt.Errorf("partitions of %s: %w", in.Topic, err)
+		}
+		for i := range n {
+			perf.Labels = append(perf.Labels, log.Partition{Topic: in.Topic, Index: int32(i)})
+		}
+	}
+	h := historian.New(p.Kafka, db, historian.Config{
+		Topics: historian.Topics{Inputs: t.Inputs, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
+		Limits: p.limits(), Keep: specs.Keep, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
+		Retry: func(err error) bool { return loop.Retryable(err) && !isInvalid(err) }, Pause: loop.Backoff(rand.Float64),
+		Retried: p.IO().Retried, Clock: perf.Clock,
+	})
+	return &History{Historian: h, perf: perf}, nil
+}
+
+// labelInputs are the topics whose clock says how far labels have come: those with
+// role labels, or all where there are none.
+func labelInputs(l wire.Layout) []wire.Input {
+	var labels []wire.Input
+	for _, in := range l.Inputs {
+		if in.Role == wire.RoleLabels {
+			labels = append(labels, in)
+		}
+	}
+	if len(labels) == 0 {
+		return l.Inputs
+	}
+	return labels
+}
+
+// historyStore is historian.Store and historian.PerformanceStore over the SQL store.
+type historyStore struct {
+	p      *Parts
+	layout wire.Layout
+	specs  *Specs
+}
+
+// Offsets implements historian.Store.
+func (h *historyStore) Offsets(ctx context.Context) (map[log.Partition]int64, error) {
+	ps, err := h.p.Store.Progress(ctx, consumer)
+	out := map[log.Partition]int64{}
+	for _, x := range ps {
+		out[log.Partition{Topic: x.Topic, Index: x.Part}] = x.Next
+	}
+	return out, err
+}
+
+// Write implements historian.Store.
+func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[log.Partition]int64) error {
+	var offsets []store.Progress
+	for p, n := range next {
+		offsets = append(offsets, store.Progress{Topic: p.Topic, Part: p.Index, Next: n})
+	}
+	seen := NowMS()
+	return h.p.Store.Tx(ctx, func(t *store.Tx) error {
+		if err := t.PutScores(ctx, convert(rows.Scores, scoreRow)); err != nil {
+			return err
+		}
+		if err := t.PutEvents(ctx, convert(rows.Events, eventRow)); err != nil {
+			return err
+		}
+		if err := t.UpsertExamples(ctx, convert(rows.Examples, exampleRow)); err != nil {
+			return err
+		}
+		if err := t.PutLedger(ctx, convert(rows.Ledgers, func(l wire.Ledger) store.LedgerRow { return ledgerRow(l, h.layout.PaneMS) })); err != nil {
+			return err
+		}
+		if err := t.PutSources(ctx, convert(rows.Frontiers, func(f wire.Frontier) store.SourceRow { return sourceRow(f, seen) })); err != nil {
+			return err
+		}
+		for _, m := range rows.Models {
+			if err := h.specs.admit(ctx, t, m); err != nil {
+				return err
+			}
+		}
+		return t.PutProgress(ctx, consumer, offsets)
+	})
+}
+
+// Outbox implements historian.Store.
+func (h *historyStore) Outbox(ctx context.Context, limit int) ([]historian.OutboxRow, error) {
+	rows, err := h.p.Store.PendingOutbox(ctx, limit)
+	return convert(rows, func(r store.OutboxRow) historian.OutboxRow { return historian.OutboxRow(r) }), err
+}
+
+// Published implements historian.Store.
+func (h *historyStore) Published(ctx context.Context, ids []int64, nowMS int64) error {
+	return h.p.Store.MarkPublished(ctx, ids, nowMS)
+}
+
+// PerformanceModels implements historian.PerformanceStore: models with a champion.
+func (h *historyStore) PerformanceModels(ctx context.Context) ([]historian.PerformanceModel, error) {
+	champions, err := h.p.Store.Champions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []historian.PerformanceModel
+	for _, c := range champions {
+		spec, ok := h.specs.Get(c.Model)
+		if !ok {
+			continue // a registered model whose events are not watched
+		}
+		m := historian.PerformanceModel{Model: c.Model, Champion: c.Version, Positive: spec.Label.Positive, MaturityMS: wholeDays(spec.Label.Maturity.Std())}
+		if m.Baseline, err = h.baseline(ctx, c.Model, c.Version); err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+func wholeDays(d time.Duration) int64 {
+	const day = 24 * time.Hour
+	return ((d + day - 1) / day * day).Milliseconds()
+}
+
+// baseline is the accuracy that the version's run was logged with, nil if none was.
+func (h *historyStore) baseline(ctx context.Context, model, version string) (*float64, error) {
+	v, err := h.p.Store.Version(ctx, model, version)
+	if err != nil || v.RunID == "" {
+		return nil, ignoreMissing(err)
+	}
+	run, err := h.p.Store.Run(ctx, v.RunID)
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	for _, m := range run.Metrics {
+		if m.Key == "accuracy" {
+			x := m.Value
+			return &x, nil
+		}
+	}
+	return nil, nil
+}
+
+// PerformanceState implements historian.PerformanceStore.
+func (h *historyStore) PerformanceState(ctx context.Context, model string) ([]byte, error) {
+	state, found, err := h.p.Store.Machine(ctx, machine(model))
+	if !found {
+		return nil, err
+	}
+	return state, err
+}
+
+func machine(model string) string { return "performance/" + model }
+
+// FirstDay implements historian.PerformanceStore.
+func (h *historyStore) FirstDay(ctx context.Context, model string) (int64, bool, error) {
+	c, err := h.p.Store.ExampleCounts(ctx, store.ExampleQuery{Model: model})
+	if err != nil || c.Rows == 0 {
+		return 0, false, err
+	}
+	const day = int64(24 * time.Hour / time.Millisecond)
+	return c.FirstMS - ((c.FirstMS%day)+day)%day, true, nil
+}
+
+// RealiseDay implements historian.PerformanceStore.
+func (h *historyStore) RealiseDay(ctx context.Context, model, positive string, dayMS, clockMS int64) ([]historian.Realised, error) {
+	day := time.UnixMilli(dayMS).UTC().Format(time.DateOnly)
+	var days []store.PerformanceDay
+	err := h.p.Store.Tx(ctx, func(t *store.Tx) (err error) {
+		if days, err = t.RealisedDay(ctx, model, day, positive, clockMS); err != nil {
+			return err
+		}
+		return t.PutPerformanceDays(ctx, days)
+	})
+	return convert(days, func(d store.PerformanceDay) historian.Realised {
+		return historian.Realised{Version: d.Version, Predicted: d.Predicted, Classed: d.Classed, Correct: d.Correct}
+	}), err
+}
+
+// SavePerformance implements historian.PerformanceStore.
+func (h *historyStore) SavePerformance(ctx context.Context, model string, state []byte, events []wire.Event) error {
+	return h.p.Store.Tx(ctx, func(t *store.Tx) error {
+		for _, e := range events {
+			if err := t.AddOutbox(ctx, kindEvent, model, e.Data.Version, string(e.Encode())); err != nil {
+				return err
+			}
+		}
+		return t.PutMachine(ctx, machine(model), state, NowMS())
+	})
+}
+
+func convert[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i, x := range in {
+		out[i] = f(x)
+	}
+	return out
+}
+
+func scoreRow(s wire.Score) store.ScoreRow {
+	r := store.ScoreRow{
+		Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS,
+		Rows: int64(s.Rows), Covered: int64(s.Covered), Expected: int64(s.Expected), Provisional: s.Provisional,
+		Drifted: int64(s.Drifted), Judged: int64(s.Judged), Total: int64(s.All), Body: string(s.Encode()),
+	}
+	if f, ok := s.Worst(); ok {
+		x := float64(*f.PSI) / 1e9
+		r.MaxPSI, r.MaxFeature = &x, f.Name
+	}
+	for _, a := range s.Alarms {
+		if a.Kind == "drift" {
+			r.AlarmPhase = a.Phase
+		}
+	}
+	return r
+}
+
+func eventRow(e wire.Event) store.EventRow {
+	d := e.Data
+	top, err := json.Marshal(d.Top)
+	if err != nil {
+		top = []byte("[]") // numbers and text of ours: cannot happen
+	}
+	share := 0.0
+	if d.Judged > 0 {
+		share = float64(d.Drifted) / float64(d.Judged)
+	}
+	phase := d.Phase
+	if phase == "stale" {
+		phase = "resolved" // an alarm that only lacks data has no episode that fires
+	}
+	return store.EventRow{
+		ID: e.ID, Type: e.Type, Model: d.Model, TimeMS: e.TimeMS(), Body: string(e.Encode()), Episode: d.Episode, Version: d.Version,
+		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Phase: phase, Level: int64(d.Level), Share: share,
+		TopJSON: string(top), QualityOpen: d.QualityOpen,
+	}
+}
+
+func exampleRow(x historian.Example) store.ExampleRow {
+	o := store.Order{MS: x.EventMS, Topic: x.At.Topic, Part: x.At.Index, Offset: x.Offset}
+	r := store.ExampleRow{Model: x.Model, ID: x.ID}
+	switch {
+	case x.Label != nil:
+		r.Label = &store.Label{Order: o, Value: *x.Label}
+	case x.Prediction != nil:
+		r.Prediction = &store.Prediction{Order: o, Version: x.Prediction.Version, Score: x.Prediction.Score, Class: x.Prediction.Class}
+	default:
+		r.Features = &store.Features{Order: o, JSON: x.Features}
+	}
+	return r
+}
+
+func ledgerRow(l wire.Ledger, paneMS int64) store.LedgerRow {
+	text := func(m map[string]uint64) string {
+		b, err := json.Marshal(m)
+		if err != nil || m == nil {
+			return "{}"
+		}
+		return string(b)
+	}
+	n := func(o wire.Outcome) int64 { return int64(l.Outcomes[o]) }
+	return store.LedgerRow{
+		Topic: l.Source.Topic, Incarnation: l.Source.Incarnation, Part: l.Source.Partition, ArrivalMS: l.Pane * paneMS,
+		Through: l.Through, FirstOffset: l.First, LastOffset: l.Last,
+		Outcomes: store.Outcomes{
+			Records: int64(l.Records), Skipped: int64(l.Skipped), Accepted: n(wire.Accepted), Late: n(wire.Late), Future: n(wire.Future),
+			Thinned: n(wire.Thinned), Dead: n(wire.Dead), Label: n(wire.Label), Tick: n(wire.Tick), Unregistered: n(wire.Unregistered), Aborted: n(wire.Aborted),
+		},
+		DeadBy: text(l.DeadBy), LateBy: text(l.LateBy), FutureBy: text(l.FutureBy), UnregisteredBy: text(l.Unregistered),
+	}
+}
+
+func sourceRow(f wire.Frontier, seenMS int64) store.SourceRow {
+	return store.SourceRow{
+		Topic: f.Source.Topic, Incarnation: f.Source.Incarnation, Part: f.Source.Partition, UptoMS: f.UptoMS, SinceMS: f.SinceMS,
+		Partitions: f.Partitions, Through: f.Through, Control: f.Control, SeenMS: seenMS,
+	}
+}
+
+var _ interface {
+	historian.Store
+	historian.PerformanceStore
+} = (*historyStore)(nil)

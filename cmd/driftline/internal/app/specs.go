@@ -1,0 +1,163 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/stream/historian"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Specs are the watched models as the database has them, kept in memory for the
+// readers that ask once per record. The configuration's models are written into the
+// database at start; `models apply` and auto-admission change it later.
+type Specs struct {
+	cfg *config.Config
+	db  *store.Store
+
+	mu     sync.RWMutex
+	byName map[string]config.Model
+}
+
+// NewSpecs writes the configured models into the database and reads all of them.
+func NewSpecs(ctx context.Context, cfg *config.Config, db *store.Store) (*Specs, error) {
+	s := &Specs{cfg: cfg, db: db}
+	for _, m := range cfg.Models {
+		if err := s.put(ctx, nil, m); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.Refresh(ctx)
+}
+
+// Run reads the database again every few seconds: another process may have changed it.
+func (s *Specs) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+		if err := s.Refresh(ctx); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// Refresh reads the database.
+func (s *Specs) Refresh(ctx context.Context) error {
+	rows, err := s.db.WatchedModels(ctx)
+	if err != nil {
+		return err
+	}
+	byName := map[string]config.Model{}
+	for _, r := range rows {
+		m, err := s.parse(r)
+		if err != nil {
+			return err
+		}
+		byName[r.Name] = m
+	}
+	s.mu.Lock()
+	s.byName = byName
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *Specs) parse(r store.WatchedModel) (config.Model, error) {
+	m := s.cfg.NewModel(r.Name)
+	if err := json.Unmarshal([]byte(r.SpecJSON), &m); err != nil {
+		return m, fmt.Errorf("stored specification of model %q: %w", r.Name, err)
+	}
+	return m, nil
+}
+
+// Get returns a model's specification.
+func (s *Specs) Get(model string) (config.Model, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	m, ok := s.byName[model]
+	return m, ok
+}
+
+// Names returns all watched models in order.
+func (s *Specs) Names() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return sortedKeys(s.byName)
+}
+
+// Keep says what is stored of a model's examples.
+func (s *Specs) Keep(model string) historian.Keep {
+	m, ok := s.Get(model)
+	switch {
+	case !ok || m.Examples == "off":
+		return historian.KeepNothing
+	case m.Examples == "rows":
+		return historian.KeepRows
+	}
+	return historian.KeepScores
+}
+
+// admit writes a model that control admitted and the database does not have.
+func (s *Specs) admit(ctx context.Context, t *store.Tx, m wire.Model) error {
+	_, err := t.WatchedModel(ctx, m.Name)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	spec := s.cfg.NewModel(m.Name)
+	spec.FeaturesFrom, spec.Classes = m.FeaturesFrom, m.Classes
+	if err := s.put(ctx, t, spec); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.byName[m.Name] = spec
+	s.mu.Unlock()
+	return nil
+}
+
+// put writes a specification; t is nil outside a transaction.
+func (s *Specs) put(ctx context.Context, t *store.Tx, m config.Model) error {
+	row, err := WatchedRow(m)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return s.db.PutWatchedModel(ctx, row)
+	}
+	return t.PutWatchedModel(ctx, row)
+}
+
+// WatchedRow is a specification as the database keeps it.
+func WatchedRow(m config.Model) (store.WatchedModel, error) {
+	spec, err := json.Marshal(m)
+	if err != nil {
+		return store.WatchedModel{}, fmt.Errorf("specification of model %q: %w", m.Name, err)
+	}
+	automation := m.Automation
+	if automation == "" {
+		automation = "observe"
+		if m.Training != nil {
+			automation = "approve"
+		}
+	}
+	return store.WatchedModel{Name: m.Name, SpecJSON: string(spec), State: "watching", Automation: automation}, nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func isInvalid(err error) bool { return errors.Is(err, store.ErrInvalid) }

@@ -1,0 +1,239 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/driftline/driftline/stream/collect"
+	"github.com/driftline/driftline/stream/evaluate"
+	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Times of the drivers.
+const (
+	fetchWait      = 250 * time.Millisecond
+	tickMS         = 10_000 // claims are repeated at least this often
+	partitionsPoll = 10 * time.Second
+	// idleMargin covers clocks that differ and a follower that hangs (30 s), on a
+	// cluster; the embedded broker has one clock and no followers.
+	idleMargin         = 40 * time.Second
+	idleMarginEmbedded = time.Second
+)
+
+// IO gives a driver its connection.
+func (p *Parts) IO() loop.IO {
+	return loop.IO{
+		Log: p.Kafka, NowMS: NowMS, Pause: loop.Backoff(rand.Float64), Wait: fetchWait,
+		Retried: func(what string, attempt int, err error) {
+			if attempt%10 == 1 {
+				p.Log.Warn().Str("what", what).Int("attempt", attempt).Err(err).Msg("trying again")
+			}
+		},
+		Counted: func(part log.Partition, what string, n int64) {
+			p.Log.Warn().Str("partition", part.String()).Str("what", what).Int64("records", n).Msg("records lost before they were read")
+		},
+	}
+}
+
+func (p *Parts) limits() event.Limits {
+	return event.Limits{Bytes: int(p.Cfg.Stream.RecordLimit), Features: p.Cfg.Stream.FeatureLimit}
+}
+
+// Progress is how far the stream roles of this process are.
+type Progress struct {
+	mu      sync.Mutex
+	sources map[log.Partition]Position
+	done    map[int32]DonePane
+}
+
+// Position is the next offset and the end of a partition, as last seen.
+type Position struct{ Next, End int64 }
+
+// DonePane is the end of the last window step that is complete, epoch ms.
+type DonePane struct {
+	EndMS     int64
+	Any       bool
+	Next, End int64
+}
+
+// NewProgress returns an empty one.
+func NewProgress() *Progress {
+	return &Progress{sources: map[log.Partition]Position{}, done: map[int32]DonePane{}}
+}
+
+func (g *Progress) source(p log.Partition, next, end int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sources[p] = Position{next, end}
+}
+
+func (g *Progress) pane(q int32, d DonePane) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.done[q] = d
+}
+
+// Sources returns the positions per input partition.
+func (g *Progress) Sources() map[log.Partition]Position {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := map[log.Partition]Position{}
+	for k, v := range g.sources {
+		out[k] = v
+	}
+	return out
+}
+
+// DoneMS returns the end of the last complete step over all n partitions; ok is
+// false until each of them has one.
+func (g *Progress) DoneMS(n int32) (ms int64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for q := range n {
+		d, has := g.done[q]
+		if !has || !d.Any {
+			return 0, false
+		}
+		if q == 0 || d.EndMS < ms {
+			ms = d.EndMS
+		}
+	}
+	return ms, n > 0
+}
+
+// Collect runs fold 1 for this worker's input partitions, new ones included.
+func (p *Parts) Collect(ctx context.Context, l wire.Layout, g *Progress) error {
+	grp, ctx := errgroup.WithContext(ctx)
+	grp.Go(func() error {
+		return p.everyPartition(ctx, l.Inputs, func(in wire.Input, part log.Partition) {
+			grp.Go(func() error { return p.source(ctx, l, in, part, g) })
+		})
+	})
+	return grp.Wait()
+}
+
+// everyPartition calls start once per partition this worker owns, and again for
+// partitions that are added later.
+func (p *Parts) everyPartition(ctx context.Context, inputs []wire.Input, start func(wire.Input, log.Partition)) error {
+	started := map[log.Partition]bool{}
+	for {
+		for _, in := range inputs {
+			n, err := p.Kafka.Partitions(ctx, in.Topic)
+			if err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				p.Log.Warn().Str("topic", in.Topic).Err(err).Msg("cannot count partitions")
+				continue
+			}
+			for i := range n {
+				part := log.Partition{Topic: in.Topic, Index: int32(i)}
+				if p.mine(i) && !started[part] {
+					started[part] = true
+					start(in, part)
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(partitionsPoll):
+		}
+	}
+}
+
+func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part log.Partition, g *Progress) error {
+	promise, err := p.promise(ctx, in.Topic)
+	if err != nil {
+		return err
+	}
+	t := p.Topics()
+	id := wire.Source{Topic: part.Topic, Incarnation: in.Incarnation, Partition: part.Index}
+	s := loop.NewSource(p.IO(), loop.SourceConfig{
+		Partition: part, Group: p.Group("collect"), Control: log.Partition{Topic: t.Control}, Times: collect.Times(l),
+		TickMS: min(tickMS, max(1000, l.PaneMS)), PromiseMS: promise,
+		New:      func(o loop.Origin) loop.SourceFold { return p.sourceFold(l, id, o) },
+		Progress: func(position, end int64) { g.source(part, position, end) },
+	})
+	if err := s.Run(ctx); err != nil {
+		return fmt.Errorf("collect %s: %w", part, err)
+	}
+	return nil
+}
+
+func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
+	t := p.Topics()
+	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}, o)
+}
+
+// promise is how far behind the wall clock an idle partition may still get accepted
+// records; 0 where the brokers do not bound it.
+func (p *Parts) promise(ctx context.Context, topic string) (int64, error) {
+	if p.Cfg.Stream.Idle == "off" {
+		return 0, nil
+	}
+	cfg, err := p.Kafka.TopicConfig(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("settings of topic %s: %w", topic, err)
+	}
+	if cfg["message.timestamp.type"] == "LogAppendTime" {
+		return p.margin(), nil
+	}
+	before, _, ok, err := p.bounds(ctx, topic)
+	if err != nil || !ok {
+		return 0, err
+	}
+	return before.Milliseconds() + p.margin(), nil
+}
+
+func (p *Parts) margin() int64 {
+	if p.Cfg.Embedded() {
+		return idleMarginEmbedded.Milliseconds()
+	}
+	return idleMargin.Milliseconds()
+}
+
+// Evaluate runs fold 2 for this worker's partitions.
+func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error {
+	grp, ctx := errgroup.WithContext(ctx)
+	for q := range l.PanesPartitions {
+		if !p.mine(int(q)) {
+			continue
+		}
+		t := p.Topics()
+		e := loop.NewPanes(p.IO(), loop.PanesConfig{
+			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
+			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"),
+			New: func() loop.PanesFold { return p.panesFold(l, q, false) },
+			Progress: func(done int64, ok bool, next, end int64) {
+				g.pane(q, DonePane{EndMS: (done + 1) * l.PaneMS, Any: ok, Next: next, End: end})
+			},
+		})
+		grp.Go(func() error {
+			if err := e.Run(ctx); err != nil {
+				return fmt.Errorf("evaluate partition %d: %w", q, err)
+			}
+			return nil
+		})
+	}
+	return grp.Wait()
+}
+
+func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) loop.PanesFold {
+	t := p.Topics()
+	return evaluate.New(evaluate.Config{
+		Layout: l, Partition: q, Namespace: p.Cfg.Namespace,
+		Topics:        evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
+		Admission:     evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
+		Policy:        PolicyOf(p.Cfg.Policy),
+		UnknownAlarms: unknownAlarms,
+	})
+}

@@ -1,0 +1,220 @@
+package historian
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// PerformanceStore is the database as the performance alarm needs it.
+type PerformanceStore interface {
+	// PerformanceModels returns the models whose realised performance is watched.
+	PerformanceModels(ctx context.Context) ([]PerformanceModel, error)
+	// PerformanceState returns what SavePerformance stored last, nil if nothing.
+	PerformanceState(ctx context.Context, model string) ([]byte, error)
+	// FirstDay returns the start of the first day with predictions, epoch ms.
+	FirstDay(ctx context.Context, model string) (ms int64, ok bool, err error)
+	// RealiseDay computes how the day's predictions turned out, given the labels up to
+	// clockMS, stores it, and returns it by version.
+	RealiseDay(ctx context.Context, model, positive string, dayMS, clockMS int64) ([]Realised, error)
+	// SavePerformance stores the state and puts the events into the outbox, in one
+	// transaction.
+	SavePerformance(ctx context.Context, model string, state []byte, events []wire.Event) error
+}
+
+// PerformanceModel is one model whose realised performance is watched.
+type PerformanceModel struct {
+	Model      string
+	Champion   string
+	Positive   string
+	MaturityMS int64    // until labels can be relied on to have come
+	Baseline   *float64 // accuracy the champion was promoted with; nil: none known
+}
+
+// Realised is one day of one version.
+type Realised struct {
+	Version            string
+	Predicted, Classed int64 // predictions, and those with class and label
+	Correct            int64
+}
+
+// Constants of the performance alarm, all convention: a week of mature days is
+// compared with the accuracy that the champion passed the gate with.
+const (
+	performanceWindowDays = 7
+	performanceMinRows    = 50
+	performanceMargin     = 0.05
+	performanceFireDays   = 2
+	performancePolicy     = "performance"
+	dayMS                 = int64(24 * time.Hour / time.Millisecond)
+)
+
+// Performance steps the performance alarm of each model, a day at a time, once the
+// labels of the day are mature by the record clock of the label topics.
+type Performance struct {
+	Store     PerformanceStore
+	Namespace string
+	Labels    []log.Partition // partitions that carry labels
+
+	clocks map[log.Partition]int64
+	passed int64 // clock up to which all models were stepped
+}
+
+// performanceState is what one model's alarm remembers, as JSON in SQL.
+type performanceState struct {
+	Version string           `json:"version"`
+	NextMS  int64            `json:"next_ms"` // first day that is not realised yet
+	Alarm   drift.AlarmState `json:"alarm"`
+	Days    []dayCount       `json:"days"` // of the champion, the newest performanceWindowDays
+}
+
+type dayCount struct {
+	DayMS   int64 `json:"day_ms"`
+	Classed int64 `json:"classed"`
+	Correct int64 `json:"correct"`
+}
+
+// Clock is told the record time reached in a partition. It is called by one
+// goroutine at a time.
+func (f *Performance) Clock(ctx context.Context, p log.Partition, timeMS int64) error {
+	if f.clocks == nil {
+		f.clocks = map[log.Partition]int64{}
+	}
+	f.clocks[p] = max(f.clocks[p], timeMS)
+	clock := int64(-1)
+	for i, l := range f.Labels {
+		t, seen := f.clocks[l]
+		if !seen {
+			return nil
+		}
+		if i == 0 || t < clock {
+			clock = t
+		}
+	}
+	if clock/dayMS <= f.passed/dayMS {
+		return nil // no day can have become mature: maturities are whole days
+	}
+	if err := f.step(ctx, clock); err != nil {
+		return err
+	}
+	f.passed = clock
+	return nil
+}
+
+func (f *Performance) step(ctx context.Context, clockMS int64) error {
+	models, err := f.Store.PerformanceModels(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range models {
+		if err := f.model(ctx, m, clockMS); err != nil {
+			return fmt.Errorf("performance of model %q: %w", m.Model, err)
+		}
+	}
+	return nil
+}
+
+func (f *Performance) model(ctx context.Context, m PerformanceModel, clockMS int64) error {
+	var st performanceState
+	raw, err := f.Store.PerformanceState(ctx, m.Model)
+	if err != nil {
+		return err
+	}
+	if raw == nil {
+		first, ok, err := f.Store.FirstDay(ctx, m.Model)
+		if err != nil || !ok {
+			return err
+		}
+		st.NextMS = first
+	} else if err := json.Unmarshal(raw, &st); err != nil {
+		return fmt.Errorf("stored state: %w", err)
+	}
+	changed := raw == nil
+	var events []wire.Event
+	for ; st.NextMS+dayMS+m.MaturityMS <= clockMS; st.NextMS += dayMS {
+		changed = true
+		days, err := f.Store.RealiseDay(ctx, m.Model, m.Positive, st.NextMS, clockMS)
+		if err != nil {
+			return err
+		}
+		events = append(events, f.day(m, &st, days)...)
+	}
+	if !changed {
+		return nil
+	}
+	raw, err = json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	return f.Store.SavePerformance(ctx, m.Model, raw, events)
+}
+
+// day steps the alarm by one realised day.
+func (f *Performance) day(m PerformanceModel, st *performanceState, days []Realised) []wire.Event {
+	cfg := drift.DefaultAlarm(performanceWindowDays*dayMS, dayMS)
+	cfg.HopMS, cfg.K, cfg.M = dayMS, performanceFireDays, performanceFireDays
+	end := st.NextMS + dayMS
+	var events []wire.Event
+	if st.Version != m.Champion {
+		_, closed := drift.Step(cfg, st.Alarm, drift.Evidence{EndMS: end, Superseded: true})
+		events = f.events(m, st, cfg, closed, end, events)
+		*st = performanceState{Version: m.Champion, NextMS: st.NextMS}
+	}
+	for _, d := range days {
+		if d.Version == m.Champion {
+			st.Days = append(st.Days, dayCount{DayMS: st.NextMS, Classed: d.Classed, Correct: d.Correct})
+		}
+	}
+	for len(st.Days) > 0 && st.Days[0].DayMS <= st.NextMS-performanceWindowDays*dayMS {
+		st.Days = st.Days[1:]
+	}
+	classed, correct := st.sums()
+	ev := drift.Evidence{EndMS: end, Judged: 1, All: 1, Full: len(st.Days) == performanceWindowDays}
+	ev.Valid = m.Baseline != nil && classed >= performanceMinRows
+	if ev.Valid && float64(correct) < (*m.Baseline-performanceMargin)*float64(classed) {
+		ev.Drifted, ev.Critical = 1, true
+	}
+	var out []drift.AlarmEvent
+	st.Alarm, out = drift.Step(cfg, st.Alarm, ev)
+	return f.events(m, st, cfg, out, end, events)
+}
+
+func (st *performanceState) sums() (classed, correct int64) {
+	for _, d := range st.Days {
+		classed, correct = classed+d.Classed, correct+d.Correct
+	}
+	return classed, correct
+}
+
+func (f *Performance) events(m PerformanceModel, st *performanceState, cfg drift.AlarmConfig, in []drift.AlarmEvent, end int64, out []wire.Event) []wire.Event {
+	classed, correct := st.sums()
+	for _, e := range in {
+		if e.Type == drift.AlarmStale {
+			continue // without labels the day simply has no value; volume alarms tell of silence
+		}
+		d := wire.EventData{
+			Model: m.Model, Version: st.Version, Kind: "performance", Policy: performancePolicy, Rule: "realised accuracy",
+			WindowMS: cfg.WindowMS, StartMS: end - cfg.WindowMS, EndMS: end, SinceMS: e.EpisodeMS, Level: e.Level, Hops: cfg.K,
+			Rows: uint64(classed), Drifted: e.Drifted, Judged: e.Judged, All: e.All, MayRetrain: true, Phase: "firing",
+			Detail: map[string]any{"metric": "accuracy", "correct": correct, "labelled": classed, "margin": performanceMargin},
+		}
+		if m.Baseline != nil {
+			d.Detail["baseline"] = *m.Baseline
+		}
+		switch e.Type {
+		case drift.AlarmResolved:
+			d.Phase = "resolved"
+		case drift.AlarmSuperseded:
+			d.Phase = "superseded"
+		}
+		d.Episode = wire.EpisodeID(f.Namespace, m.Model, st.Version, performancePolicy, "", cfg.WindowMS, e.EpisodeMS, "performance")
+		typ := wire.EventType("performance", string(e.Type))
+		out = append(out, wire.NewEvent(f.Namespace, typ, wire.EventID(d.Episode, typ, e.EndMS), "critical", end, d))
+	}
+	return out
+}
