@@ -31,7 +31,8 @@ type Spec struct {
 	WindowsMS []int64 // lengths for which block sums are made
 	Ordered   bool    // rows carry event times
 	Keep      *sketches.Grid
-	TopK      int // named categories per feature; 0: 50
+	MustKeep  bool // count on Keep even where it no longer fits
+	TopK      int  // named categories per feature; 0: 50
 	Gate      Gate
 }
 
@@ -154,6 +155,12 @@ func refusal(s Spec, checks []Check) error {
 
 // grid keeps the grid there is while it fits, else makes one.
 func (s Spec) grid(rows []Row) (g *sketches.Grid, fresh bool, why string, err error) {
+	if s.Keep != nil && s.MustKeep {
+		if why = otherFeatures(s.Keep, s.Names); why != "" {
+			return nil, false, "", fmt.Errorf("model %q: the grid in force cannot be kept: %s", s.Model, why)
+		}
+		return s.Keep, false, "counted on the grid in force", nil
+	}
 	if s.Keep != nil {
 		if why = misfit(s.Keep, s.Names, rows); why == "" {
 			return s.Keep, false, "the grid in force fits", nil
@@ -200,13 +207,8 @@ func (s Spec) feature(i int, name string, rows []Row) (sketches.FeatureGrid, err
 
 // misfit says why a grid cannot be kept for the rows, "" if it can.
 func misfit(g *sketches.Grid, names []string, rows []Row) string {
-	if len(g.Features) != len(names) {
-		return fmt.Sprintf("the features changed: %d, the grid in force has %d", len(names), len(g.Features))
-	}
-	for i, name := range names {
-		if g.Features[i].Name != name {
-			return fmt.Sprintf("the features changed: %q at place %d, the grid in force has %q", name, i, g.Features[i].Name)
-		}
+	if why := otherFeatures(g, names); why != "" {
+		return why
 	}
 	c := Count(g, rows)
 	for i := range g.Features {
@@ -226,6 +228,19 @@ func misfit(g *sketches.Grid, names []string, rows []Row) string {
 			if share := float64(n.Cells[k]) / total; share > maxInteriorShare && !f.SingleValue(k) {
 				return fmt.Sprintf("feature %q: %.1f %% of the values lie in %s", f.Name, 100*share, f.Label(k))
 			}
+		}
+	}
+	return ""
+}
+
+// otherFeatures says how a grid's features differ from the names, "" if they do not.
+func otherFeatures(g *sketches.Grid, names []string) string {
+	if len(g.Features) != len(names) {
+		return fmt.Sprintf("the features changed: %d, the grid in force has %d", len(names), len(g.Features))
+	}
+	for i, name := range names {
+		if g.Features[i].Name != name {
+			return fmt.Sprintf("the features changed: %q at place %d, the grid in force has %q", name, i, g.Features[i].Name)
 		}
 	}
 	return ""

@@ -1,0 +1,199 @@
+package trainer
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+	"github.com/driftline/driftline/trainer/reference"
+)
+
+// KindGrid marks the rows of the references' table that hold a grid: their id is the
+// grid's, their data the encoded grid. A reference's row names its grid.
+const KindGrid = "grid"
+
+// servedRows are the training rows of the version.
+func (j *job) servedRows() []row {
+	if v, err := j.decision(); err == nil && v.Promote && j.spec.Refit {
+		return j.data.rows
+	}
+	return j.data.train()
+}
+
+// buildReference makes the reference of the version from its training rows, on the
+// grid in force while it fits. reference.ErrGate says why it was refused.
+func (j *job) buildReference(ctx context.Context) (reference.Result, error) {
+	d, err := j.dataset(ctx)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	keep, err := j.gridInForce(ctx, j.row.Model)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	return buildReference(j.spec, j.row.Version, d, j.servedRows(), keep, false)
+}
+
+func buildReference(s Spec, version string, d *dataset, rows []row, keep *sketches.Grid, mustKeep bool) (reference.Result, error) {
+	windows := slices.Clone(s.ReferenceWindowsMS)
+	slices.Sort(windows)
+	spec := reference.Spec{
+		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep, MustKeep: mustKeep,
+	}
+	out := make([]reference.Row, len(rows))
+	for i, r := range rows {
+		values := make([]sketches.Value, d.Trained)
+		for k := range values {
+			if v := r.x[k]; !math.IsNaN(v) {
+				values[k] = sketches.Number(v)
+			}
+		}
+		out[i] = reference.Row{TimeMS: r.ms, Values: values}
+	}
+	res, err := reference.Build(spec, out)
+	if err != nil && !errors.Is(err, reference.ErrGate) {
+		err = refuse("%v", err)
+	}
+	return res, err
+}
+
+// gridInForce returns the grid of the model's newest reference, nil if it has none.
+func (t *Trainer) gridInForce(ctx context.Context, model string) (*sketches.Grid, error) {
+	rows, err := t.cfg.Store.References(ctx, model)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if r.Kind == KindGrid {
+			continue
+		}
+		return t.grid(ctx, model, r.GridID)
+	}
+	return nil, nil
+}
+
+func (t *Trainer) grid(ctx context.Context, model, id string) (*sketches.Grid, error) {
+	r, err := t.cfg.Store.Reference(ctx, model, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil // a reference whose grid nobody stored: a new grid is made
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := sketches.DecodeGrid(r.Data)
+	if err != nil {
+		return nil, refuse("stored grid %s of model %q: %v", id, model, err)
+	}
+	return g, nil
+}
+
+// installReference stores grid and reference and sends them to the stream. A new grid
+// starts in the first pane that no collector can have begun: behind clock and skew.
+func (t *Trainer) installReference(ctx context.Context, tx *store.Tx, r store.Retrain, built reference.Result, clockMS int64) error {
+	gridID, refID := built.Grid.ID().String(), built.Reference.ID().String()
+	at, err := nextCreated(ctx, tx, r.Model, t.cfg.NowMS())
+	if err != nil {
+		return err
+	}
+	if built.NewGrid {
+		if _, err := tx.AddReference(ctx, store.ReferenceRow{
+			Model: r.Model, ID: gridID, Version: r.Version, Kind: KindGrid, GridID: gridID, CreatedMS: at, MetaJSON: "{}", Data: built.Grid.Encode(),
+		}); err != nil {
+			return err
+		}
+		from := floorDiv(clockMS+t.cfg.SkewMS, t.cfg.PaneMS) + 1
+		g := wire.GridControl{Model: r.Model, FromPane: from, Grid: built.Grid}
+		if err := sendControl(ctx, tx, controlGrid, r.Model, r.Version, g.Encode()); err != nil {
+			return err
+		}
+	}
+	meta, err := json.Marshal(map[string]any{"retrain": r.ID, "run_id": r.RunID, "why_grid": built.Why, "features": len(built.Grid.Features), "blocks": len(built.Reference.Blocks)})
+	if err != nil {
+		return err
+	}
+	ref := built.Reference
+	if _, err := tx.AddReference(ctx, store.ReferenceRow{
+		Model: r.Model, ID: refID, Version: ref.Version, Kind: ref.Kind, GridID: gridID, Rows: int64(ref.Counts.Rows), FromMS: ref.FromMS, ToMS: ref.ToMS,
+		CreatedMS: at, MetaJSON: string(meta), Data: ref.Encode(),
+	}); err != nil {
+		return err
+	}
+	if err := sendControl(ctx, tx, controlReference, r.Model, ref.Version, ref.Encode()); err != nil {
+		return err
+	}
+	return tellMore(ctx, tx, toldReference, r, func(l *Lifecycle) {
+		l.Version, l.Reference, l.Grid, l.NewGrid, l.Reason = ref.Version, refID, gridID, built.NewGrid, built.Why
+	})
+}
+
+// nextCreated is a time after that of every reference of the model, so that the
+// newest is the one installed last even where the clock stands still.
+func nextCreated(ctx context.Context, tx *store.Tx, model string, nowMS int64) (int64, error) {
+	rows, err := tx.References(ctx, model)
+	if err != nil || len(rows) == 0 {
+		return nowMS, err
+	}
+	return max(nowMS, rows[0].CreatedMS+1), nil
+}
+
+func sendControl(ctx context.Context, tx *store.Tx, kind, model, version string, value []byte) error {
+	return tx.AddOutbox(ctx, kind, model, version, base64.StdEncoding.EncodeToString(value))
+}
+
+// formerReference is the reference of a version that serves again, on the grid in
+// force. A grid that was superseded cannot come back, so where the former reference
+// stands on another one, the version's training rows are counted anew.
+func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (reference.Result, error) {
+	keep, err := t.gridInForce(ctx, s.Model)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	rows, err := t.cfg.Store.References(ctx, s.Model)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	for _, r := range rows {
+		if r.Kind == KindGrid || r.Version != version || keep == nil || r.GridID != keep.ID().String() {
+			continue
+		}
+		full, err := t.cfg.Store.Reference(ctx, s.Model, r.ID)
+		if err != nil {
+			return reference.Result{}, err
+		}
+		ref, err := wire.DecodeReference(full.Data, func(string, sketches.ID) (*sketches.Grid, bool) { return keep, true })
+		if err != nil {
+			return reference.Result{}, refuse("stored reference %s of model %q: %v", r.ID, s.Model, err)
+		}
+		return reference.Result{Grid: keep, Reference: ref, Why: "the reference of version " + version + " again"}, nil
+	}
+	made, err := t.cfg.Store.Retrains(ctx, store.RetrainQuery{Model: s.Model, Version: version, Limit: 1})
+	if err != nil {
+		return reference.Result{}, err
+	}
+	if len(made) == 0 {
+		return reference.Result{}, fmt.Errorf("%w: version %s of model %q was not trained here", errNoReference, version, s.Model)
+	}
+	m, ok := manifestOf(made[0])
+	if !ok {
+		return reference.Result{}, fmt.Errorf("%w: retrain %s has no manifest", errNoReference, made[0].ID)
+	}
+	j := &job{Trainer: t, row: made[0], spec: s}
+	base, err := j.runPath(ctx)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	if j.data, err = t.openDataset(ctx, m, base); err != nil {
+		return reference.Result{}, err
+	}
+	return buildReference(s, version, j.data, j.servedRows(), keep, keep != nil)
+}
+
+// errNoReference says that a version has no reference and none can be made.
+var errNoReference = errors.New("no reference of the version that serves again")
