@@ -1,0 +1,144 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/driftline/driftline/registry/store"
+)
+
+// Alarm is one episode of an alarm.
+type Alarm struct {
+	ID          string  `json:"id"`
+	Model       string  `json:"model"`
+	Version     string  `json:"version" doc:"* for all versions together."`
+	Policy      string  `json:"policy"`
+	Reference   string  `json:"reference"`
+	WindowMS    int64   `json:"window_ms"`
+	Kind        string  `json:"kind" enum:"drift,quality,performance"`
+	State       string  `json:"state" enum:"firing,resolved,superseded"`
+	SinceMS     int64   `json:"since_ms"`
+	LastMS      int64   `json:"last_ms" doc:"Last event of the alarm."`
+	ResolvedMS  int64   `json:"resolved_ms" doc:"0 while it fires."`
+	Share       float64 `json:"share"`
+	QualityOpen bool    `json:"quality_open" doc:"A data-quality alarm was open with it, which blocks retraining by itself."`
+	AckBy       string  `json:"ack_by" doc:"Who has taken it up; empty for nobody."`
+	AckMS       int64   `json:"ack_ms"`
+}
+
+// AlarmDetail is an alarm with everything that belongs to it.
+type AlarmDetail struct {
+	Alarm
+	Notes    []Note       `json:"notes" nullable:"false"`
+	Events   []DriftEvent `json:"events" nullable:"false" doc:"Oldest first."`
+	Retrains []Retrain    `json:"retrains" nullable:"false" doc:"Retrains that it asked for."`
+}
+
+// Note is what a person wrote to an alarm.
+type Note struct {
+	AtMS   int64  `json:"at_ms"`
+	Author string `json:"author"`
+	Text   string `json:"text"`
+}
+
+// DriftEvent is one event of an alarm.
+type DriftEvent struct {
+	ID     string          `json:"id"`
+	Type   string          `json:"type"`
+	TimeMS int64           `json:"time_ms"`
+	Event  json.RawMessage `json:"event" doc:"The event as published, CloudEvents 1.0."`
+}
+
+func alarmOf(a store.AlarmRow) Alarm {
+	return Alarm{
+		ID: a.Episode, Model: a.Model, Version: a.Version, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS, Kind: a.Kind,
+		State: a.Phase, SinceMS: a.SinceMS, LastMS: a.LastMS, ResolvedMS: a.ResolvedMS, Share: a.Share, QualityOpen: a.QualityOpen, AckBy: a.AckBy, AckMS: a.AckMS,
+	}
+}
+
+type alarmsInput struct {
+	Model string `query:"model"`
+	State string `query:"state" enum:"firing,resolved,superseded"`
+	Kind  string `query:"kind" enum:"drift,quality,performance"`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
+}
+
+func listAlarms(s *server, ctx context.Context, in *alarmsInput) (List[Alarm], error) {
+	rows, err := s.Store.Alarms(ctx, store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1})
+	out := make([]Alarm, len(rows))
+	for i, a := range rows {
+		out[i] = alarmOf(a)
+	}
+	return listOf(out, in.Limit), err
+}
+
+// AlarmPath names a alarm in a path.
+type AlarmPath struct {
+	ID string `path:"id" doc:"Id of the alarm."`
+}
+
+func getAlarm(s *server, ctx context.Context, in *AlarmPath) (out AlarmDetail, err error) {
+	err = s.Store.Read(ctx, func(t *store.Tx) error {
+		a, err := t.Alarm(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		out = AlarmDetail{Alarm: alarmOf(a), Notes: []Note{}, Events: []DriftEvent{}, Retrains: []Retrain{}}
+		for _, n := range a.Notes {
+			out.Notes = append(out.Notes, Note{AtMS: n.AtMS, Author: n.Author, Text: n.Text})
+		}
+		events, err := t.Events(ctx, store.EventQuery{Episode: in.ID, Oldest: true, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			out.Events = append(out.Events, DriftEvent{ID: e.ID, Type: e.Type, TimeMS: e.TimeMS, Event: specJSON(e.Body)})
+		}
+		rows, err := t.Retrains(ctx, store.RetrainQuery{Episode: in.ID})
+		for _, r := range rows {
+			out.Retrains = append(out.Retrains, retrainOf(r))
+		}
+		return err
+	})
+	return out, err
+}
+
+func explainAlarm(s *server, ctx context.Context, in *AlarmPath) (Explanation, error) {
+	return Explain(ctx, s.Store, in.ID)
+}
+
+// Done confirms an act.
+type Done struct {
+	ID   string `json:"id"`
+	Done bool   `json:"done"`
+}
+
+type ackInput struct {
+	AlarmPath
+	Body struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Kept as a note."`
+	}
+}
+
+// ackAlarm notes first: a crash between the two leaves a note without the
+// acknowledgement, and a repeat mends it.
+func ackAlarm(s *server, ctx context.Context, in *ackInput) (Done, error) {
+	by := store.Actor(ctx)
+	if err := s.Store.NoteAlarm(ctx, in.ID, by, in.Body.Reason, s.NowMS()); err != nil {
+		return Done{}, err
+	}
+	err := s.Store.AckAlarm(ctx, in.ID, by, s.NowMS())
+	return Done{ID: in.ID, Done: err == nil}, err
+}
+
+type noteInput struct {
+	AlarmPath
+	Body struct {
+		Text string `json:"text" minLength:"1" maxLength:"10000"`
+	}
+}
+
+func noteAlarm(s *server, ctx context.Context, in *noteInput) (Done, error) {
+	err := s.Store.NoteAlarm(ctx, in.ID, store.Actor(ctx), in.Body.Text, s.NowMS())
+	return Done{ID: in.ID, Done: err == nil}, err
+}

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"context"
+
+	"github.com/driftline/driftline/registry/store"
+)
+
+// Score says how one window of a model compares with its reference.
+type Score struct {
+	Model       string    `json:"model"`
+	Version     string    `json:"version" doc:"* for all versions together."`
+	Reference   string    `json:"reference"`
+	WindowMS    int64     `json:"window_ms"`
+	EndMS       int64     `json:"end_ms" doc:"End of the window, exclusive, event time."`
+	Rows        int64     `json:"rows"`
+	Coverage    *Number   `json:"coverage" doc:"Share of the expected input that was there; null where none is expected."`
+	Provisional bool      `json:"provisional" doc:"Made while input was behind."`
+	Revision    int64     `json:"revision" doc:"Above 0 for a restated history."`
+	Drifted     int64     `json:"drifted" doc:"Features."`
+	Judged      int64     `json:"judged"`
+	Total       int64     `json:"total"`
+	Share       *Number   `json:"share" doc:"drifted ÷ judged; null where nothing was judged."`
+	MaxPSI      *Number   `json:"max_psi"`
+	MaxFeature  string    `json:"max_feature"`
+	AlarmPhase  string    `json:"alarm_phase"`
+	State       string    `json:"state,omitempty" doc:"judged, learning or empty; only with features."`
+	Features    []Feature `json:"features,omitempty" doc:"Only where asked for."`
+}
+
+// Feature is one feature of a score.
+type Feature struct {
+	Name     string  `json:"name"`
+	Kind     string  `json:"kind"`
+	N        int64   `json:"n_reference"`
+	M        int64   `json:"n_current"`
+	NEff     *Number `json:"n_eff"`
+	PSI      *Number `json:"psi"`
+	PSILower *Number `json:"psi_lower"`
+	KSLow    *Number `json:"ks_low"`
+	KSHigh   *Number `json:"ks_high"`
+	JS       *Number `json:"js"`
+	Null     *Number `json:"null_rate"`
+	Outside  *Number `json:"out_of_range"`
+	Unseen   *Number `json:"unseen"`
+	Verdict  string  `json:"verdict"`
+	Warned   bool    `json:"warned"`
+	Rule     string  `json:"rule"`
+	Reason   string  `json:"reason,omitempty"`
+	Top      []Cell  `json:"top,omitempty" doc:"Parts of the range that contribute most."`
+}
+
+// Cell is a part of a feature's range.
+type Cell struct {
+	Label string  `json:"label"`
+	Part  *Number `json:"part" doc:"What it adds to the PSI."`
+	Ref   *Number `json:"reference_share"`
+	Cur   *Number `json:"current_share"`
+}
+
+func scoreOf(r store.ScoreRow, features bool) (Score, error) {
+	s := Score{
+		Model: r.Model, Version: r.Version, Reference: r.Reference, WindowMS: r.WindowMS, EndMS: r.EndMS, Rows: r.Rows,
+		Provisional: r.Provisional, Revision: r.Revision, Drifted: r.Drifted, Judged: r.Judged, Total: r.Total,
+		MaxPSI: r.MaxPSI, MaxFeature: r.MaxFeature, AlarmPhase: r.AlarmPhase,
+	}
+	if r.Expected > 0 {
+		c := float64(r.Covered) / float64(r.Expected)
+		s.Coverage = &c
+	}
+	if r.Judged > 0 {
+		x := share(r.Drifted, r.Judged)
+		s.Share = &x
+	}
+	if !features {
+		return s, nil
+	}
+	b, err := parseScore(r.Body)
+	if err != nil {
+		return s, err
+	}
+	s.State, s.Features = b.State, featuresOf(b.Features)
+	return s, nil
+}
+
+func featuresOf(fs []featureBody) []Feature {
+	var out []Feature
+	for _, f := range fs {
+		x := Feature{
+			Name: f.Name, Kind: f.Kind, N: f.N, M: f.M, NEff: f.NEff.value(), PSI: f.PSI.value(), PSILower: f.PSILower.value(),
+			KSLow: f.KSLow.value(), KSHigh: f.KSHigh.value(), JS: f.JS.value(), Null: f.Null.value(), Outside: f.Outside.value(),
+			Unseen: f.Unseen.value(), Verdict: f.Verdict, Warned: f.Warned, Rule: f.Rule, Reason: f.Reason,
+		}
+		for _, c := range f.Top {
+			x.Top = append(x.Top, Cell{Label: c.Label, Part: c.Part.value(), Ref: c.Ref.value(), Cur: c.Cur.value()})
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+type scoresInput struct {
+	ModelPath
+	Window    string `query:"window" doc:"Length: 24h, 7d, or milliseconds; default all."`
+	Version   string `query:"version" doc:"A version, or * for all together; default both."`
+	Reference string `query:"reference"`
+	From      string `query:"from" doc:"Window ends after this: RFC 3339, a day, epoch milliseconds, or now-7d."`
+	To        string `query:"to" doc:"Window ends at or before this."`
+	Features  bool   `query:"features" doc:"Give every feature, too."`
+	Final     bool   `query:"final" doc:"Leave provisional scores out."`
+	Limit     int    `query:"limit" default:"1000" minimum:"1" maximum:"20000"`
+}
+
+func listScores(s *server, ctx context.Context, in *scoresInput) (List[Score], error) {
+	q := store.ScoreQuery{
+		Model: in.Model, Version: in.Version, Reference: in.Reference, FinalOnly: in.Final, Newest: true, NoBody: !in.Features, Limit: in.Limit + 1,
+	}
+	var err error
+	if in.Window != "" {
+		if q.WindowMS, err = parseSpan(in.Window); err != nil {
+			return List[Score]{}, invalid("query.window", in.Window, err)
+		}
+	}
+	for _, x := range []struct {
+		key, text string
+		to        *int64
+	}{{"query.from", in.From, &q.FromMS}, {"query.to", in.To, &q.ToMS}} {
+		if x.text == "" {
+			continue
+		}
+		if *x.to, err = parseMoment(x.text, s.NowMS()); err != nil {
+			return List[Score]{}, invalid(x.key, x.text, err)
+		}
+	}
+	var rows []store.ScoreRow
+	err = s.Store.Read(ctx, func(t *store.Tx) error {
+		if _, err := t.WatchedModel(ctx, in.Model); err != nil {
+			return err
+		}
+		rows, err = t.Scores(ctx, q)
+		return err
+	})
+	if err != nil {
+		return List[Score]{}, err
+	}
+	out := make([]Score, len(rows))
+	for i, r := range rows {
+		if out[i], err = scoreOf(r, in.Features); err != nil {
+			return List[Score]{}, err
+		}
+	}
+	return listOf(out, in.Limit), nil
+}

@@ -1,0 +1,184 @@
+package web
+
+import (
+	"context"
+	"math"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/registry/store"
+)
+
+// Explanation says why an alarm fired, what would have kept it silent and what was
+// done, in words and figures.
+type Explanation struct {
+	ID        string    `json:"id"`
+	Text      string    `json:"text" doc:"All of it in a few sentences."`
+	Why       string    `json:"why"`
+	Most      string    `json:"most,omitempty" doc:"The part that contributes most."`
+	Silent    string    `json:"silent,omitempty" doc:"What would have kept the alarm silent."`
+	Done      []string  `json:"done" nullable:"false" doc:"What was done about it."`
+	Model     string    `json:"model"`
+	Version   string    `json:"version"`
+	Kind      string    `json:"kind"`
+	State     string    `json:"state"`
+	Policy    string    `json:"policy"`
+	Rule      string    `json:"rule"`
+	Reference string    `json:"reference"`
+	WindowMS  int64     `json:"window_ms"`
+	StartMS   int64     `json:"start_ms" doc:"Of the window in which it fired."`
+	EndMS     int64     `json:"end_ms"`
+	Rows      int64     `json:"n_current"`
+	RefRows   int64     `json:"n_reference"`
+	Coverage  *Number   `json:"coverage"`
+	Drifted   int       `json:"drifted"`
+	Judged    int       `json:"judged"`
+	Total     int       `json:"total"`
+	Share     float64   `json:"share"`
+	Limit     float64   `json:"share_limit"`
+	Threshold float64   `json:"threshold" doc:"Of the statistic of one feature."`
+	Hops      int       `json:"windows_in_a_row" doc:"Needed to fire."`
+	Run       int       `json:"run" doc:"Windows in a row that were over the limit; 0 where it cannot be told."`
+	Features  []Feature `json:"features" nullable:"false" doc:"Largest PSI first."`
+}
+
+// explainEvents bounds the events read for one alarm.
+const explainEvents = 1000
+
+// Explain tells why an alarm fired, from what is stored.
+//
+// Errors: store.ErrNotFound for an unknown alarm.
+func Explain(ctx context.Context, st *store.Store, alarmID string) (e Explanation, err error) {
+	err = st.Read(ctx, func(t *store.Tx) error {
+		e, err = explain(ctx, t, alarmID)
+		return err
+	})
+	return e, err
+}
+
+// story is what an explanation is told from.
+type story struct {
+	alarm    store.AlarmRow
+	first    *eventData // of the event that opened the alarm, nil where it is gone
+	last     *eventData // of the newest event
+	features []featureBody
+	hasScore bool // the features are all of the window, not only the event's
+	retrains []store.Retrain
+	watched  store.WatchedModel
+	run      int
+}
+
+func explain(ctx context.Context, t *store.Tx, id string) (Explanation, error) {
+	s, err := tell(ctx, t, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	a := s.alarm
+	e := Explanation{
+		ID: a.Episode, Model: a.Model, Version: a.Version, Kind: a.Kind, State: a.Phase, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS,
+		EndMS: a.SinceMS, StartMS: a.SinceMS - a.WindowMS, Share: a.Share, Run: s.run, Features: []Feature{}, Done: []string{},
+	}
+	if d := s.first; d != nil {
+		e.Rule, e.Rows, e.RefRows, e.Drifted, e.Judged, e.Total, e.Share = d.Rule, d.Rows, d.ReferenceRows, d.Drifted, d.Judged, d.All, d.share()
+		e.Limit, e.Threshold, e.Hops = d.ShareFire, d.Threshold, d.Hops
+		if d.Expected > 0 {
+			c := float64(d.Covered) / float64(d.Expected)
+			e.Coverage = &c
+		}
+	}
+	e.Features = append(e.Features, featuresOf(s.features)...)
+	e.Why, e.Most, e.Silent, e.Done = s.why(), s.most(), s.silent(), append(e.Done, s.done()...)
+	e.Text = e.text()
+	return e, nil
+}
+
+// tell reads everything about an alarm.
+func tell(ctx context.Context, t *store.Tx, id string) (s story, err error) {
+	if s.alarm, err = t.Alarm(ctx, id); err != nil {
+		return s, err
+	}
+	a := s.alarm
+	events, err := t.Events(ctx, store.EventQuery{Episode: id, Oldest: true, Limit: explainEvents})
+	if err != nil {
+		return s, err
+	}
+	for i, row := range events {
+		e, err := parseEvent(row.Body)
+		if err != nil {
+			return s, err
+		}
+		if i == 0 {
+			s.first = &e.Data
+		}
+		s.last = &e.Data
+	}
+	if s.first != nil {
+		s.features = s.first.Top
+	}
+	if a.Kind == "drift" {
+		if err := s.readScore(ctx, t); err != nil {
+			return s, err
+		}
+	}
+	byContribution(s.features)
+	if s.retrains, err = t.Retrains(ctx, store.RetrainQuery{Episode: id}); err != nil {
+		return s, err
+	}
+	s.watched, err = watchedOrNone(ctx, t, a.Model)
+	return s, err
+}
+
+// readScore finds the whole score of the window in which the alarm fired, and for
+// how many windows in a row the share stayed over the limit.
+func (s *story) readScore(ctx context.Context, t *store.Tx) error {
+	a := s.alarm
+	rows, err := t.Scores(ctx, store.ScoreQuery{Model: a.Model, Version: a.Version, Reference: a.Reference, WindowMS: a.WindowMS, FromMS: a.SinceMS - 1, ToMS: a.SinceMS, Limit: 1})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	b, err := parseScore(rows[0].Body)
+	if err != nil {
+		return err
+	}
+	if len(b.Features) > 0 {
+		s.features, s.hasScore = b.Features, true
+	}
+	if s.first == nil || s.first.Hops == 0 {
+		return nil
+	}
+	after, err := t.Scores(ctx, store.ScoreQuery{
+		Model: a.Model, Version: a.Version, Reference: a.Reference, WindowMS: a.WindowMS, FromMS: a.SinceMS - 1, NoBody: true, FinalOnly: true, Limit: explainEvents,
+	})
+	s.run = runLength(after, a.WindowMS, s.first.Hops, s.first.ShareFire)
+	return err
+}
+
+// runLength counts windows in a row over the limit, at the alarm's own hops: hops
+// that made it fire and those after. 0 if the scores do not reach far enough.
+func runLength(after []store.ScoreRow, windowMS int64, hops int, limit float64) int {
+	if len(after) < 2 {
+		return 0
+	}
+	slide := int64(math.MaxInt64)
+	for i := 1; i < len(after); i++ {
+		if d := after[i].EndMS - after[i-1].EndMS; d > 0 {
+			slide = min(slide, d)
+		}
+	}
+	if slide == math.MaxInt64 {
+		return 0
+	}
+	cfg := drift.DefaultAlarm(windowMS, slide)
+	next, run := after[0].EndMS+cfg.HopMS, hops
+	for _, r := range after[1:] {
+		switch {
+		case r.EndMS < next:
+			continue
+		case r.EndMS > next:
+			return 0 // a hop without a score
+		case share(r.Drifted, r.Judged) < limit:
+			return run
+		}
+		run, next = run+1, next+cfg.HopMS
+	}
+	return 0
+}

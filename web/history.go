@@ -1,0 +1,183 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/web/chart"
+)
+
+// history is what the drawings of a model are made from.
+type history struct {
+	model    string
+	windowMS int64
+	limits   limits
+	rows     []store.ScoreRow // final, all versions, oldest first
+	picks    []store.ScoreRow // the worst of each stretch, as columns of the map
+	bodies   []scoreBody      // of picks
+	newest   scoreBody        // of the last row
+	alarms   []store.AlarmRow
+	marks    []chart.Mark
+	days     []store.PerformanceDay
+}
+
+// mostColumns bounds the columns of the map.
+const mostColumns = 72
+
+func (h *history) read(ctx context.Context, t *store.Tx, rng string, newestMS int64) (err error) {
+	if h.windowMS == 0 {
+		return nil
+	}
+	q := store.ScoreQuery{Model: h.model, Version: anyVersion, WindowMS: h.windowMS, FinalOnly: true, Newest: true, NoBody: true, Limit: mostWindows}
+	if rng != "all" {
+		span, err := parseSpan(rng)
+		if err != nil {
+			return invalid("query.range", rng, err)
+		}
+		q.FromMS = newestMS - span
+	}
+	if h.rows, err = t.Scores(ctx, q); err != nil {
+		return err
+	}
+	slices.Reverse(h.rows)
+	// Two references may have judged the same window; the one that judged more stays.
+	h.rows = mergeEnds(h.rows)
+	h.picks = worst(h.rows, mostColumns)
+	for _, p := range h.picks {
+		b, err := readBody(ctx, t, p)
+		if err != nil {
+			return err
+		}
+		h.bodies = append(h.bodies, b)
+	}
+	if n := len(h.rows); n > 0 {
+		h.newest, err = readBody(ctx, t, h.rows[n-1])
+	}
+	return err
+}
+
+func readBody(ctx context.Context, t *store.Tx, r store.ScoreRow) (scoreBody, error) {
+	rows, err := t.Scores(ctx, store.ScoreQuery{
+		Model: r.Model, Version: r.Version, Reference: r.Reference, WindowMS: r.WindowMS, FromMS: r.EndMS - 1, ToMS: r.EndMS, Limit: 1,
+	})
+	if err != nil || len(rows) == 0 {
+		return scoreBody{}, err
+	}
+	return parseScore(rows[0].Body)
+}
+
+func mergeEnds(rows []store.ScoreRow) []store.ScoreRow {
+	var out []store.ScoreRow
+	for _, r := range rows {
+		if n := len(out); n > 0 && out[n-1].EndMS == r.EndMS {
+			if r.Judged > out[n-1].Judged {
+				out[n-1] = r
+			}
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// worst divides rows into at most n stretches of equal time and takes the worst of
+// each: the largest share drifted, then the largest PSI.
+func worst(rows []store.ScoreRow, n int) []store.ScoreRow {
+	if len(rows) <= n {
+		return rows
+	}
+	var out []store.ScoreRow
+	from, to := rows[0].EndMS, rows[len(rows)-1].EndMS
+	last := -1
+	for _, r := range rows {
+		k := int(float64(r.EndMS-from) / float64(to-from+1) * float64(n))
+		if k != last {
+			out, last = append(out, r), k
+			continue
+		}
+		old := &out[len(out)-1]
+		if cmp.Or(
+			cmp.Compare(min(r.Judged, 1), min(old.Judged, 1)), cmp.Compare(share(r.Drifted, r.Judged), share(old.Drifted, old.Judged)), cmp.Compare(orZero(r.MaxPSI), orZero(old.MaxPSI)),
+		) > 0 {
+			*old = r
+		}
+	}
+	return out
+}
+
+func orZero(x *float64) float64 {
+	if x == nil {
+		return 0
+	}
+	return *x
+}
+
+// readMarks finds when versions began to serve, in event time where it is known.
+func (h *history) readMarks(ctx context.Context, t *store.Tx) (err error) {
+	if h.days, err = t.PerformanceDays(ctx, store.PerformanceQuery{Model: h.model}); err != nil {
+		return err
+	}
+	retrains, err := t.Retrains(ctx, store.RetrainQuery{Model: h.model, Reached: store.RetrainPromoted, Limit: 1000})
+	if err != nil {
+		return err
+	}
+	clock := map[string]int64{}
+	for _, d := range h.days {
+		if _, ok := clock[d.Version]; !ok {
+			clock[d.Version] = dayStart(d.Day)
+		}
+	}
+	for _, r := range retrains {
+		clock[r.Version] = r.ClockMS
+	}
+	reigns, err := t.ChampionHistory(ctx, h.model)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, c := range reigns {
+		if c.Version == "" {
+			continue
+		}
+		at, known := clock[c.Version]
+		if !known || seen[c.Version] { // a rollback: only its wall clock is known
+			at = c.SinceMS
+		}
+		seen[c.Version] = true
+		h.marks = append(h.marks, chart.Mark{MS: at, Text: "v" + c.Version, Title: "version " + c.Version + " champion (" + c.Act + "), " + momentText(at), Class: "promotion", Shape: "◇"})
+	}
+	for i := 1; i < len(h.rows); i++ {
+		if a, b := h.rows[i-1].Reference, h.rows[i].Reference; a != b {
+			h.marks = append(h.marks, chart.Mark{MS: h.rows[i].EndMS, Text: "ref", Title: "new reference " + b + ", " + momentText(h.rows[i].EndMS), Class: "reference", Shape: "◦"})
+		}
+	}
+	slices.SortStableFunc(h.marks, func(a, b chart.Mark) int { return cmp.Compare(a.MS, b.MS) })
+	return nil
+}
+
+func dayStart(day string) int64 {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// spans are the alarms of the window shown.
+func (h *history) spans() (out []chart.Span) {
+	for _, a := range h.alarms {
+		if a.WindowMS != h.windowMS {
+			continue
+		}
+		to, title := a.ResolvedMS, a.Kind+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)
+		if to == 0 {
+			to, title = math.MaxInt64, a.Kind+" alarm since "+momentText(a.SinceMS)
+		}
+		out = append(out, chart.Span{FromMS: a.SinceMS, ToMS: to, Class: "alarm", Title: title, Href: "/alarms/" + a.Episode})
+	}
+	return out
+}

@@ -1,0 +1,177 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/web/chart"
+)
+
+// modelView is one model over time.
+type modelView struct {
+	ModelSummary
+	Headline string
+	Window   int64
+	Windows  []int64 // there are scores of
+	Range    string
+	Ranges   []string
+	Limits   limits
+	Shown    int64 // windows drawn
+	FirstMS  int64 // end of the first and last of them
+	LastMS   int64
+	Cut      bool // there are more windows than were read
+	PSI      chart.Drawing
+	Share    chart.Drawing
+	KS       chart.Drawing
+	// AccuracyPlot is empty where no labels came.
+	AccuracyPlot chart.Drawing
+	Heat         chart.DrawnMap
+	MoreRows     int // features that the map leaves out
+	Features     []featureBody
+	Reference    string
+	Newest       *store.ScoreRow
+	Alarms       []store.AlarmRow
+	Versions     []store.ModelVersion
+	Retrains     []retrainRow
+	Spec         string
+}
+
+// modelRanges are stretches of event time a reader may choose, newest first.
+var modelRanges = []string{"7d", "30d", "90d", "365d", "all"}
+
+func (s *server) modelPage(ctx context.Context, r *http.Request) (page, error) {
+	name := r.PathValue("model")
+	q := r.URL.Query()
+	ask := modelAsk{name: name, rng: "all"}
+	var err error
+	if text := q.Get("window"); text != "" {
+		if ask.windowMS, err = parseSpan(text); err != nil {
+			return page{}, invalid("query.window", text, err)
+		}
+	}
+	if text := q.Get("range"); text != "" {
+		if !slices.Contains(modelRanges, text) {
+			if _, err := parseSpan(text); err != nil {
+				return page{}, invalid("query.range", text, err)
+			}
+		}
+		ask.rng = text
+	}
+	var view modelView
+	err = s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		view, err = readModel(ctx, t, ask)
+		return err
+	})
+	return page{Title: name, Nav: "fleet", Data: view}, err
+}
+
+// modelAsk is what the reader wants to see.
+type modelAsk struct {
+	name     string
+	windowMS int64 // 0: the window of the summary
+	rng      string
+}
+
+// mostWindows bounds how many windows of a range are read for the lines.
+const mostWindows = 20_000
+
+func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, err error) {
+	w, err := t.WatchedModel(ctx, ask.name)
+	if err != nil {
+		return view, err
+	}
+	fleet, err := readFleet(ctx, t)
+	if err != nil {
+		return view, err
+	}
+	m, err := fleet.model(ctx, t, w)
+	if err != nil {
+		return view, err
+	}
+	view = modelView{ModelSummary: m.ModelSummary, Window: ask.windowMS, Range: ask.rng, Ranges: modelRanges, Spec: indent(w.SpecJSON)}
+	for _, r := range m.latest {
+		if r.Version == anyVersion && !slices.Contains(view.Windows, r.WindowMS) {
+			view.Windows = append(view.Windows, r.WindowMS)
+		}
+	}
+	slices.Sort(view.Windows)
+	if view.Window == 0 {
+		view.Window = m.WindowMS
+	}
+	if err := view.readLists(ctx, t, ask.name); err != nil {
+		return view, err
+	}
+	if view.Limits, err = readLimits(ctx, t, w, view.Window); err != nil {
+		return view, err
+	}
+	h := history{model: ask.name, windowMS: view.Window, limits: view.Limits}
+	if err := h.read(ctx, t, ask.rng, m.EndMS); err != nil {
+		return view, err
+	}
+	h.alarms = view.Alarms
+	if err := h.readMarks(ctx, t); err != nil {
+		return view, err
+	}
+	view.Shown, view.Cut = int64(len(h.rows)), len(h.rows) == mostWindows
+	if n := len(h.rows); n > 0 {
+		view.Newest, view.FirstMS, view.LastMS = &h.rows[n-1], h.rows[0].EndMS, h.rows[n-1].EndMS
+		view.Features, view.Reference = h.newest.Features, h.rows[n-1].Reference
+		byContribution(view.Features)
+	}
+	view.PSI, view.Share, view.KS, view.AccuracyPlot = h.psi(), h.share(), h.ks(), h.accuracy()
+	view.Heat, view.MoreRows = h.heat()
+	view.Headline, err = headline(ctx, t, &m, view.Newest)
+	return view, err
+}
+
+func (view *modelView) readLists(ctx context.Context, t *store.Tx, name string) (err error) {
+	if view.Alarms, err = t.Alarms(ctx, store.AlarmQuery{Model: name, Limit: listed}); err != nil {
+		return err
+	}
+	retrains, err := t.Retrains(ctx, store.RetrainQuery{Model: name, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, r := range retrains {
+		view.Retrains = append(view.Retrains, retrainRow{r, retrainSentence(r)})
+	}
+	view.Versions, err = versionRows(ctx, t, name)
+	view.Versions = view.Versions[:min(len(view.Versions), 20)]
+	return err
+}
+
+// headline says in a sentence or two how the model stands.
+func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.ScoreRow) (string, error) {
+	switch st := status(m.Status); st {
+	case statusQuality, statusPerformance, statusDrift:
+		kind := map[status]string{statusQuality: "quality", statusPerformance: "performance", statusDrift: "drift"}[st]
+		i := slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind })
+		e, err := explain(ctx, t, m.open[i].Episode)
+		return strings.Join(append([]string{e.Why}, e.Done...), " "), err
+	case statusEmpty:
+		return "No window has been scored yet. Send events of this model to the input topics; driftline doctor says whether they arrive.", nil
+	case statusPaused:
+		return "Paused: events are counted, nothing is judged or retrained until driftline resume.", nil
+	case statusStale:
+		return "Stale: no window could be judged for longer than is normal for this model. Silence is not quiet: see the streams.", nil
+	}
+	r := m.main
+	if newest != nil {
+		r = newest
+	}
+	where := "the newest " + spanText(r.WindowMS) + " window (to " + momentText(r.EndMS) + " UTC)"
+	if r.Judged == 0 {
+		return "Learning: " + groupText(r.Rows) + " rows in " + where + ", no verdict on any feature yet. Where there is no reference, driftline reference build makes one.", nil
+	}
+	out := groupText(r.Drifted) + " of " + groupText(r.Judged) + " features drifted in " + where
+	if r.MaxPSI != nil {
+		out += "; largest PSI " + decimals(*r.MaxPSI) + ", " + r.MaxFeature
+	}
+	if status(m.Status) == statusRising {
+		return "Rising: " + out + ". An alarm fires if it stays so.", nil
+	}
+	return "Quiet: " + out + ".", nil
+}

@@ -1,0 +1,18 @@
+// Links that MLflow clients print are fragments of "/": send them to the pages here.
+(function () {
+  "use strict";
+  var hash = location.hash;
+  var run = /^#\/experiments\/[^/?]+\/runs\/([^/?]+)/.exec(hash);
+  var experiment = /^#\/experiments\/([^/?]+)/.exec(hash);
+  var model = /^#\/models\/([^/?]+)(?:\/versions\/([0-9]+))?/.exec(hash);
+  if (location.pathname !== "/") {
+    return;
+  }
+  if (run) {
+    location.replace("/runs/" + run[1]);
+  } else if (experiment) {
+    location.replace("/experiments/" + experiment[1]);
+  } else if (model) {
+    location.replace("/registry/" + model[1] + (model[2] ? "#v" + model[2] : ""));
+  }
+})();
