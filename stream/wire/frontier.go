@@ -2,6 +2,10 @@ package wire
 
 import "github.com/driftline/driftline/sketches"
 
+// MaxPartitions is how many partitions a topic may claim to have: every reader holds
+// a row for each, so that the number must not come from damage.
+const MaxPartitions = 1 << 17
+
 // Frontier is a source's claim: it has nothing more for panes that end at or before
 // Upto, and its partials for panes that start after Since are exact. True for ever,
 // whoever says it and in whatever order it arrives.
@@ -35,13 +39,13 @@ func DecodeFrontier(b []byte) (f Frontier, err error) {
 		return f, err
 	}
 	f.Source = decodeSource(d)
-	f.Fold = int32(d.Varint())
+	f.Fold = decodeInt32(d, "fold")
 	f.UptoMS = d.Varint()
 	f.SinceMS = d.Varint()
-	f.Partitions = int32(d.Varint())
+	f.Partitions = decodeInt32(d, "partitions")
 	f.Through = d.Varint()
 	f.Control = d.Varint()
-	if f.Partitions < 1 || f.Source.Partition < 0 || f.Source.Partition >= f.Partitions {
+	if f.Partitions < 1 || f.Partitions > MaxPartitions || f.Source.Partition < 0 || f.Source.Partition >= f.Partitions {
 		d.Fail("partition %d of %d", f.Source.Partition, f.Partitions)
 	}
 	return f, d.Finish()

@@ -95,9 +95,20 @@ func (s Source) encode(e *sketches.Encoder) {
 
 func decodeSource(d *sketches.Decoder) Source {
 	s := Source{Topic: d.String()}
-	s.Incarnation = int32(d.Varint())
-	s.Partition = int32(d.Varint())
+	s.Incarnation = decodeInt32(d, "incarnation")
+	s.Partition = decodeInt32(d, "partition")
 	return s
+}
+
+// decodeInt32 reads a number that must fit its field: one cut to fit would let two
+// byte strings stand for one value.
+func decodeInt32(d *sketches.Decoder, what string) int32 {
+	v := d.Varint()
+	if v != int64(int32(v)) {
+		d.Fail("%s %d does not fit into 32 bits", what, v)
+		return 0
+	}
+	return int32(v)
 }
 
 func encodeID(e *sketches.Encoder, id sketches.ID) { e.Raw(id[:]) }

@@ -23,6 +23,14 @@ type Input struct {
 	Role        Role
 }
 
+// What a layout may say: lengths of up to ten years, so that sums of times cannot
+// overflow, and slots and rings that a process can hold.
+const (
+	maxLengthMS  = int64(10 * 366 * 86_400_000)
+	maxSlotPanes = int64(1 << 16)
+	maxRingSlots = int64(1 << 20)
+)
+
 // Layout fixes, for all processes of one deployment, what must be equal between
 // them. It changes only by a new layout.
 type Layout struct {
@@ -84,11 +92,14 @@ func (l Layout) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	add(l.PaneMS >= 1, "stream.resolution: %d ms, must be at least 1 ms", l.PaneMS)
-	add(l.SlotPanes >= 1, "stream.slide: %d times the resolution, must be at least 1", l.SlotPanes)
-	add(l.LatenessMS >= 0, "stream.lateness: %d ms, must not be negative", l.LatenessMS)
-	add(l.SkewMS >= 0, "stream.skew: %d ms, must not be negative", l.SkewMS)
-	add(l.DisorderMS >= 0, "stream.disorder: %d ms, must not be negative", l.DisorderMS)
+	add(l.PaneMS >= 1 && l.PaneMS <= maxLengthMS, "stream.resolution: %d ms, must be 1 to %d ms", l.PaneMS, maxLengthMS)
+	add(l.SlotPanes >= 1 && l.SlotPanes <= maxSlotPanes, "stream.slide: %d times the resolution, must be 1 to %d times", l.SlotPanes, maxSlotPanes)
+	for _, x := range []struct {
+		key string
+		ms  int64
+	}{{"lateness", l.LatenessMS}, {"skew", l.SkewMS}, {"disorder", l.DisorderMS}} {
+		add(x.ms >= 0 && x.ms <= maxLengthMS, "stream.%s: %d ms, must be 0 to %d ms", x.key, x.ms, maxLengthMS)
+	}
 	add(l.PanesPartitions >= 1 && l.PanesPartitions <= 4096, "stream.partitions: %d, must be 1 to 4096", l.PanesPartitions)
 	events := 0
 	seen := map[string]bool{}
@@ -106,10 +117,14 @@ func (l Layout) Validate() error {
 	if len(errs) == 0 {
 		for i, w := range l.WindowsMS {
 			add(i == 0 || w > l.WindowsMS[i-1], "windows: %d ms after %d ms, must ascend", w, l.WindowsMS[max(0, i-1)])
+			add(w <= maxLengthMS, "windows: %d ms, must be at most %d ms", w, maxLengthMS)
 			if err := l.CheckWindow(w); err != nil {
 				errs = append(errs, fmt.Errorf("windows: %w", err))
 			}
 		}
+	}
+	if len(errs) == 0 {
+		add(l.Ring1() <= maxRingSlots, "windows: %d ms is %d times stream.slide, at most %d", l.LongestMS(), l.Ring1(), maxRingSlots)
 	}
 	return errors.Join(errs...)
 }
@@ -139,16 +154,15 @@ func DecodeLayout(b []byte) (l Layout, err error) {
 	if err != nil {
 		return l, err
 	}
-	var q int64
-	for _, p := range []*int64{&l.PaneMS, &l.SlotPanes, &l.LatenessMS, &l.SkewMS, &l.DisorderMS, &q} {
+	for _, p := range []*int64{&l.PaneMS, &l.SlotPanes, &l.LatenessMS, &l.SkewMS, &l.DisorderMS} {
 		*p = d.Varint()
 	}
-	l.PanesPartitions = int32(q)
+	l.PanesPartitions = decodeInt32(d, "partitions")
 	for range d.Count(1) {
 		l.WindowsMS = append(l.WindowsMS, d.Varint())
 	}
 	for range d.Count(3) {
-		l.Inputs = append(l.Inputs, Input{Topic: d.String(), Incarnation: int32(d.Varint()), Role: Role(d.Byte())})
+		l.Inputs = append(l.Inputs, Input{Topic: d.String(), Incarnation: decodeInt32(d, "incarnation"), Role: Role(d.Byte())})
 	}
 	if err := d.Finish(); err != nil {
 		return l, err

@@ -84,7 +84,7 @@ func DecodeLedger(b []byte) (l Ledger, err error) {
 		return l, err
 	}
 	l.Source = decodeSource(d)
-	l.Fold = int32(d.Varint())
+	l.Fold = decodeInt32(d, "fold")
 	l.Pane = d.Varint()
 	l.Through = d.Varint()
 	l.First = d.Varint()

@@ -61,12 +61,12 @@ func DecodePartial(b []byte) (p Partial, err error) {
 		return p, err
 	}
 	p.ID.Source = decodeSource(d)
-	p.ID.Fold = int32(d.Varint())
+	p.ID.Fold = decodeInt32(d, "fold")
 	p.ID.Model = d.String()
 	p.ID.Version = d.String()
 	p.ID.Grid = decodeID(d)
 	p.ID.Pane = d.Varint()
-	p.ID.Chunk = int32(d.Varint())
+	p.ID.Chunk = decodeInt32(d, "chunk")
 	p.Through = d.Varint()
 	p.Rows = d.Uvarint()
 	p.Counts = d.Bytes()

@@ -93,14 +93,22 @@ func (p Policy) Encode() []byte { return sketches.Frame(KindPolicy, schema, cano
 // DecodePolicy reads what Encode wrote and validates it.
 func DecodePolicy(b []byte) (p Policy, err error) {
 	k, s, body, err := sketches.Unframe(b)
-	if err != nil || k != KindPolicy || s != schema {
-		return p, fmt.Errorf("policy: frame kind %d, schema %d: %w", k, s, errors.Join(err, sketches.ErrNotFrame))
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("policy: %w", err)
+	case k != KindPolicy:
+		return p, fmt.Errorf("policy: %w: frame kind %d, want %d", sketches.ErrNotFrame, k, KindPolicy)
+	case s != schema:
+		return p, fmt.Errorf("policy: %w %d, this build reads %d: use a newer driftline", sketches.ErrSchema, s, schema)
 	}
 	p = DefaultPolicy() // what a newer writer leaves out keeps its default
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
 		return p, fmt.Errorf("policy: %w", err)
+	}
+	if at := dec.InputOffset(); at < int64(len(body)) {
+		return p, fmt.Errorf("policy: %w: %d bytes after the JSON", sketches.ErrCorrupt, int64(len(body))-at)
 	}
 	return p, p.Validate()
 }

@@ -90,7 +90,7 @@ func DecodeSlot(b []byte) (s Slot, err error) {
 		return s, err
 	}
 	s.Model = d.String()
-	s.Chunk = int32(d.Varint())
+	s.Chunk = decodeInt32(d, "chunk")
 	s.Ring = d.Byte()
 	s.Number = d.Varint()
 	s.Prev = d.Varint()
@@ -194,9 +194,12 @@ func DecodeDone(b []byte) (m Done, err error) {
 	m.At = d.Varint()
 	m.Resume = d.Varint()
 	for range d.Count(5) {
-		s := SourceClaims{Source: decodeSource(d), Partitions: int32(d.Varint())}
+		s := SourceClaims{Source: decodeSource(d), Partitions: decodeInt32(d, "partitions")}
 		for range d.Count(3) {
 			s.Claims = append(s.Claims, Claim{Control: d.Varint(), SinceMS: d.Varint(), UptoMS: d.Varint()})
+		}
+		if s.Partitions < 0 || s.Partitions > MaxPartitions {
+			d.Fail("%d partitions of %s", s.Partitions, s.Source)
 		}
 		m.Table = append(m.Table, s)
 	}
