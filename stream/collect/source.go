@@ -95,8 +95,7 @@ func (s *Source) Control(recs []log.Record, next int64) (fromMS int64, err error
 // late returns the time from which the input must be read again because of c, or
 // loop.Never if no pane that c changes can have been counted yet.
 func (s *Source) late(c wire.Control) int64 {
-	u, ok := s.tracker.Unfinished()
-	if !ok {
+	if s.tracker.Clock() == loop.Unset {
 		return loop.Never
 	}
 	from := int64(math.MaxInt64)
@@ -113,7 +112,17 @@ func (s *Source) late(c wire.Control) int64 {
 	if from > s.times.Pane(s.tracker.Clock()+s.times.SkewMS) {
 		return loop.Never
 	}
-	first := min(from, u)
+	// Whatever this run has not published is lost with it: begin at the oldest such
+	// pane, not at the oldest that is open by now.
+	unpublished := s.closed
+	if !s.hasClosed {
+		h := s.tracker.Horizon()
+		if h == loop.Unset {
+			return 0
+		}
+		unpublished = s.times.Pane(h) + 1
+	}
+	first := min(from, unpublished)
 	if first < math.MinInt64/2/s.times.PaneMS { // "from the beginning"
 		return 0
 	}

@@ -94,6 +94,12 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if len(batch.Records) > 0 {
+		// Control that was there before these records is known before they are folded.
+		if err := s.readControl(ctx, false); err != nil || s.fold == nil {
+			return false, err
+		}
+	}
 	aborted := batch.Aborted
 	for _, r := range batch.Records {
 		if r.Offset < s.position {

@@ -135,11 +135,11 @@ func (p *Parts) declareModels(ctx context.Context, d *Declared) error {
 			if err != nil {
 				return err
 			}
-			if err := p.Publish(ctx, ModelControl(m, from, 1)); err != nil {
+			if err := p.Publish(ctx, ModelControl(m, from)); err != nil {
 				return err
 			}
 		}
-		if err := p.declarePolicy(ctx, d, m.Name, PolicyOf(m.Policy)); err != nil {
+		if err := p.declarePolicy(ctx, d, m.Name, m.Policy.Wire()); err != nil {
 			return err
 		}
 	}

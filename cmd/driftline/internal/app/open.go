@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
@@ -132,43 +130,15 @@ func kafkaConfig(cfg *config.Config, brokers []string) (kafka.Config, error) {
 	if cfg.Embedded() {
 		return kc, nil
 	}
+	var err error
 	if s := cfg.Broker.SASL; s.Mechanism != "" {
-		secret, err := os.ReadFile(s.PasswordFile)
-		if err != nil {
-			return kc, fmt.Errorf("broker.sasl.password_file: %w", err)
-		}
-		kc.SASL = kafka.SASL{Mechanism: s.Mechanism, User: s.Username, Password: strings.TrimSuffix(strings.TrimSuffix(string(secret), "\n"), "\r")}
-	}
-	if t := cfg.Broker.TLS; t.Enabled {
-		c, err := tlsConfig(t)
-		if err != nil {
+		kc.SASL = kafka.SASL{Mechanism: s.Mechanism, User: s.Username}
+		if kc.SASL.Password, err = s.Password(); err != nil {
 			return kc, err
 		}
-		kc.TLS = c
 	}
-	return kc, nil
-}
-
-func tlsConfig(t config.TLS) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("broker.tls.ca_file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("broker.tls.ca_file: %s holds no PEM certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("broker.tls.cert_file, key_file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
+	kc.TLS, err = cfg.Broker.TLS.Config()
+	return kc, err
 }
 
 func (p *Parts) openStore(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/historian"
 	"github.com/driftline/driftline/stream/log"
@@ -88,21 +89,21 @@ func (p *Parts) Render(row historian.OutboxRow) ([]log.Record, error) {
 // in force. The model's first record stands; its policy has the row's number as
 // sequence, so a later specification wins.
 func (p *Parts) appliedRecords(row historian.OutboxRow) ([]log.Record, error) {
-	m := p.Cfg.NewModel(row.Ref)
-	if err := json.Unmarshal([]byte(row.Payload), &m); err != nil {
+	m, err := config.ParseSpec([]byte(row.Payload), p.Cfg)
+	if err != nil {
 		return nil, fmt.Errorf("outbox row %d, specification of model %q: %w", row.ID, row.Ref, err)
 	}
-	m.Name = row.Ref
 	l := p.Cfg.Layout(0)
 	from := (NowMS()+l.SkewMS)/l.PaneMS + 2
-	recs := p.controlRecords(ModelControl(m, from, appliedSeq))
-	policy := PolicyOf(m.Policy)
-	return append(recs, p.controlRecords(wire.Control{Kind: "policy", ID: m.Name, Seq: row.ID, Value: policy.Encode()})...), nil
+	recs := p.controlRecords(ModelControl(m, from))
+	return append(recs, p.controlRecords(wire.Control{Kind: "policy", ID: m.Name, Seq: row.ID, Value: m.Policy.Wire().Encode()})...), nil
 }
 
-// appliedSeq is the sequence of a model's admission by specification; the record that
-// configuration or the evaluator wrote has sequence 1 too, and the first one stands.
-const appliedSeq = 1
+// ModelControl admits a model. There is one such record per model, whoever writes it
+// first: configuration, specification or the evaluator.
+func ModelControl(m config.Model, fromPane int64) wire.Control {
+	return wire.Control{Kind: "model", ID: m.Name, Seq: 1, Value: m.Wire(fromPane).Encode()}
+}
 
 func (p *Parts) controlRecords(c wire.Control) []log.Record {
 	var recs []log.Record

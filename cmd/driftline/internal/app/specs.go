@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -71,8 +70,8 @@ func (s *Specs) Refresh(ctx context.Context) error {
 }
 
 func (s *Specs) parse(r store.WatchedModel) (config.Model, error) {
-	m := s.cfg.NewModel(r.Name)
-	if err := json.Unmarshal([]byte(r.SpecJSON), &m); err != nil {
+	m, err := config.ParseSpec([]byte(r.SpecJSON), s.cfg)
+	if err != nil {
 		return m, fmt.Errorf("stored specification of model %q: %w", r.Name, err)
 	}
 	return m, nil
@@ -139,18 +138,11 @@ func (s *Specs) put(ctx context.Context, t *store.Tx, m config.Model) error {
 
 // WatchedRow is a specification as the database keeps it.
 func WatchedRow(m config.Model) (store.WatchedModel, error) {
-	spec, err := json.Marshal(m)
+	spec, err := m.Spec()
 	if err != nil {
-		return store.WatchedModel{}, fmt.Errorf("specification of model %q: %w", m.Name, err)
+		return store.WatchedModel{}, err
 	}
-	automation := m.Automation
-	if automation == "" {
-		automation = "observe"
-		if m.Training != nil {
-			automation = "approve"
-		}
-	}
-	return store.WatchedModel{Name: m.Name, SpecJSON: string(spec), State: "watching", Automation: automation}, nil
+	return store.WatchedModel{Name: m.Name, SpecJSON: string(spec), State: "watching", Automation: m.Automation}, nil
 }
 
 func ignoreMissing(err error) error {

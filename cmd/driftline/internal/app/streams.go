@@ -233,7 +233,7 @@ func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) loop.Panes
 		Layout: l, Partition: q, Namespace: p.Cfg.Namespace,
 		Topics:        evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
 		Admission:     evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
-		Policy:        PolicyOf(p.Cfg.Policy),
+		Policy:        p.Cfg.Policy.Wire(),
 		UnknownAlarms: unknownAlarms,
 	})
 }

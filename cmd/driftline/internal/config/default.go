@@ -153,7 +153,7 @@ func DefaultTraining() Training {
 		Trigger:    "drift+harm",
 		MaxPerWeek: 0,
 		Refit:      false,
-		Gate:       gateOf(judge.Default()),
+		Gate:       GateOf(judge.Default()),
 		Probation:  7 * days,
 		Bootstrap:  Bootstrap{Enabled: false, After: 13 * weeks},
 	}

@@ -159,8 +159,8 @@ func (g Gate) Judge() judge.GateConfig {
 	return out
 }
 
-// gateOf is the other way round, for the defaults.
-func gateOf(g judge.GateConfig) Gate {
+// GateOf is the other way round, for defaults and presets.
+func GateOf(g judge.GateConfig) Gate {
 	out := Gate{
 		Kind: string(g.Kind),
 		Primary: Primary{

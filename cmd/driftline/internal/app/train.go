@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/trainer"
+	"github.com/driftline/driftline/trainer/gbdt"
+)
+
+// newTrainer wires the trainer. A process without a broker (role serve) has none: it
+// can still enqueue what a person asks for.
+func (r *Running) newTrainer() (*trainer.Trainer, error) {
+	if r.Kafka == nil {
+		return nil, nil
+	}
+	l := r.Declared.Layout
+	owner := "driftline"
+	if r.Dir != nil {
+		owner = r.Dir.Instance()
+	}
+	return trainer.New(trainer.Config{
+		Store: r.Store, Artifacts: r.Artifacts, Broker: r.Kafka, DriftTopic: r.Topics().Drift,
+		Spec: func(_ context.Context, model string) (trainer.Spec, bool, error) {
+			m, ok := r.Specs.Get(model)
+			if !ok || m.Training == nil {
+				return trainer.Spec{}, false, nil
+			}
+			s, err := TrainingSpec(m, l.WindowsMS, r.Cfg.Trainer.Threads)
+			return s, err == nil, err
+		},
+		Models: func(context.Context) ([]string, error) { return r.Specs.Names(), nil },
+		Clock:  r.clock,
+		PaneMS: l.PaneMS, SkewMS: l.SkewMS, NowMS: NowMS, Owner: owner, LeaseMS: r.Cfg.Trainer.Lease.MS(),
+		CodeVersion: r.Build.Version, Log: r.Log,
+	})
+}
+
+// clock is the record clock that the stream has reached: what the sources claim, plus
+// the lateness that they wait for.
+func (r *Running) clock(ctx context.Context, _ string) (int64, bool, error) {
+	sources, err := r.Store.Sources(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	clock, any := int64(0), false
+	for _, s := range sources {
+		if s.UptoMS > 0 {
+			clock, any = max(clock, s.UptoMS), true
+		}
+	}
+	return clock + r.Declared.Layout.LatenessMS, any, nil
+}
+
+// TrainingSpec turns a model's configuration into what the trainer takes.
+func TrainingSpec(m config.Model, windowsMS []int64, threads int) (trainer.Spec, error) {
+	t := m.Training
+	s := trainer.Default(m.Name)
+	params, err := gbdt.ParseParams(t.Params)
+	if err != nil {
+		return s, fmt.Errorf("models %q, training.params: %w", m.Name, err)
+	}
+	params.NumJobs = threads
+	s.Automation, s.Trigger, s.Features, s.Params = m.Automation, t.Trigger, t.Features, params
+	s.WindowMS, s.CoolDownMS, s.MinFreshMS, s.ProbationMS = t.Window.MS(), t.Cooldown.MS(), t.MinFresh.MS(), t.Probation.MS()
+	s.MinRows, s.MaxPerWeek, s.Refit, s.Gate, s.Positive = t.MinRows, t.MaxPerWeek, t.Refit, t.Gate.Judge(), m.Label.Positive
+	s.ReferenceWindowsMS = windowsMS
+	if t.Bootstrap.Enabled {
+		s.BootstrapAfterMS = t.Bootstrap.After.MS()
+	}
+	return s, s.Validate()
+}
