@@ -138,30 +138,33 @@ func summary(d judge.Decision) string {
 
 func short(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
 
-// reportMetrics lists every defined metric of a report.
+// reportMetrics lists every defined metric of a report; parts of a report give
+// "part_metric", as in macro_f1.
 func reportMetrics(r *judge.Report) map[string]float64 {
 	out := map[string]float64{}
-	if r == nil {
-		return out
-	}
 	b, err := json.Marshal(r)
-	if err != nil {
-		return out
-	}
 	var kinds map[string]map[string]any
-	if json.Unmarshal(b, &kinds) != nil {
-		return out
+	if err != nil || json.Unmarshal(b, &kinds) != nil {
+		return out // a nil report is "null" and has none
 	}
 	for _, fields := range kinds {
-		for name, v := range fields {
-			if m, ok := v.(map[string]any); ok {
-				if x, ok := m["value"].(float64); ok {
-					out[name] = x
-				}
-			}
-		}
+		addMetrics(out, "", fields)
 	}
 	return out
+}
+
+func addMetrics(out map[string]float64, prefix string, fields map[string]any) {
+	for name, v := range fields {
+		m, ok := v.(map[string]any)
+		if !ok {
+			continue
+		}
+		if x, ok := m["value"].(float64); ok {
+			out[prefix+name] = x
+		} else {
+			addMetrics(out, prefix+name+"_", m)
+		}
+	}
 }
 
 // runMetrics are the metrics of the run: those of the tested model by their names,

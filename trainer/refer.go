@@ -149,7 +149,9 @@ func sendControl(ctx context.Context, tx *store.Tx, kind, model, version string,
 
 // formerReference is the reference of a version that serves again, on the grid in
 // force. A grid that was superseded cannot come back, so where the former reference
-// stands on another one, the version's training rows are counted anew.
+// stands on another one, the version's training rows are counted anew. An error if
+// the version has other features than the grid in force: then there is no way back to
+// its reference, and the caller says so.
 func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (reference.Result, error) {
 	keep, err := t.gridInForce(ctx, s.Model)
 	if err != nil {

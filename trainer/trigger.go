@@ -116,7 +116,7 @@ func tooSoon(ctx context.Context, tx *store.Tx, s Spec, trig trigger, clockMS in
 		}
 		fresh := int64(0)
 		if c.Labelled > 0 {
-			fresh = min(floorDay(c.LastLabelledMS)+dayMS, clockMS) - from // a day counts once it has begun
+			fresh = max(0, min(floorDay(c.LastLabelledMS)+dayMS, clockMS)-from) // a day counts once it has begun
 		}
 		if fresh < s.MinFreshMS {
 			return fmt.Sprintf("too little that is new: %s of labelled event time since the last decision's data ended (%s), %s are needed", span(fresh), date(from), span(s.MinFreshMS)), nil

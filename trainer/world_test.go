@@ -57,6 +57,7 @@ type world struct {
 	clock int64 // event time the stream has reached
 	now   int64 // wall clock, ms
 	seq   int64
+	shift float64 // added to feature a, labels do not see it
 }
 
 func newWorld(t testing.TB, s *store.Store) *world {
@@ -114,8 +115,10 @@ func noisy(yes bool, r *rand.Rand) int {
 	return 0
 }
 
-func byA(a, _ float64, r *rand.Rand) int { return noisy(a > 0.5, r) }
-func byB(_, b float64, r *rand.Rand) int { return noisy(b > 0.5, r) }
+func byA(a, _ float64, r *rand.Rand) int    { return noisy(a > 0.5, r) }
+func byB(_, b float64, r *rand.Rand) int    { return noisy(b > 0.5, r) }
+func always(_, _ float64, _ *rand.Rand) int { return 1 }
+func thirds(a, _ float64, _ *rand.Rand) int { return int(3 * a) }
 func chance(_, _ float64, r *rand.Rand) int {
 	return int(r.IntN(2))
 }
@@ -133,7 +136,7 @@ func (w *world) days(from, to int, label rule) {
 			o := store.Order{MS: at, Topic: "in", Offset: w.seq}
 			rows = append(rows, store.ExampleRow{
 				Model: testModel, ID: fmt.Sprintf("%d-%d", d, h), EventMS: at,
-				Features: &store.Features{Order: o, JSON: fmt.Sprintf(`{"a":%g,"b":%g,"note":"x"}`, a, b)},
+				Features: &store.Features{Order: o, JSON: fmt.Sprintf(`{"a":%g,"b":%g,"note":"x"}`, a+w.shift, b)},
 				Label:    &store.Label{Order: o, Value: fmt.Sprint(label(a, b, r))},
 			})
 		}
@@ -155,6 +158,11 @@ func (w *world) alarm(kind, what string, end int, change func(*wire.EventData)) 
 	typ := wire.EventType(kind, what)
 	e := wire.NewEvent("test", typ, wire.EventID(d.Episode, typ, d.EndMS), "warning", d.EndMS, d)
 	w.check(w.log.Write(log.Record{Partition: log.Partition{Topic: topic, Index: 1}, TimeMS: w.now, Key: []byte(testModel), Value: e.Encode()}))
+}
+
+// alarmAt publishes an event of a weekly window that ends at an event time.
+func (w *world) alarmAt(kind, what string, endMS int64) {
+	w.alarm(kind, what, 0, func(d *wire.EventData) { d.StartMS, d.EndMS = endMS-7*dayMS, endMS })
 }
 
 // rows returns the model's retrains in order of their clocks.
