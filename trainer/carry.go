@@ -186,6 +186,9 @@ func (j *job) closing(status string) func(*store.Tx, store.Retrain) error {
 				return err
 			}
 		}
+		if err := putAway(ctx, tx, r); err != nil {
+			return err
+		}
 		return tell(ctx, tx, toldCompleted, r)
 	}
 }

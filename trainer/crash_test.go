@@ -114,12 +114,12 @@ func TestCrash_AtAnyWriteLeadsToTheSameEnd(t *testing.T) {
 	if points < 60 {
 		t.Fatalf("only %d points to kill at", points)
 	}
-	stride := 5 // odd, so that both kinds of restart are met
+	stride := 9 // odd, so that both kinds of restart are met
 	switch {
 	case os.Getenv("DRIFTLINE_CHAOS") != "":
 		stride = 1
 	case testing.Short():
-		stride = 15
+		stride = 21
 	}
 	for n := 0; n < points; n += stride {
 		t.Run(fmt.Sprintf("after %d of %d calls", n, points), func(t *testing.T) {

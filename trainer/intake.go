@@ -68,22 +68,28 @@ func (t *Trainer) readPartition(ctx context.Context, p log.Partition, at int64) 
 		if b.Next <= at {
 			return worked, nil
 		}
-		if err := t.takeBatch(ctx, p, b); err != nil {
+		next, err := t.takeBatch(ctx, p, b)
+		if err != nil {
 			return worked, err
 		}
-		worked, at = true, b.Next
+		worked, at = worked || next > at, next
+		if next < b.Next {
+			return worked, nil // the next event waits until its rows are stored
+		}
 	}
 	return worked, nil
 }
 
-// takeBatch handles one batch of events in log order.
-func (t *Trainer) takeBatch(ctx context.Context, p log.Partition, b log.Batch) error {
+// takeBatch handles one batch of events in log order, up to the first that must wait
+// for its rows, and returns the offset to go on from.
+func (t *Trainer) takeBatch(ctx context.Context, p log.Partition, b log.Batch) (next int64, err error) {
 	type item struct {
 		event wire.Event
 		spec  Spec
-		known bool
+		asks  bool
 	}
 	items := make([]item, 0, len(b.Records))
+	next = b.Next
 	for _, r := range b.Records {
 		e, err := wire.DecodeEvent(r.Value)
 		if err != nil {
@@ -93,23 +99,36 @@ func (t *Trainer) takeBatch(ctx context.Context, p log.Partition, b log.Batch) e
 		// Specs are asked for outside the transaction: they may stand in the same store.
 		s, ok, err := t.spec(ctx, e.Data.Model)
 		if err != nil {
-			return err
+			return 0, err
+		}
+		if ok = ok && asksForRetrain(s, e); ok {
+			stored, err := t.ready(ctx, e.Data.Model, e.Data.EndMS)
+			if err != nil {
+				return 0, err
+			}
+			if !stored {
+				next = r.Offset
+				break
+			}
 		}
 		items = append(items, item{e, s, ok})
 	}
-	return t.write(ctx, "queue what drift events ask for", func(tx *store.Tx) error {
+	if len(items) == 0 && next < b.Next {
+		return next, nil
+	}
+	return next, t.write(ctx, "queue what drift events ask for", func(tx *store.Tx) error {
 		for _, it := range items {
 			if err := noteQuality(ctx, tx, it.event, t.cfg.NowMS()); err != nil {
 				return err
 			}
-			if !it.known || !asksForRetrain(it.spec, it.event) {
+			if !it.asks {
 				continue
 			}
 			if err := t.queueEvent(ctx, tx, it.spec, it.event); err != nil {
 				return err
 			}
 		}
-		return tx.PutProgress(ctx, consumer, []store.Progress{{Topic: p.Topic, Part: p.Index, Next: b.Next}})
+		return tx.PutProgress(ctx, consumer, []store.Progress{{Topic: p.Topic, Part: p.Index, Next: next}})
 	})
 }
 

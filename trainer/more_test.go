@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"encoding/base64"
 	"slices"
 	"strings"
@@ -222,4 +223,46 @@ func TestIntake_StartsAnewWhereTheTopicIsShorterThanWhatWasRead(t *testing.T) {
 	w.alarm("drift", "detected", 36, nil)
 	w.settle(tr)
 	w.expect(store.RetrainDone, store.RetrainProbation)
+}
+
+func TestReady_LeavesAnAlarmUnreadUntilItsRowsAreStored(t *testing.T) {
+	t.Parallel()
+	w, tr := started(t, storetest.Open(t))
+	stored := int64(0)
+	tr.cfg.Ready = func(_ context.Context, _ string, clockMS int64) (bool, error) { return clockMS <= stored, nil }
+	w.days(15, 36, byB)
+	w.alarm("drift", "resolved", 30, func(d *wire.EventData) { d.Phase = "resolved" })
+	w.alarm("drift", "detected", 36, nil)
+	idle := tr.IdlePasses()
+	for range 3 {
+		_, err := tr.Step(w.ctx)
+		w.check(err)
+	}
+	w.expect(store.RetrainDone)
+	if tr.IdlePasses() != idle {
+		t.Errorf("%d idle passes while an event waits", tr.IdlePasses()-idle)
+	}
+	stored = day(36)
+	w.settle(tr)
+	w.expect(store.RetrainDone, store.RetrainProbation)
+}
+
+func TestCancel_EndsRunAndVersionToo(t *testing.T) {
+	t.Parallel()
+	w, tr := started(t, storetest.Open(t))
+	w.spec.Automation = AutoApprove
+	w.days(15, 36, byB)
+	w.alarm("drift", "detected", 36, nil)
+	w.settle(tr)
+	r := w.expect(store.RetrainDone, store.RetrainApproval)[1]
+	w.check(Cancel(w.ctx, w.store, r.ID, "ann", "not now"))
+	w.settle(tr)
+	if r := w.expect(store.RetrainDone, store.RetrainRejected)[1]; r.Reason != "refused by ann: not now" {
+		t.Errorf("reason %q", r.Reason)
+	}
+	v, err := w.store.Version(w.ctx, testModel, r.Version)
+	w.check(err)
+	if v.Stage != store.StageArchived || len(v.Aliases) > 0 || w.champion() != "1" {
+		t.Errorf("version is %s with aliases %q, champion %q", v.Stage, v.Aliases, w.champion())
+	}
 }

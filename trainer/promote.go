@@ -94,18 +94,31 @@ func (j *job) reject(ctx context.Context, reason string) error {
 	}
 	text := string(body)
 	return j.advance(ctx, store.RetrainRejected, store.RetrainPatch{Reason: reason, DecisionJSON: &text}, func(tx *store.Tx, r store.Retrain) error {
-		if err := dropChallenger(ctx, tx, r); err != nil {
-			return err
-		}
-		if v, err := tx.Version(ctx, r.Model, r.Version); err == nil && v.Stage == store.StageStaging {
-			if _, err := tx.TransitionStage(ctx, r.Model, r.Version, store.StageArchived, false); err != nil {
-				return err
-			}
-		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := putAway(ctx, tx, r); err != nil {
 			return err
 		}
 		return tell(ctx, tx, toldCompleted, r)
 	})
+}
+
+// putAway archives a version that will not serve, unless somebody gave it another
+// stage meanwhile.
+func putAway(ctx context.Context, tx *store.Tx, r store.Retrain) error {
+	if r.Version == "" {
+		return nil
+	}
+	if err := dropChallenger(ctx, tx, r); err != nil {
+		return err
+	}
+	v, err := tx.Version(ctx, r.Model, r.Version)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || v.Stage != store.StageStaging {
+		return err
+	}
+	_, err = tx.TransitionStage(ctx, r.Model, r.Version, store.StageArchived, false)
+	return err
 }
 
 // dropChallenger takes the alias away if it points at this row's version.

@@ -40,6 +40,11 @@ type Config struct {
 	// unknown, then the newest labelled event stands in.
 	Clock func(ctx context.Context, model string) (ms int64, ok bool, err error)
 
+	// Ready tells whether the store holds every example and label that the log held
+	// up to an event time; nil: it always does. What asks for a retrain is left unread
+	// until then, so that a retrain sees the same rows whoever is faster.
+	Ready func(ctx context.Context, model string, clockMS int64) (bool, error)
+
 	PaneMS, SkewMS int64 // as the stream is configured; a new grid starts behind both
 	NowMS          func() int64
 	Owner          string // name of this instance, kept over restarts
@@ -93,6 +98,8 @@ type Trainer struct {
 	models *Models
 	idle   atomic.Int64
 
+	waiting bool // in this pass something was left until Ready; owned by Step
+
 	// fault, if not nil, is asked before and after every durable write; an error stops
 	// the trainer there. Tests kill with it.
 	fault func(what string) error
@@ -107,7 +114,8 @@ func New(cfg Config) (*Trainer, error) {
 	return &Trainer{cfg: cfg, models: NewModels(cfg.Store, cfg.Artifacts, cfg.ArtifactRoot)}, nil
 }
 
-// IdlePasses counts the completed passes that found nothing to do. A producer that
+// IdlePasses counts the completed passes that found nothing to do and nothing to wait
+// for. A producer that
 // waits for it to rise by two knows that everything before its question was handled.
 func (t *Trainer) IdlePasses() int64 { return t.idle.Load() }
 
@@ -117,6 +125,7 @@ func (t *Trainer) IdlePasses() int64 { return t.idle.Load() }
 // worked is false if there was nothing to do.
 func (t *Trainer) Step(ctx context.Context) (worked bool, err error) {
 	ctx = store.WithActor(ctx, Actor)
+	t.waiting = false
 	for _, part := range []struct {
 		doing string
 		do    func(context.Context) (bool, error)
@@ -133,7 +142,7 @@ func (t *Trainer) Step(ctx context.Context) (worked bool, err error) {
 			return worked, fmt.Errorf("%s: %w", part.doing, err)
 		}
 	}
-	if !worked {
+	if !worked && !t.waiting {
 		t.idle.Add(1)
 	}
 	return worked, nil
@@ -209,6 +218,16 @@ func (t *Trainer) spec(ctx context.Context, model string) (Spec, bool, error) {
 		return Spec{}, false, nil
 	}
 	return s, true, nil
+}
+
+// ready asks Config.Ready and notes that something waits.
+func (t *Trainer) ready(ctx context.Context, model string, clockMS int64) (bool, error) {
+	if t.cfg.Ready == nil {
+		return true, nil
+	}
+	ok, err := t.cfg.Ready(ctx, model, clockMS)
+	t.waiting = t.waiting || err == nil && !ok
+	return ok, err
 }
 
 // clock is the record clock of a model, 0 where nobody knows it.

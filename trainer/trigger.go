@@ -185,6 +185,9 @@ func (t *Trainer) bootstrap(ctx context.Context, s Spec) (bool, error) {
 	if err != nil || len(tried) > 0 {
 		return false, err // tried on nearly the same rows already
 	}
+	if ok, err := t.ready(ctx, s.Model, clock); err != nil || !ok {
+		return false, err
+	}
 	return t.queueSlot(ctx, s, trigger{Cause: "bootstrap"}, store.Retrain{ID: slotID("bootstrap", s.Model, clock), Model: s.Model, Kind: "bootstrap", ClockMS: clock})
 }
 
@@ -197,6 +200,9 @@ func (t *Trainer) scheduled(ctx context.Context, s Spec) (bool, error) {
 	slot := floorDiv(clock, s.ScheduleMS)
 	id := slotID("schedule", s.Model, slot)
 	if _, err := t.cfg.Store.Retrain(ctx, id); !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	if ok, err := t.ready(ctx, s.Model, slot*s.ScheduleMS); err != nil || !ok {
 		return false, err
 	}
 	return t.queueSlot(ctx, s, trigger{Cause: "schedule"}, store.Retrain{ID: id, Model: s.Model, Kind: "schedule", ClockMS: slot * s.ScheduleMS})
@@ -263,9 +269,25 @@ func Approve(ctx context.Context, s *store.Store, id, actor, reason string) erro
 }
 
 // Cancel ends an active retrain: REJECTED where it waits for approval, else FAILED.
+// Its run ends as KILLED and its version, if there is one, is archived.
 func Cancel(ctx context.Context, s *store.Store, id, actor, reason string) error {
-	_, err := s.CancelRetrain(ctx, id, actor, reason, time.Now().UnixMilli())
-	return err
+	now := time.Now().UnixMilli()
+	r, err := s.CancelRetrain(ctx, id, actor, reason, now)
+	if err != nil {
+		return err
+	}
+	ctx = store.WithActor(ctx, actor)
+	return s.Tx(ctx, func(tx *store.Tx) error {
+		if r.RunID != "" {
+			if err := endRun(ctx, tx, r.RunID, store.RunKilled, now); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		if err := putAway(ctx, tx, r); err != nil {
+			return err
+		}
+		return tell(ctx, tx, toldCompleted, r)
+	})
 }
 
 // Retry puts a failed retrain back into the queue; it gets a run of its own.
