@@ -169,6 +169,9 @@ func applyModel(s *server, ctx context.Context, in *applyInput) (out Applied, er
 	if err != nil {
 		return out, invalid("body.spec", nil, err)
 	}
+	if spec.Automation == "" {
+		spec.Automation = "observe"
+	}
 	out = Applied{Model: in.Model, DryRun: in.DryRun, Diff: []Change{}}
 	run := s.Store.Tx
 	if in.DryRun {

@@ -52,11 +52,7 @@ func (h *history) slide() int64 {
 }
 
 func (h *history) plot(title, desc string) chart.Plot {
-	p := chart.Plot{Title: title, Desc: desc, Spans: h.spans(), Marks: h.marks}
-	if n := len(h.rows); n > 0 {
-		p.FromMS, p.ToMS = h.rows[0].EndMS, h.rows[n-1].EndMS
-	}
-	return p
+	return chart.Plot{Title: title, Desc: desc, FromMS: h.fromMS, ToMS: h.toMS, Spans: h.spans(), Marks: h.marks}
 }
 
 func (h *history) psi() chart.Drawing {
@@ -87,7 +83,7 @@ func (h *history) share() chart.Drawing {
 // ks draws the upper end of KS of the feature that differs most, at the columns of
 // the map.
 func (h *history) ks() chart.Drawing {
-	p := h.plot("KS of the feature that differs most", "Upper end of the Kolmogorov–Smirnov distance, largest feature, per window")
+	p := h.plot("KS of the feature that differs most, upper end", "Upper end of the Kolmogorov–Smirnov distance, largest feature, per window")
 	p.High, p.Height = 1, 130
 	line := chart.Line{Name: "largest KS, upper end", Class: "l1"}
 	for i, b := range h.bodies {
@@ -174,11 +170,11 @@ func (h *history) heat() (chart.DrawnMap, int) {
 	if len(h.picks) == 0 {
 		return m.Draw(), 0
 	}
-	m.FromMS, m.ToMS = h.picks[0].EndMS, h.picks[len(h.picks)-1].EndMS
+	m.FromMS, m.ToMS = h.fromMS, h.toMS
 	total := map[string]float64{}
 	at := make([]map[string]*featureBody, len(h.bodies))
 	for i := range h.bodies {
-		m.Columns = append(m.Columns, h.picks[i].EndMS)
+		m.Columns = append(m.Columns, chart.Column{FromMS: h.picks[i].fromMS, ToMS: h.picks[i].toMS})
 		at[i] = map[string]*featureBody{}
 		for j := range h.bodies[i].Features {
 			f := &h.bodies[i].Features[j]

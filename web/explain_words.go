@@ -293,6 +293,9 @@ func short(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
 
 // percent writes a share.
 func percent(x float64) string {
+	if x > 0 && x < 0.0005 {
+		return "< 0.1 %"
+	}
 	if x > 0 && x < 0.1 {
 		return strconv.FormatFloat(100*x, 'f', 1, 64) + " %"
 	}

@@ -17,12 +17,20 @@ type history struct {
 	windowMS int64
 	limits   limits
 	rows     []store.ScoreRow // final, all versions, oldest first
-	picks    []store.ScoreRow // the worst of each stretch, as columns of the map
+	picks    []pick           // the worst of each stretch, as columns of the map
 	bodies   []scoreBody      // of picks
 	newest   scoreBody        // of the last row
 	alarms   []store.AlarmRow
 	marks    []chart.Mark
 	days     []store.PerformanceDay
+
+	fromMS, toMS int64 // what the drawings cover
+}
+
+// pick is a window that stands for its stretch of time.
+type pick struct {
+	store.ScoreRow
+	fromMS, toMS int64
 }
 
 // mostColumns bounds the columns of the map.
@@ -46,9 +54,12 @@ func (h *history) read(ctx context.Context, t *store.Tx, rng string, newestMS in
 	slices.Reverse(h.rows)
 	// Two references may have judged the same window; the one that judged more stays.
 	h.rows = mergeEnds(h.rows)
-	h.picks = worst(h.rows, mostColumns)
+	if n := len(h.rows); n > 0 {
+		h.fromMS, h.toMS = h.rows[0].EndMS-min(h.slide(), h.windowMS), h.rows[n-1].EndMS
+	}
+	h.picks = h.worst(mostColumns)
 	for _, p := range h.picks {
-		b, err := readBody(ctx, t, p)
+		b, err := readBody(ctx, t, p.ScoreRow)
 		if err != nil {
 			return err
 		}
@@ -84,29 +95,43 @@ func mergeEnds(rows []store.ScoreRow) []store.ScoreRow {
 	return out
 }
 
-// worst divides rows into at most n stretches of equal time and takes the worst of
-// each: the largest share drifted, then the largest PSI.
-func worst(rows []store.ScoreRow, n int) []store.ScoreRow {
-	if len(rows) <= n {
-		return rows
+// worst divides the time into at most n equal stretches and takes the worst window
+// of each: the largest share drifted, then the largest PSI. Few windows stand each for
+// themselves.
+func (h *history) worst(n int) (out []pick) {
+	if len(h.rows) <= n {
+		slide := h.toMS - h.fromMS
+		if len(h.rows) > 1 {
+			slide = h.slide()
+		}
+		for i, r := range h.rows {
+			p := pick{r, r.EndMS - slide, r.EndMS}
+			if i > 0 {
+				p.fromMS = max(p.fromMS, h.rows[i-1].EndMS)
+			}
+			out = append(out, p)
+		}
+		return out
 	}
-	var out []store.ScoreRow
-	from, to := rows[0].EndMS, rows[len(rows)-1].EndMS
 	last := -1
-	for _, r := range rows {
-		k := int(float64(r.EndMS-from) / float64(to-from+1) * float64(n))
+	bound := func(k int) int64 { return h.fromMS + int64(float64(h.toMS-h.fromMS)*float64(k)/float64(n)) }
+	for _, r := range h.rows {
+		k := int(float64(r.EndMS-1-h.fromMS) / float64(h.toMS-h.fromMS) * float64(n))
 		if k != last {
-			out, last = append(out, r), k
+			out, last = append(out, pick{r, bound(k), bound(k + 1)}), k
 			continue
 		}
-		old := &out[len(out)-1]
-		if cmp.Or(
-			cmp.Compare(min(r.Judged, 1), min(old.Judged, 1)), cmp.Compare(share(r.Drifted, r.Judged), share(old.Drifted, old.Judged)), cmp.Compare(orZero(r.MaxPSI), orZero(old.MaxPSI)),
-		) > 0 {
-			*old = r
+		if old := &out[len(out)-1]; worse(&r, &old.ScoreRow) {
+			old.ScoreRow = r
 		}
 	}
 	return out
+}
+
+func worse(a, b *store.ScoreRow) bool {
+	return cmp.Or(
+		cmp.Compare(min(a.Judged, 1), min(b.Judged, 1)), cmp.Compare(share(a.Drifted, a.Judged), share(b.Drifted, b.Judged)), cmp.Compare(orZero(a.MaxPSI), orZero(b.MaxPSI)),
+	) > 0
 }
 
 func orZero(x *float64) float64 {

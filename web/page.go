@@ -139,9 +139,8 @@ func functions(nowMS func() int64) template.FuncMap {
 		"short8": func(id string) string { return id[:min(len(id), 8)] },
 		"dec":    decimalsOf,
 		"pct":    percentOf,
-		"bytag":  strings.ReplaceAll,
+		"shell":  shellWord,
 		"status": func(text string) status { return status(text) },
-		"dict":   dict,
 	}
 }
 
@@ -179,15 +178,14 @@ func percentOf(v any) string {
 	return "–"
 }
 
-// dict makes the argument of a part from pairs of key and value.
-func dict(pairs ...any) (map[string]any, error) {
-	out := map[string]any{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		key, ok := pairs[i].(string)
-		if !ok {
-			return nil, fmt.Errorf("key %v is no text", pairs[i])
-		}
-		out[key] = pairs[i+1]
+// shellWord writes a name so that it can be pasted into a shell as one word.
+func shellWord(name string) string {
+	plain := name != ""
+	for _, r := range name {
+		plain = plain && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@", r))
 	}
-	return out, nil
+	if plain && name[0] != '-' {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -150,7 +150,11 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 		kind := map[status]string{statusQuality: "quality", statusPerformance: "performance", statusDrift: "drift"}[st]
 		i := slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind })
 		e, err := explain(ctx, t, m.open[i].Episode)
-		return strings.Join(append([]string{e.Why}, e.Done...), " "), err
+		parts := append([]string{e.Why}, e.Done...)
+		if newest != nil && newest.Judged > 0 {
+			parts = append(parts, "Now: "+standing(newest)+".")
+		}
+		return strings.Join(parts, " "), err
 	case statusEmpty:
 		return "No window has been scored yet. Send events of this model to the input topics; driftline doctor says whether they arrive.", nil
 	case statusPaused:
@@ -162,16 +166,20 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 	if newest != nil {
 		r = newest
 	}
-	where := "the newest " + spanText(r.WindowMS) + " window (to " + momentText(r.EndMS) + " UTC)"
 	if r.Judged == 0 {
-		return "Learning: " + groupText(r.Rows) + " rows in " + where + ", no verdict on any feature yet. Where there is no reference, driftline reference build makes one.", nil
+		return "Learning: " + groupText(r.Rows) + " rows in the newest " + spanText(r.WindowMS) + " window (to " + momentText(r.EndMS) + " UTC), no verdict on any feature yet. Where there is no reference, driftline reference build makes one.", nil
 	}
-	out := groupText(r.Drifted) + " of " + groupText(r.Judged) + " features drifted in " + where
+	if status(m.Status) == statusRising {
+		return "Rising: " + standing(r) + ". An alarm fires if it stays so.", nil
+	}
+	return "Quiet: " + standing(r) + ".", nil
+}
+
+// standing sums up a window.
+func standing(r *store.ScoreRow) string {
+	out := groupText(r.Drifted) + " of " + groupText(r.Judged) + " features drifted in the newest " + spanText(r.WindowMS) + " window (to " + momentText(r.EndMS) + " UTC)"
 	if r.MaxPSI != nil {
 		out += "; largest PSI " + decimals(*r.MaxPSI) + ", " + r.MaxFeature
 	}
-	if status(m.Status) == statusRising {
-		return "Rising: " + out + ". An alarm fires if it stays so.", nil
-	}
-	return "Quiet: " + out + ".", nil
+	return out
 }

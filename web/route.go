@@ -50,7 +50,7 @@ func endpoint[I, O any](method, path, role, summary string, call func(*server, c
 			Description: "Needs the role " + rt.role + ".", Metadata: map[string]any{"role": rt.role},
 			Middlewares: huma.Middlewares{s.admitAPI(rt)}, RejectUnknownQueryParameters: true,
 			Responses: map[string]*huma.Response{"default": {Description: "Problem", Content: map[string]*huma.MediaType{
-				"application/problem+json": {Schema: huma.SchemaFromType(s.api.OpenAPI().Components.Schemas, problemType)},
+				"application/problem+json": {Schema: s.api.OpenAPI().Components.Schemas.Schema(problemType, true, "Problem")},
 			}}},
 		}
 		huma.Register(s.api, op, func(ctx context.Context, in *I) (*answer[O], error) {

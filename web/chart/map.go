@@ -7,13 +7,11 @@ type Cell struct {
 	Class string // see the classes of Map
 	Title string
 	Mark  bool // drifted: gets a sign beside its colour
-	Href  string
 }
 
 // Row is a feature over time; cells stand in the order of the columns.
 type Row struct {
 	Name  string
-	Href  string
 	Cells []Cell
 }
 
@@ -21,18 +19,20 @@ type Row struct {
 // level, warn, drifted, none (no verdict possible, hatched) and blank (no data).
 type Map struct {
 	Title, Desc  string
-	FromMS, ToMS int64
-	Columns      []int64 // end of each column's window
+	FromMS, ToMS int64 // as in the plots beside it: the same moment stands at the same place
+	Columns      []Column
 	Rows         []Row
 }
 
+// Column is the stretch of time that a column covers, in order and without overlap.
+type Column struct{ FromMS, ToMS int64 }
+
 // Layout of a map.
 const (
-	mapLeft  = 150.0
 	rowStep  = 18.0
 	rowHigh  = 16.0
 	mapTop   = 6.0
-	nameMost = 20
+	nameMost = 19
 )
 
 // DrawnMap is a map with every coordinate decided.
@@ -49,40 +49,39 @@ type DrawnMap struct {
 
 // DrawnRow is a feature in place.
 type DrawnRow struct {
-	Name, Full, Href string
-	Y, TextY         string
-	Cells            []DrawnCell
+	Name, Full string // the first is cut to fit
+	Y, TextY   string
+	Cells      []DrawnCell
 }
 
 // DrawnCell is a cell in place.
 type DrawnCell struct{ X, Width, Class, Title string }
 
-// Draw lays the map out. Each column has the same width: its time is in the ticks.
+// Draw lays the map out.
 func (m Map) Draw() DrawnMap {
 	height := mapTop + rowStep*float64(len(m.Rows)) + bottom
 	d := DrawnMap{
 		Title: m.Title, Desc: m.Desc, Width: num(Width), Height: num(height), Base: num(height - bottom + 2),
-		Left: num(mapLeft), Right: num(Width - right), CellHeight: num(rowHigh),
+		Left: num(left), Right: num(Width - right), CellHeight: num(rowHigh),
 	}
-	if len(m.Columns) == 0 {
-		return d
+	scale := Plot{FromMS: m.FromMS, ToMS: max(m.ToMS, m.FromMS+1)}
+	for _, t := range timeTicks(m.FromMS, m.ToMS) {
+		d.X = append(d.X, Tick{num(scale.x(t.ms)), t.text})
 	}
-	step := (Width - mapLeft - right) / float64(len(m.Columns))
-	gap := 0.0
-	if step > 5 {
-		gap = 1
-	}
-	d.X = m.ticks(step)
 	var marks strings.Builder
 	for i, r := range m.Rows {
 		y := mapTop + rowStep*float64(i)
-		row := DrawnRow{Name: cut(r.Name, nameMost), Full: r.Name, Href: r.Href, Y: num(y), TextY: num(y + rowHigh - 4)}
+		row := DrawnRow{Name: cut(r.Name, nameMost), Full: r.Name, Y: num(y), TextY: num(y + rowHigh - 4)}
 		for j, c := range r.Cells {
-			x := mapLeft + step*float64(j)
-			row.Cells = append(row.Cells, DrawnCell{num(x), num(step - gap), c.Class, c.Title})
+			x := scale.x(m.Columns[j].FromMS)
+			wide := scale.x(m.Columns[j].ToMS) - x
+			if wide > 5 {
+				wide-- // a gap to the next one
+			}
+			row.Cells = append(row.Cells, DrawnCell{num(x), num(max(wide, 0.5)), c.Class, c.Title})
 			if c.Mark {
 				// A small cross in the middle of the cell.
-				mid, half := x+(step-gap)/2, min(3, (step-gap)/2)
+				mid, half := x+wide/2, min(2.5, wide/2)
 				marks.WriteString("M" + num(mid-half) + " " + num(y+rowHigh/2) + "h" + num(2*half) + "M" + num(mid) + " " + num(y+rowHigh/2-half) + "v" + num(2*half))
 			}
 		}
@@ -90,22 +89,6 @@ func (m Map) Draw() DrawnMap {
 	}
 	d.Marks = marks.String()
 	return d
-}
-
-// ticks puts rounded moments at the first column that reaches them.
-func (m Map) ticks(step float64) (out []Tick) {
-	moments := timeTicks(m.FromMS, m.ToMS)
-	j := 0
-	for _, t := range moments {
-		for j < len(m.Columns) && m.Columns[j] < t.ms {
-			j++
-		}
-		if j == len(m.Columns) {
-			break
-		}
-		out = append(out, Tick{num(mapLeft + step*(float64(j)+0.5)), t.text})
-	}
-	return out
 }
 
 func cut(s string, most int) string {

@@ -9,7 +9,7 @@ import (
 // Layout of a plot, in user units.
 const (
 	Width  = 960.0
-	left   = 52.0
+	left   = 128.0 // holds names of features in a map, so that plots and maps align
 	right  = 14.0
 	top    = 22.0 // holds the names of marks
 	bottom = 22.0
@@ -69,7 +69,8 @@ type Drawing struct {
 	Title, Desc            string
 	Width, Height          string
 	Left, Right, Top, Base string
-	Mid                    string
+	Inner                  string // height between Top and Base
+	TickX                  string // right end of the texts of Y
 	X, Y                   []Tick
 	Lines                  []DrawnLine
 	Levels                 []DrawnLevel
@@ -102,7 +103,8 @@ func (p Plot) Draw() Drawing {
 	p.fit()
 	d := Drawing{
 		Title: p.Title, Desc: p.Desc, Width: num(Width), Height: num(p.Height), Left: num(left), Right: num(Width - right),
-		Top: num(top), Base: num(p.Height - bottom), Mid: num((Width + left) / 2), Empty: true,
+		Top: num(top), Base: num(p.Height - bottom),
+		Inner: num(p.Height - bottom - top), TickX: num(left - 6), Empty: true,
 	}
 	for _, m := range timeTicks(p.FromMS, p.ToMS) {
 		d.X = append(d.X, Tick{num(p.x(m.ms)), m.text})
@@ -255,10 +257,13 @@ func niceStep(raw float64) float64 {
 }
 
 func (p *Plot) text(y float64) string {
+	if y = math.Round(y*1e6) / 1e6; y == 0 {
+		y = 0 // not −0
+	}
 	if p.Percent {
 		return strconv.FormatFloat(math.Round(y*1000)/10, 'f', -1, 64) + " %"
 	}
-	return strconv.FormatFloat(math.Round(y*1e6)/1e6, 'f', -1, 64)
+	return strconv.FormatFloat(y, 'f', -1, 64)
 }
 
 // num writes a coordinate with a tenth of a unit.
