@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
+	cmds "github.com/driftline/driftline/cmd/driftline/internal/commands"
 )
 
 // Set by the linker: -X main.version=… -X main.commit=…
@@ -33,6 +34,10 @@ func run(args []string) int {
 // commands lists all commands, in the order of the help.
 func commands(a *cli.App) []*cobra.Command {
 	return []*cobra.Command{
+		cmds.Demo(a), cmds.All(a), cmds.Role(a),
+		cmds.Migrate(a), cmds.Topics(a), cmds.Doctor(a),
+		cmds.Models(a), cmds.Alarms(a), cmds.Explain(a),
+		cmds.Reference(a), cmds.Retrain(a), cmds.Retrains(a),
 		cli.ConfigCommand(a),
 		cli.CompletionCommand(a),
 		cli.VersionCommand(a),

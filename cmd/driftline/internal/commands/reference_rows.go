@@ -1,0 +1,327 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftline/driftline/cmd/driftline/internal/cli"
+	"github.com/driftline/driftline/cmd/driftline/internal/commands/table"
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/trainer/reference"
+)
+
+// Kinds of sources.
+const (
+	fromFile     = "file"
+	fromExamples = "examples"
+	fromTopic    = "topic"
+)
+
+// source is where rows come from.
+type source struct {
+	kind, text   string
+	path         string // of a file
+	topic        string // "" for every input topic
+	fromMS, toMS int64  // 0: no limit
+}
+
+// parseSource reads --from with the times beside it.
+func parseSource(f buildFlags, now time.Time) (s source, err error) {
+	kind, rest, _ := strings.Cut(f.from, ":")
+	s = source{kind: kind, text: f.from}
+	switch {
+	case f.from == "":
+		return s, errors.New("reference build needs --from SOURCE: file:PATH, examples or topic")
+	case kind == fromFile && rest != "":
+		s.path = rest
+	case kind == fromExamples:
+		if rest != "" {
+			if s.fromMS, s.toMS, err = parseRange("--from examples", rest, now); err != nil {
+				return s, err
+			}
+		}
+	case kind == fromTopic:
+		s.topic = rest
+	default:
+		return s, fmt.Errorf("--from: %q; want file:PATH, examples, examples:FROM..TO, topic or topic:NAME", f.from)
+	}
+	if f.fromTime != "" {
+		if s.fromMS, err = parseMoment("--from-time", f.fromTime, now); err != nil {
+			return s, err
+		}
+	}
+	if f.toTime != "" {
+		if s.toMS, err = parseMoment("--to-time", f.toTime, now); err != nil {
+			return s, err
+		}
+	}
+	switch {
+	case s.toMS != 0 && s.toMS <= s.fromMS:
+		return s, errors.New("--to-time: ends before --from-time begins")
+	case kind == fromFile && f.time == "" && (s.fromMS != 0 || s.toMS != 0):
+		return s, errors.New("--from-time and --to-time need --time-column for a file")
+	case kind != fromFile && (f.time != "" || len(f.drop) > 0):
+		return s, errors.New("--time-column and --label-column are for files")
+	case f.minRows < 0:
+		return s, fmt.Errorf("--min-rows: %d; want 0 or more", f.minRows)
+	}
+	return s, nil
+}
+
+// rows reads the rows and sets names and order in the specification.
+func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
+	tell := newTicker(b.app.Err)
+	if src.kind == fromFile {
+		return b.fileRows(src, spec, tell)
+	}
+	spec.Ordered = true
+	g := &gathered{limit: b.flags.columns}
+	var err error
+	if src.kind == fromExamples {
+		err = b.exampleRows(ctx, src, g, tell)
+	} else {
+		err = b.topicRows(ctx, src, g, tell)
+	}
+	if err != nil {
+		return nil, err
+	}
+	spec.Names = b.order(g.names())
+	return g.rows(spec.Names), nil
+}
+
+func (b *builder) fileRows(src source, spec *reference.Spec, tell *ticker) ([]reference.Row, error) {
+	t, err := table.Read(src.path, table.Options{
+		Columns: b.flags.columns, Drop: b.flags.drop, Time: b.flags.time, FromMS: src.fromMS, ToMS: src.toMS,
+		Progress: func(rows int) { tell.line("%s: %d rows read", src.path, rows) },
+	})
+	if errors.Is(err, table.ErrFormat) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return nil, &cli.Exit{Code: cli.Usage, Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	spec.Ordered = b.flags.time != ""
+	spec.Names = b.order(t.Names)
+	place := make([]int, len(spec.Names))
+	for i, n := range spec.Names {
+		place[i] = slices.Index(t.Names, n)
+	}
+	rows := make([]reference.Row, len(t.Rows))
+	for i, r := range t.Rows {
+		values := make([]sketches.Value, len(place))
+		for k, from := range place {
+			values[k] = r.Values[from]
+		}
+		rows[i] = reference.Row{TimeMS: r.TimeMS, Values: values}
+	}
+	return rows, nil
+}
+
+// order puts features in the order in force where they are the same ones, so that the
+// grid can be kept; asked-for columns stay as they were asked for.
+func (b *builder) order(names []string) []string {
+	g, ok := b.declared.View.Newest(b.model)
+	if !ok || len(b.flags.columns) > 0 || len(g.Grid.Features) != len(names) {
+		return names
+	}
+	var inForce []string
+	for i := range g.Grid.Features {
+		if !slices.Contains(names, g.Grid.Features[i].Name) {
+			return names
+		}
+		inForce = append(inForce, g.Grid.Features[i].Name)
+	}
+	return inForce
+}
+
+// gathered collects rows whose features differ from row to row.
+type gathered struct {
+	limit []string
+	seen  map[string]int // place of a name in the values of a record
+	rowsOf
+}
+
+type rowsOf struct {
+	times  []int64
+	values [][]sketches.Value // shorter rows lack the names that were seen later
+	cells  int
+}
+
+func (g *gathered) add(ms int64, features []event.Feature) error {
+	if g.seen == nil {
+		g.seen = map[string]int{}
+	}
+	row := make([]sketches.Value, len(g.seen), len(g.seen)+len(features))
+	for _, f := range features {
+		if len(g.limit) > 0 && !slices.Contains(g.limit, f.Name) {
+			continue
+		}
+		at, ok := g.seen[f.Name]
+		if !ok {
+			at = len(g.seen)
+			g.seen[strings.Clone(f.Name)] = at
+		}
+		for len(row) <= at {
+			row = append(row, sketches.Null())
+		}
+		row[at] = f.Value
+	}
+	if g.cells += len(row); g.cells > table.MaxCells || len(g.seen) > sketches.MaxFeatures {
+		return cli.Usagef("too much for one reference: %d rows, %d features; narrow it with --from-time, --to-time or --columns", len(g.times), len(g.seen))
+	}
+	g.times, g.values = append(g.times, ms), append(g.values, row)
+	return nil
+}
+
+func (g *gathered) names() []string {
+	if len(g.limit) > 0 {
+		return g.limit
+	}
+	return slices.Sorted(maps.Keys(g.seen))
+}
+
+func (g *gathered) rows(names []string) []reference.Row {
+	out := make([]reference.Row, len(g.times))
+	for i, values := range g.values {
+		row := make([]sketches.Value, len(names))
+		for k, n := range names {
+			if at, ok := g.seen[n]; ok && at < len(values) {
+				row[k] = values[at]
+			}
+		}
+		out[i] = reference.Row{TimeMS: g.times[i], Values: row}
+	}
+	return out
+}
+
+func (b *builder) exampleRows(ctx context.Context, src source, g *gathered, tell *ticker) error {
+	q := store.ExampleQuery{Model: b.model, FromMS: src.fromMS, ToMS: src.toMS, WithFeatures: true}
+	return b.parts.Store.Examples(ctx, q, func(e store.ExampleRow) error {
+		if e.Features == nil {
+			return nil
+		}
+		features, err := parseFeatures(e.Features.JSON)
+		if err != nil {
+			return fmt.Errorf("example %q of model %q: %w", e.ID, b.model, err)
+		}
+		tell.line("examples: %d rows read", len(g.times))
+		return g.add(e.EventMS, features)
+	})
+}
+
+// parseFeatures reads features as the history keeps them.
+func parseFeatures(text string) ([]event.Feature, error) {
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.UseNumber()
+	var members map[string]any
+	if err := d.Decode(&members); err != nil {
+		return nil, fmt.Errorf("stored features: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("stored features: more than one JSON value")
+	}
+	out := make([]event.Feature, 0, len(members))
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		v := sketches.Wrong()
+		switch x := members[name].(type) {
+		case nil:
+			v = sketches.Null()
+		case bool:
+			v = sketches.Bool(x)
+		case string:
+			v = sketches.String(x)
+		case json.Number:
+			if n, err := x.Float64(); err == nil {
+				v = sketches.Number(n)
+			}
+		}
+		out = append(out, event.Feature{Name: name, Value: v})
+	}
+	return out, nil
+}
+
+// topicRows reads the events of the model that an input topic, or all of them, hold.
+func (b *builder) topicRows(ctx context.Context, src source, g *gathered, tell *ticker) error {
+	want := event.TypePrediction
+	if m, ok := b.declared.View.Model(b.model, 1<<62); ok && m.FeaturesFrom == event.TypeFeature.String() {
+		want = event.TypeFeature
+	}
+	topics := []string{src.topic}
+	if src.topic == "" {
+		topics = b.parts.Topics().Inputs
+	}
+	dec := event.NewDecoder(event.Limits{Bytes: int(b.cfg.Stream.RecordLimit), Features: b.cfg.Stream.FeatureLimit})
+	for _, topic := range topics {
+		n, err := b.parts.Kafka.Partitions(ctx, topic)
+		if errors.Is(err, log.ErrNoTopic) {
+			return cli.Usagef("--from: topic %s does not exist", topic)
+		}
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			if err := b.partitionRows(ctx, log.Partition{Topic: topic, Index: int32(i)}, want, src, dec, g, tell); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event.Type, src source, dec *event.Decoder, g *gathered, tell *ticker) error {
+	at, end, err := b.parts.Kafka.Bounds(ctx, p)
+	if err != nil {
+		return err
+	}
+	var ev event.Event
+	for at < end {
+		batch, err := b.parts.Kafka.Fetch(ctx, p, at, time.Second)
+		if err != nil {
+			return err
+		}
+		for _, r := range batch.Records {
+			if r.Offset >= end || dec.Decode(r.Value, &ev) != nil || ev.Model != b.model || ev.Type != want {
+				continue // what cannot be read is counted where it is collected
+			}
+			ms := r.TimeMS
+			if ev.HasTime {
+				ms = ev.TimeMS
+			}
+			if src.fromMS != 0 && ms < src.fromMS || src.toMS != 0 && ms >= src.toMS {
+				continue
+			}
+			if err := g.add(ms, cloned(ev.Features)); err != nil {
+				return err
+			}
+		}
+		if batch.Next <= at {
+			return fmt.Errorf("%s: the broker gives nothing at offset %d of %d; try again", p, at, end)
+		}
+		at = batch.Next
+		tell.line("%s: offset %d of %d, %d rows of the model", p, at, end, len(g.times))
+	}
+	return nil
+}
+
+// cloned keeps texts beyond the next record: the decoder uses their memory again.
+func cloned(features []event.Feature) []event.Feature {
+	for i := range features {
+		if features[i].Value.Kind() == sketches.ValueString {
+			text, _ := features[i].Value.Text()
+			features[i].Value = sketches.String(strings.Clone(text))
+		}
+	}
+	return features
+}
