@@ -1,0 +1,99 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Kind is the type of a metric, as Prometheus names it.
+type Kind string
+
+// Kinds.
+const (
+	Gauge     Kind = "gauge"
+	Counter   Kind = "counter"
+	Histogram Kind = "histogram"
+)
+
+// Entry describes one metric.
+type Entry struct {
+	Name     string
+	Kind     Kind
+	Labels   []string
+	Help     string
+	Question string // what somebody asks who looks at it; stands in docs/metrics.md
+}
+
+// labels that occur more than once.
+var (
+	byModel  = []string{"model"}
+	byWindow = []string{"model", "window"}
+	byTopic  = []string{"topic"}
+)
+
+// catalog lists every metric of this package and of package ops, in order of name
+// within an area.
+var catalog = []Entry{
+	{"driftline_build_info", Gauge, []string{"version", "revision", "goversion", "ui"}, "Which build runs: always 1, the answer is in the labels.", "Which build runs where?"},
+
+	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing; kind is drift or quality.", "Is the model in alarm, for drift or for data quality?"},
+	{"driftline_model_coverage_ratio", Gauge, byWindow, "Share of the input that is known to be complete in the newest final window, 0 to 1.", "Was anything missing when the window was judged?"},
+	{"driftline_model_drift_score", Gauge, byWindow, "Largest population stability index of any feature in the newest final window.", "How far has the worst feature moved?"},
+	{"driftline_model_drifted_features", Gauge, byWindow, "Features with the verdict drifted in the newest final window.", "How many features have moved?"},
+	{"driftline_model_features", Gauge, byWindow, "Features that are compared.", "Of how many features?"},
+	{"driftline_model_info", Gauge, []string{"model", "version", "reference"}, "Champion and reference of the model: always 1, join by model; empty where there is none.", "Which version serves, and what is it compared with?"},
+	{"driftline_model_judged_features", Gauge, byWindow, "Features with the verdict stable or drifted in the newest final window.", "How many features could be judged at all?"},
+	{"driftline_model_performance", Gauge, []string{"model", "metric", "kind"}, "Measure of the champion over its newest 7 days with mature labels; kind is realized.", "How good are the champion's answers, now that labels are there?"},
+	{"driftline_model_performance_alarm_state", Gauge, byModel, "State of the performance alarm: 0 ok, 2 firing.", "Has the champion become worse than it was promoted with?"},
+	{"driftline_model_performance_rows", Gauge, byModel, "Labelled predictions behind driftline_model_performance.", "On how many rows does that stand?"},
+	{"driftline_model_stale", Gauge, byWindow, "1 while the alarm lacks valid windows, else 0.", "Is silence taken for health?"},
+	{"driftline_model_window_end_timestamp_seconds", Gauge, byWindow, "End of the newest final window, event time since the epoch.", "How old is what I see?"},
+	{"driftline_model_window_rows", Gauge, byWindow, "Rows in the newest final window.", "How much traffic does the model have?"},
+	{"driftline_feature_score", Gauge, []string{"model", "feature", "statistic"}, "Statistic of the features that moved most, in the model's longest final window: psi, js, ks_low.", "Which features moved?"},
+	{"driftline_feature_series_dropped", Gauge, byModel, "Features that driftline_feature_score leaves out.", "What does the cut hide?"},
+	{"driftline_fleet_models", Gauge, []string{"state"}, "Watched models by state: learning, watching, paused.", "How many models are watched?"},
+
+	{"driftline_drift_detection_delay_seconds", Histogram, nil, "Wall clock less event time when a detected event was stored.", "How long after the fact do we know?"},
+	{"driftline_drift_events_total", Counter, []string{"model", "kind", "event"}, "Drift events stored by this process; after a restart some are stored, and counted, again.", "When did alarms change?"},
+
+	{"driftline_stream_contradicting_counts_total", Counter, nil, "Counts that came after their window was final and differ from what was judged.", "Did an assumption about the brokers break?"},
+	{"driftline_stream_counted_timestamp_seconds", Gauge, nil, "Event time up to which all partitions that windows wait for are counted.", "How far could judging be?"},
+	{"driftline_stream_event_timestamp_seconds", Gauge, byTopic, "Event time up to which all partitions of the topic are counted.", "How far is counting?"},
+	{"driftline_stream_final_age_seconds", Gauge, nil, "Wall clock less the end of the newest final window of any model; absent where topics are historical.", "When was anything last judged?"},
+	{"driftline_stream_judged_timestamp_seconds", Gauge, nil, "Event time up to which this process has judged all windows.", "How far is judging?"},
+	{"driftline_stream_lag_records", Gauge, []string{"topic", "partition"}, "Records not yet read, of the partitions that this process reads.", "How much work is left?"},
+	{"driftline_stream_lag_seconds", Gauge, byTopic, "Wall clock less the event time counted; absent where topics are historical.", "How late is what I see?"},
+	{"driftline_stream_late_counts_total", Counter, nil, "Counts that came after their window was final; ignored, harmless where they repeat what was judged.", "Do workers repeat themselves?"},
+	{"driftline_stream_lost_records_total", Counter, byTopic, "Records that retention removed before they were read.", "Did we lose input?"},
+	{"driftline_stream_records_total", Counter, []string{"topic", "result"}, "Records by what became of them, since this process started; each record has one result.", "What became of the records?"},
+	{"driftline_stream_refused_settings_total", Counter, nil, "Records of the control topic that could not be used.", "Does everybody understand the settings?"},
+	{"driftline_stream_repeated_total", Counter, []string{"what"}, "Calls to brokers and the database that were tried again.", "Is something outside unwell?"},
+	{"driftline_stream_source_age_seconds", Gauge, byTopic, "Wall clock since the slowest partition of the topic was last heard of.", "Is counting alive?"},
+	{"driftline_stream_unreadable_total", Counter, nil, "Records of Driftline's own topics that could not be read.", "Is something broken in our own topics?"},
+
+	{"driftline_trainer_active_age_seconds", Gauge, []string{"model", "state"}, "Wall clock since the model's active retrain reached its state.", "Is a retrain stuck, or waiting for a person?"},
+	{"driftline_trainer_retrains_total", Counter, []string{"model", "outcome"}, "Retrains by outcome: promoted, registered (its automation ends there), refused, merged, rolled_back, failed.", "What comes of retraining?"},
+
+	{"driftline_registry_unpublished_age_seconds", Gauge, nil, "Age of the oldest registry event that waits to be published, 0 if none waits.", "Do other systems hear of promotions?"},
+	{"driftline_registry_writes_total", Counter, []string{"result"}, "Writes to the registry: ok, failed.", "Can clients register and log?"},
+	{"driftline_notify_deliveries_total", Counter, []string{"channel", "result"}, "Notifications: ok, failed.", "Do notifications arrive?"},
+
+	{"driftline_metrics_models_dropped", Gauge, nil, "Models without series because the cap on series is reached.", "Is the fleet larger than the cap?"},
+	{"driftline_store_read_seconds", Gauge, nil, "How long the last reading of the database for /metrics took.", "Is the database slow?"},
+	{"driftline_store_up", Gauge, nil, "1 if the database answered the last reading for /metrics, else 0.", "Does the database answer?"},
+}
+
+// Catalog returns every metric there is, by area.
+func Catalog() []Entry { return append([]Entry(nil), catalog...) }
+
+func entry(name string) Entry {
+	for _, e := range catalog {
+		if e.Name == name {
+			return e
+		}
+	}
+	panic("metric " + name + " is not in the catalog") // a name of ours: found by any test
+}
+
+// desc makes the description of a metric of the catalog.
+func desc(name string) *prometheus.Desc {
+	e := entry(name)
+	return prometheus.NewDesc(e.Name, e.Help, e.Labels, nil)
+}

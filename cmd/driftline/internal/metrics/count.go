@@ -1,0 +1,142 @@
+package metrics
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/driftline/driftline/stream/evaluate"
+	"github.com/driftline/driftline/stream/log"
+)
+
+// delayBuckets span a window step to a day, in seconds.
+var delayBuckets = []float64{60, 120, 300, 600, 1200, 1800, 3600, 2 * 3600, 6 * 3600, 24 * 3600}
+
+func (m *Metrics) makeCounters() {
+	vec := func(name string) *prometheus.CounterVec {
+		e := entry(name)
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: e.Name, Help: e.Help}, e.Labels)
+		m.counters = append(m.counters, c)
+		return c
+	}
+	one := func(name string) prometheus.Counter {
+		e := entry(name)
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: e.Name, Help: e.Help})
+		m.counters = append(m.counters, c)
+		return c
+	}
+	m.repeated = vec("driftline_stream_repeated_total")
+	m.lost = vec("driftline_stream_lost_records_total")
+	m.writes = vec("driftline_registry_writes_total")
+	m.deliveries = vec("driftline_notify_deliveries_total")
+	m.events = vec("driftline_drift_events_total")
+	m.late = one("driftline_stream_late_counts_total")
+	m.differing = one("driftline_stream_contradicting_counts_total")
+	m.unreadable = one("driftline_stream_unreadable_total")
+	m.refused = one("driftline_stream_refused_settings_total")
+	e := entry("driftline_drift_detection_delay_seconds")
+	m.delay = prometheus.NewHistogram(prometheus.HistogramOpts{Name: e.Name, Help: e.Help, Buckets: delayBuckets})
+	m.counters = append(m.counters, m.delay)
+	// A rate needs a sample before the first failure.
+	for _, result := range []string{"ok", "failed"} {
+		m.writes.WithLabelValues(result)
+	}
+	for _, in := range m.cfg.Layout.Inputs {
+		m.lost.WithLabelValues(clean(in.Topic))
+	}
+}
+
+// Retried counts a call that is tried again. It fits loop.IO.Retried.
+func (m *Metrics) Retried(what string, _ int, _ error) {
+	m.repeated.WithLabelValues(repeatedWord(what)).Inc()
+}
+
+// Lost counts records that retention removed before they were read. It fits
+// loop.IO.Counted.
+func (m *Metrics) Lost(p log.Partition, _ string, n int64) {
+	if n > 0 {
+		m.lost.WithLabelValues(clean(p.Topic)).Add(float64(n))
+	}
+}
+
+// RegistryWrite counts a write of a client to the registry; err is nil if it was
+// stored, or an error that is not the client's fault.
+func (m *Metrics) RegistryWrite(err error) { m.writes.WithLabelValues(result(err)).Inc() }
+
+// Delivery counts a notification. channel comes from the configuration.
+func (m *Metrics) Delivery(channel string, err error) {
+	m.deliveries.WithLabelValues(clean(channel), result(err)).Inc()
+}
+
+func result(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "ok"
+}
+
+// Event counts a stored drift event. eventType is the CloudEvents type, such as
+// dev.driftline.drift.detected.v1; timeMS its event time.
+func (m *Metrics) Event(model, eventType string, timeMS int64) {
+	kind, what := "other", "other"
+	if parts := strings.Split(eventType, "."); len(parts) == 5 {
+		kind, what = oneOf(parts[2], "drift", "quality", "performance"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded")
+	}
+	m.events.WithLabelValues(m.modelLabel(model), kind, what).Inc()
+	if what == "detected" && !m.cfg.Historical {
+		m.delay.Observe(float64(max(0, m.cfg.NowMS()-timeMS)) / 1000)
+	}
+}
+
+func oneOf(s string, known ...string) string {
+	for _, k := range known {
+		if s == k {
+			return k
+		}
+	}
+	return "other"
+}
+
+// Know adds models that may stand in labels before the database has been read.
+func (m *Metrics) Know(models ...string) {
+	m.names.Lock()
+	defer m.names.Unlock()
+	for _, name := range models {
+		m.known[name] = true
+	}
+}
+
+// modelLabel returns the label of a model, Unknown where nobody watches it.
+func (m *Metrics) modelLabel(model string) string {
+	m.names.RLock()
+	defer m.names.RUnlock()
+	if !m.known[model] {
+		return Unknown
+	}
+	return clean(model)
+}
+
+// Judging counts what one worker of the judging side meets. Make one per partition;
+// not safe for concurrent use.
+type Judging struct {
+	m    *Metrics
+	last evaluate.Stats
+}
+
+// Judging returns a counter for one partition.
+func (m *Metrics) Judging() *Judging { return &Judging{m: m} }
+
+// Observe takes the worker's counts so far. They may start at zero again.
+func (j *Judging) Observe(s evaluate.Stats) {
+	add := func(c prometheus.Counter, now, last uint64) {
+		if now < last {
+			last = 0 // the worker was loaded again
+		}
+		c.Add(float64(now - last))
+	}
+	add(j.m.late, s.LatePartials, j.last.LatePartials)
+	add(j.m.differing, s.LateDiffering, j.last.LateDiffering)
+	add(j.m.unreadable, s.Undecodable+s.WrongFold, j.last.Undecodable+j.last.WrongFold)
+	add(j.m.refused, uint64(max(0, s.ControlRefused)), uint64(max(0, j.last.ControlRefused)))
+	j.last = s
+}

@@ -1,0 +1,151 @@
+package metrics
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// Values of driftline_model_alarm_state.
+const (
+	alarmOK      = 0
+	alarmPending = 1
+	alarmFiring  = 2
+)
+
+// alarmKinds are the kinds of alarm that every window has.
+var alarmKinds = []string{"drift", "quality"}
+
+// model shows one model under its label.
+func (m *Metrics) model(out *output, r *modelRead, label string) {
+	reference := ""
+	for _, w := range r.windows {
+		if w.row.Reference != "" {
+			reference = w.row.Reference // of the longest window: it follows last
+		}
+		m.window(out, w, label)
+	}
+	out.gauge("driftline_model_info", 1, label, clean(r.champion), clean(reference))
+	if n := len(r.windows); n > 0 {
+		m.features(out, r.windows[n-1].score, label)
+	}
+	if r.champion == "" {
+		return
+	}
+	state := float64(alarmOK)
+	if r.falling {
+		state = alarmFiring
+	}
+	out.gauge("driftline_model_performance_alarm_state", state, label)
+	performance(out, r.performance, label)
+}
+
+// window shows the newest final window of one length.
+func (m *Metrics) window(out *output, w windowRead, label string) {
+	window := windowLabel(w.row.WindowMS)
+	gauge := func(name string, v float64) { out.gauge(name, v, label, window) }
+	gauge("driftline_model_window_end_timestamp_seconds", float64(w.row.EndMS)/1000)
+	gauge("driftline_model_window_rows", float64(w.row.Rows))
+	if w.row.Expected > 0 {
+		gauge("driftline_model_coverage_ratio", float64(w.row.Covered)/float64(w.row.Expected))
+	}
+	if w.row.Reference == "" {
+		return // learning: there is nothing to compare with
+	}
+	gauge("driftline_model_features", float64(w.row.Total))
+	gauge("driftline_model_judged_features", float64(w.row.Judged))
+	gauge("driftline_model_drifted_features", float64(w.row.Drifted))
+	if w.row.MaxPSI != nil {
+		gauge("driftline_model_drift_score", *w.row.MaxPSI)
+	}
+	stale := false
+	for _, kind := range alarmKinds {
+		state := alarmOK
+		for _, a := range w.alarm.Alarms {
+			if a.Kind == kind {
+				stale = stale || a.Stale
+				if a.Phase == "pending" {
+					state = alarmPending
+				}
+			}
+		}
+		// An open episode outlives windows that could not be judged.
+		if w.fires[kind] {
+			state = alarmFiring
+		}
+		out.gauge("driftline_model_alarm_state", float64(state), label, window, kind)
+	}
+	v := 0.0
+	if stale {
+		v = 1
+	}
+	gauge("driftline_model_stale", v)
+}
+
+// features shows the features of largest PSI, then name, and how many are left out.
+func (m *Metrics) features(out *output, s wire.Score, label string) {
+	if s.Reference == "" {
+		return
+	}
+	order := slices.Clone(s.Features)
+	slices.SortFunc(order, func(a, b wire.FeatureScore) int {
+		return cmp.Or(cmp.Compare(psi(b), psi(a)), cmp.Compare(a.Name, b.Name))
+	})
+	taken := map[string]bool{}
+	for _, f := range order {
+		name := clean(f.Name)
+		if len(taken) == m.cfg.Top || taken[name] {
+			continue
+		}
+		taken[name] = true
+		for _, x := range []struct {
+			statistic string
+			nano      *int64
+		}{{"psi", f.PSI}, {"js", f.JS}, {"ks_low", f.KSLow}} {
+			if x.nano != nil {
+				out.gauge("driftline_feature_score", float64(*x.nano)/1e9, label, name, x.statistic)
+			}
+		}
+	}
+	out.gauge("driftline_feature_series_dropped", float64(len(order)-len(taken)), label)
+}
+
+func psi(f wire.FeatureScore) int64 {
+	if f.PSI == nil {
+		return -1
+	}
+	return *f.PSI
+}
+
+// performance shows the measures that the days' counts allow.
+func performance(out *output, days []store.PerformanceDay, label string) {
+	var sum store.PerformanceDay
+	for _, d := range days {
+		sum.Labelled += d.Labelled
+		sum.Classed += d.Classed
+		sum.Correct += d.Correct
+		sum.Positives += d.Positives
+		sum.PredictedPositive += d.PredictedPositive
+		sum.TruePositive += d.TruePositive
+		sum.Scored += d.Scored
+		sum.LogLossSum += d.LogLossSum
+		sum.BrierSum += d.BrierSum
+	}
+	if len(days) == 0 {
+		return
+	}
+	out.gauge("driftline_model_performance_rows", float64(sum.Labelled), label)
+	ratio := func(metric string, a, b float64) {
+		if b > 0 { // else the measure is not defined here
+			out.gauge("driftline_model_performance", a/b, label, metric, "realized")
+		}
+	}
+	ratio("accuracy", float64(sum.Correct), float64(sum.Classed))
+	ratio("precision", float64(sum.TruePositive), float64(sum.PredictedPositive))
+	ratio("recall", float64(sum.TruePositive), float64(sum.Positives))
+	ratio("f1", 2*float64(sum.TruePositive), float64(sum.Positives+sum.PredictedPositive))
+	ratio("log_loss", sum.LogLossSum, float64(sum.Scored))
+	ratio("brier", sum.BrierSum, float64(sum.Scored))
+}
