@@ -1,6 +1,7 @@
 package historian
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/driftline/driftline/stream/event"
@@ -13,6 +14,7 @@ import (
 type converter struct {
 	topics  Topics
 	keep    func(model string) Keep
+	columns func(model string) []string
 	decoder *event.Decoder
 	ev      event.Event
 }
@@ -92,7 +94,19 @@ func (c *converter) example(r log.Record, rows *Rows) {
 		rows.Examples = append(rows.Examples, p)
 	}
 	if keep == KeepRows && len(c.ev.Features) > 0 {
-		x.Features = string(event.AppendFeatures(nil, c.ev.Features))
+		x.Features = string(event.AppendFeatures(nil, c.allowed(x.Model)))
 		rows.Examples = append(rows.Examples, x)
 	}
+}
+
+// allowed returns the features that may be stored.
+func (c *converter) allowed(model string) []event.Feature {
+	if c.columns == nil {
+		return c.ev.Features
+	}
+	only := c.columns(model)
+	if len(only) == 0 {
+		return c.ev.Features
+	}
+	return slices.DeleteFunc(slices.Clone(c.ev.Features), func(f event.Feature) bool { return !slices.Contains(only, f.Name) })
 }

@@ -1,6 +1,7 @@
 package historian
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +25,15 @@ type Config struct {
 	Topics  Topics
 	Limits  event.Limits
 	Keep    func(model string) Keep
-	Wait    time.Duration // longest wait of one fetch
-	NowMS   func() int64
-	Render  func(OutboxRow) ([]log.Record, error) // what an outbox row publishes
-	Retry   func(err error) bool
-	Pause   func(ctx context.Context, attempt int) error
-	Retried func(what string, attempt int, err error)
+	Columns func(model string) []string // features that may be stored; nil or empty: all
+	Wait    time.Duration               // longest wait of one fetch
+	// BatchRows is how many rows one transaction holds at most, about; 0: 500.
+	BatchRows int
+	NowMS     func() int64
+	Render    func(OutboxRow) ([]log.Record, error) // what an outbox row publishes
+	Retry     func(err error) bool
+	Pause     func(ctx context.Context, attempt int) error
+	Retried   func(what string, attempt int, err error)
 	// Written is called after each transaction; nil is allowed.
 	Written func(rows int)
 	// Clock is told the record time reached in a partition, after its rows are
@@ -37,8 +41,8 @@ type Config struct {
 	Clock func(ctx context.Context, p log.Partition, timeMS int64) error
 }
 
-// batchRows is how many rows one transaction holds at most, about.
-const batchRows = 500
+// defaultBatchRows stands where Config.BatchRows is 0.
+const defaultBatchRows = 500
 
 // Historian reads topics into a Store.
 type Historian struct {
@@ -137,7 +141,7 @@ func (h *Historian) try(ctx context.Context, what string, do func() error) error
 
 // read fetches one partition and waits until its rows are written before it reads on.
 func (h *Historian) read(ctx context.Context, p log.Partition, from int64, queue chan<- fetched) error {
-	c := converter{topics: h.cfg.Topics, keep: h.cfg.Keep, decoder: event.NewDecoder(h.cfg.Limits)}
+	c := converter{topics: h.cfg.Topics, keep: h.cfg.Keep, columns: h.cfg.Columns, decoder: event.NewDecoder(h.cfg.Limits)}
 	if from < 0 {
 		if err := h.try(ctx, "bounds of "+p.String(), func() (err error) { from, _, err = h.log.Bounds(ctx, p); return err }); err != nil {
 			return err
@@ -208,7 +212,7 @@ func (h *Historian) write(ctx context.Context, queue <-chan fetched) error {
 		}
 		n := batch[0].rows.len()
 	more:
-		for n < batchRows {
+		for n < cmp.Or(h.cfg.BatchRows, defaultBatchRows) {
 			select {
 			case f := <-queue:
 				batch = append(batch, f)

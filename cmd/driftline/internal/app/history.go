@@ -39,7 +39,7 @@ func (p *Parts) NewHistory(ctx context.Context, l wire.Layout, specs *Specs) (*H
 	}
 	h := historian.New(p.Kafka, db, historian.Config{
 		Topics: historian.Topics{Inputs: t.Inputs, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
-		Limits: p.limits(), Keep: specs.Keep, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
+		Limits: p.limits(), Keep: specs.Keep, Columns: specs.Columns, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
 		Retry: func(err error) bool { return loop.Retryable(err) && !isInvalid(err) }, Pause: loop.Backoff(rand.Float64),
 		Retried: p.IO().Retried, Clock: perf.Clock,
 	})

@@ -203,6 +203,7 @@ func (r *Running) start(ctx context.Context, g *errgroup.Group, roles Roles) {
 	}
 	if roles.Historian {
 		role("historian", r.History.Run)
+		role("historian", r.Janitor)
 	}
 	if roles.Trainer && r.Cfg.Trainer.Enabled {
 		role("trainer", r.Trainer.Run)

@@ -104,6 +104,12 @@ func (s *Specs) Keep(model string) historian.Keep {
 	return historian.KeepScores
 }
 
+// Columns are the features that may be stored of a model; empty: all.
+func (s *Specs) Columns(model string) []string {
+	m, _ := s.Get(model)
+	return m.Columns
+}
+
 // admit writes a model that control admitted and the database does not have.
 func (s *Specs) admit(ctx context.Context, t *store.Tx, m wire.Model) error {
 	_, err := t.WatchedModel(ctx, m.Name)

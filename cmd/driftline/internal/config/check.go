@@ -236,7 +236,6 @@ func (c *Config) checkStores(k *checker) {
 		k.whole("historian."+d.key, d.v, 1, 36_500)
 	}
 	k.whole("historian.batch_rows", h.BatchRows, 1, 500)
-	k.span("historian.flush", h.Flush, Duration(1e6))
 }
 
 func (c *Config) checkTrainer(k *checker) {

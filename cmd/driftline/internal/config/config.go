@@ -113,12 +113,11 @@ type Artifacts struct {
 
 // Historian says how long history is kept.
 type Historian struct {
-	ExampleDays int      `yaml:"example_days" doc:"Days of examples (features, predictions, labels) that are kept."`
-	ScoreDays   int      `yaml:"score_days" doc:"Days of scores that are kept."`
-	EventDays   int      `yaml:"event_days" doc:"Days of drift events and resolved alarms that are kept."`
-	CountDays   int      `yaml:"count_days" doc:"Days of record counts by outcome that are kept."`
-	BatchRows   int      `yaml:"batch_rows" doc:"Most rows in one transaction, 1 to 500."`
-	Flush       Duration `yaml:"flush" doc:"Longest that a read record waits before it is written."`
+	ExampleDays int `yaml:"example_days" doc:"Days of examples (features, predictions, labels) that are kept."`
+	ScoreDays   int `yaml:"score_days" doc:"Days of scores that are kept."`
+	EventDays   int `yaml:"event_days" doc:"Days of drift events and resolved alarms that are kept."`
+	CountDays   int `yaml:"count_days" doc:"Days of record counts by outcome that are kept."`
+	BatchRows   int `yaml:"batch_rows" doc:"Most rows in one transaction, 1 to 500."`
 }
 
 // Trainer runs retrains.

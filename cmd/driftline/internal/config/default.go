@@ -59,7 +59,7 @@ func Default() Config {
 		},
 		Admission: Admission{Mode: "off", MaxModels: 100},
 		Policy:    defaultPolicy(),
-		Historian: Historian{ExampleDays: 730, ScoreDays: 400, EventDays: 400, CountDays: 90, BatchRows: 500, Flush: 1 * second},
+		Historian: Historian{ExampleDays: 730, ScoreDays: 400, EventDays: 400, CountDays: 90, BatchRows: 500},
 		Trainer:   Trainer{Enabled: true, Lease: 60 * second, Scheduler: "trainer"},
 	}
 }

@@ -19,8 +19,9 @@ with tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_name="plain")
     with open(note, "w", encoding="utf-8") as f:
         f.write("an artifact")
     mlflow.log_artifact(note, "model")
-version = mlflow.register_model(f"runs:/{run.info.run_id}/model", "user_model")
 client = MlflowClient()
+client.create_registered_model("user_model")
+version = client.create_model_version("user_model", f"{run.info.artifact_uri}/model", run.info.run_id)
 client.transition_model_version_stage("user_model", version.version, "Production")
 latest = client.get_latest_versions("user_model", stages=["Production"])
 assert [v.version for v in latest] == [version.version], latest
