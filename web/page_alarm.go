@@ -1,17 +1,42 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/driftline/driftline/registry/store"
 )
 
 type alarmsView struct {
-	State  string
-	Firing []store.AlarmRow
-	Ended  []store.AlarmRow
+	Incidents []incident
+	Ended     []store.AlarmRow
+}
+
+// incident is the alarms of one model that fire together: its windows and kinds.
+type incident struct {
+	Model   string
+	SinceMS int64 // of the oldest
+	Alarms  []store.AlarmRow
+}
+
+// incidentsOf groups alarms by model; the incident that began last comes first.
+func incidentsOf(firing []store.AlarmRow) (out []incident) {
+	at := map[string]int{}
+	for _, a := range firing {
+		i, ok := at[a.Model]
+		if !ok {
+			i = len(out)
+			at[a.Model] = i
+			out = append(out, incident{Model: a.Model, SinceMS: a.SinceMS})
+		}
+		out[i].Alarms = append(out[i].Alarms, a)
+		out[i].SinceMS = min(out[i].SinceMS, a.SinceMS)
+	}
+	slices.SortStableFunc(out, func(a, b incident) int { return cmp.Compare(b.SinceMS, a.SinceMS) })
+	return out
 }
 
 // listed is how many rows a list page shows.
@@ -24,7 +49,7 @@ func (s *server) alarmsPage(ctx context.Context, r *http.Request) (page, error) 
 	if err != nil {
 		return page{}, err
 	}
-	view.Firing = rows
+	view.Incidents = incidentsOf(rows)
 	if rows, err = s.Store.Alarms(ctx, store.AlarmQuery{Model: model, Limit: listed}); err != nil {
 		return page{}, err
 	}
@@ -42,6 +67,7 @@ type alarmView struct {
 	Top      []featureBody
 	Events   []eventRow
 	Retrains []store.Retrain
+	Others   []store.AlarmRow // of the same incident
 }
 
 type eventRow struct {
@@ -67,6 +93,11 @@ func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 			return err
 		}
 		view = alarmView{Explanation: e, Alarm: told.alarm, Top: told.features, Retrains: told.retrains}
+		if told.alarm.Phase == "firing" {
+			if view.Others, err = othersOf(ctx, t, told.alarm); err != nil {
+				return err
+			}
+		}
 		events, err := t.Events(ctx, store.EventQuery{Episode: id, Oldest: true, Limit: listed})
 		for _, row := range events {
 			b, err := parseEvent(row.Body)
@@ -80,6 +111,12 @@ func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 		return err
 	})
 	return page{Title: "Alarm of " + view.Model, Nav: "alarms", Data: view}, err
+}
+
+// othersOf are the other alarms of the incident.
+func othersOf(ctx context.Context, t *store.Tx, a store.AlarmRow) ([]store.AlarmRow, error) {
+	rows, err := t.Alarms(ctx, store.AlarmQuery{Model: a.Model, Phase: "firing", Limit: listed})
+	return slices.DeleteFunc(rows, func(o store.AlarmRow) bool { return o.Episode == a.Episode }), err
 }
 
 // eventWord is the part of an event's type that says what happened.

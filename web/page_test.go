@@ -2,9 +2,11 @@ package web
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -103,7 +105,7 @@ func TestPages_SayTheFacts(t *testing.T) {
 			"driftline models rollback &#39;bike demand&#39;",
 		}},
 		{"alarm about data", "/alarms/quality000000000", []string{"missing values in 1 of 2 features (&lt;b&gt;x&lt;/b&gt; 50 % null)", "blocks automatic retraining"}},
-		{"list of alarms", "/alarms", []string{"Firing", "Ended", "nobody"}},
+		{"list of alarms", "/alarms", []string{"Incident: bike demand", "1 alarm fires", "Ended", "nobody"}},
 		{"list of retrains", "/retrains", []string{"Retrained: version 2 promoted.", "Retrain failed: the trainer lost its database.", "Not retrained: drift is harmless"}},
 		{"retrain", "/retrains/" + f.retrain, []string{"accuracy_gain", "0.043", "0.012 to 0.071", "pass", "skipped", "no groups named", "step GATED", "promoted, on probation"}},
 		{"retrain that failed", "/retrains/r2failed", []string{"driftline retrains retry r2failed", "The gate has not judged yet."}},
@@ -170,6 +172,81 @@ func TestPages_PausedModelSaysSo(t *testing.T) {
 	if body := get(t, f.handler, "/models/bike%20demand").Body.String(); !strings.Contains(body, "‖</span> Paused") || !strings.Contains(body, "driftline resume") {
 		t.Error("the page does not say that the model is paused")
 	}
+}
+
+func TestPages_AlarmsOfOneModelAreOneIncident(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	err := f.store.PutEvents(context.Background(), []store.EventRow{{
+		ID: "day", Type: "dev.driftline.drift.detected.v1", Model: bike, TimeMS: firstEnd, Episode: "daily-alarm", Version: "*", Policy: "default", Reference: "aa",
+		WindowMS: dayMS, Kind: "drift", Phase: "firing", Body: `{"data":{"kind":"drift"}}`,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := get(t, f.handler, "/alarms").Body.String()
+	if strings.Count(body, "Incident: ") != 1 || !strings.Contains(body, "since 2025-01-06 00:00, 2 alarms fire") {
+		t.Error("two windows of one model are not one incident since the older one")
+	}
+	if body := get(t, f.handler, "/alarms/"+f.alarm).Body.String(); !strings.Contains(body, "Same incident") || !strings.Contains(body, `href="/alarms/daily-alarm"`) {
+		t.Error("the alarm does not name the other one of its incident")
+	}
+}
+
+// TestStyle_TextIsReadable holds every pair of text and background of both themes to
+// the contrast that WCAG 2.1 asks for at level AA (1.4.3), and signs to 3:1 (1.4.11).
+func TestStyle_TextIsReadable(t *testing.T) {
+	t.Parallel()
+	css, err := files.ReadFile("static/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	themes := regexp.MustCompile(`(?s):root \{(.*?)\}`).FindAllStringSubmatch(string(css), -1)
+	if len(themes) != 2 {
+		t.Fatalf("%d themes, want light and dark", len(themes))
+	}
+	for i, theme := range themes {
+		colour := map[string]float64{"white": 1}
+		for _, m := range regexp.MustCompile(`--([a-z0-9-]+): #([0-9a-f]{6})`).FindAllStringSubmatch(theme[1], -1) {
+			colour[m[1]] = luminance(t, m[2])
+		}
+		pairs := [][2]string{{"text", "page"}, {"text", "card"}, {"dim", "page"}, {"dim", "card"}, {"dim", "head"}, {"dim", "plain-back"}, {"link", "card"}, {"link", "page"}, {"white", "drifted"}}
+		for _, tone := range []string{"good", "bad", "wait", "busy", "plain"} {
+			pairs = append(pairs, [2]string{tone, tone + "-back"}, [2]string{tone, "card"}, [2]string{"text", tone + "-back"})
+		}
+		for _, line := range []string{"l0", "l1", "l2", "l3"} {
+			pairs = append(pairs, [2]string{line, "card"})
+		}
+		for _, p := range pairs {
+			if got := contrast(colour[p[0]], colour[p[1]]); got < 4.5 {
+				t.Errorf("theme %d: %s on %s has %.2f:1, want 4.5:1", i, p[0], p[1], got)
+			}
+		}
+		for _, sign := range []string{"drifted", "alarm"} {
+			if got := contrast(colour[sign], colour["card"]); got < 3 {
+				t.Errorf("theme %d: %s on card has %.2f:1, want 3:1", i, sign, got)
+			}
+		}
+	}
+}
+
+func contrast(a, b float64) float64 { return (max(a, b) + 0.05) / (min(a, b) + 0.05) }
+
+// luminance is the relative luminance of WCAG 2.1.
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	n, err := strconv.ParseUint(hex, 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := func(shift int) float64 {
+		c := float64(n>>shift&0xff) / 255
+		if c <= 0.03928 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*part(16) + 0.7152*part(8) + 0.0722*part(0)
 }
 
 func TestShellWord(t *testing.T) {
