@@ -213,3 +213,13 @@ func newRegistry(t *testing.T, c prometheus.Collector) *prometheus.Registry {
 	do(t, reg.Register(c))
 	return reg
 }
+
+// newRegistryOf registers metrics of a configuration.
+func newRegistryOf(t testing.TB, cfg Config) *prometheus.Registry {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	if _, err := New(reg, cfg); err != nil {
+		t.Fatal(err)
+	}
+	return reg
+}
