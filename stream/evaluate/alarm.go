@@ -84,11 +84,13 @@ func (m *model) qualityOpen() bool {
 	return false
 }
 
-// supersede closes the alarms that stood on another reference.
+// supersede closes the alarms that stood on another reference, and those that no
+// policy steps any more: left alone they would stay as they are for ever, and an
+// open data-quality alarm would block retraining for good.
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (any bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if in != nil && a.reference == in.id {
+		if in != nil && a.reference == in.id && k.policy == policy.Name && watches(policy, k.windowMS) {
 			continue
 		}
 		any = true

@@ -62,6 +62,7 @@ type Stats struct {
 	LateDiffering  uint64 // of those, with other cells than were counted: an axiom broke
 	WrongFold      uint64
 	Undecodable    uint64
+	LostSlots      uint64 // ring slots and coverage records that were missing at a load: their windows end with coverage below one
 	ControlRefused int
 }
 
@@ -83,6 +84,7 @@ type Fold struct {
 	at       int64 // offset of the record that made done final
 	loadedAt int64 // at of the marker that was loaded; −1: none
 	resume   int64
+	intent   int64 // last pane that a cycle of an earlier process may have published; NoPane: none
 	queue    []final
 	running  []final // the run of the cycle under way
 	digests  map[int64]map[wire.PartialID]uint64
@@ -120,7 +122,7 @@ func New(cfg Config) *Fold {
 		cfg: cfg, view: wire.NewView(wire.EvaluateSide), table: newTable(cfg.Layout),
 		pending: map[int64]*pending{}, models: map[string]*model{},
 		cover:    [2]map[int64]wire.Coverage{{}, {}},
-		loadedAt: -1, at: -1, digests: map[int64]map[wire.PartialID]uint64{},
+		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[wire.PartialID]uint64{},
 		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{},
 	}
 }
@@ -218,6 +220,9 @@ func (f *Fold) waiting(pane, offset int64) *pending {
 	}
 	return w
 }
+
+// Trimmed says that records were removed before they were read.
+func (f *Fold) Trimmed() { f.table.cut(false) }
 
 // finalise queues every pane that the claims so far make final. It is called once
 // per record, so that where a pane becomes final is a position of the log.

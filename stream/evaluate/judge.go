@@ -32,7 +32,7 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	stepped = f.supersede(m, in, pane, policy, out)
 	var hops []*judgement
 	for _, length := range f.cfg.Layout.WindowsMS {
-		if len(policy.WindowsMS) > 0 && !slices.Contains(policy.WindowsMS, length) {
+		if !watches(policy, length) {
 			continue
 		}
 		if f.end(pane)%f.cfg.Layout.Hop(length) != 0 {
@@ -73,6 +73,11 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 		}
 	}
 	return stepped, nil
+}
+
+// watches reports whether the policy looks at windows of the length.
+func watches(p wire.Policy, windowMS int64) bool {
+	return len(p.WindowsMS) == 0 || slices.Contains(p.WindowsMS, windowMS)
 }
 
 func (f *Fold) output(topic, model string, value []byte) log.Record {

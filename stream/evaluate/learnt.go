@@ -23,6 +23,11 @@ type learnt struct {
 	known     []drift.Dependence // per feature, from blocks; nil after a change
 }
 
+// learntPlaces is how many places the sums of one window are written to in turn. Two
+// outlive a crash between a write and its marker; the others outlive a marker that a
+// process thought dead has moved back.
+const learntPlaces = 4
+
 // learn adds the window that ends with the pane, where it is the next one that does
 // not overlap.
 func (m *model) learn(in *installed, w *window) error {
@@ -63,7 +68,7 @@ func (m *model) learn(in *installed, w *window) error {
 }
 
 // learntRecords writes what changed in the cycle: at most one record per window, to
-// the place that the newest one up to the done marker does not stand in.
+// the place that was written to longest ago.
 func (f *Fold) learntRecords(m *model) []log.Record {
 	var recs []log.Record
 	for _, window := range slices.Sorted(maps.Keys(m.learnt)) {
@@ -73,7 +78,7 @@ func (f *Fold) learntRecords(m *model) []log.Record {
 		}
 		l.dirty = false
 		l.writes++
-		recs = append(recs, f.state(learntKey(m.name, window, l.writes%2), wire.Learnt{
+		recs = append(recs, f.state(learntKey(m.name, window, l.writes%learntPlaces), wire.Learnt{
 			Model: m.name, WindowMS: window, Pane: l.pane, Writes: l.writes, Reference: l.reference, Blocks: l.blocks.Encode(),
 		}.Encode()))
 	}

@@ -38,12 +38,16 @@ func (f *Fold) Control(recs []log.Record, next int64) error {
 }
 
 // apply gives the control that was read since the last cycle its pane: the one
-// after the last that is done, or the very first. The record that says so is
+// after the last that is done, or the very first; after a crash the one after the
+// last that may have been published with the control as it was before. The record that says so is
 // acknowledged before any score uses it.
 func (f *Fold) apply() {
 	pane := wire.NoPane
 	if f.hasDone {
 		pane = f.done + 1
+	}
+	if f.intent != wire.NoPane {
+		pane = max(pane, f.intent+1)
 	}
 	for _, c := range f.unapplied {
 		if f.home(c) != f.cfg.Partition {
@@ -55,6 +59,17 @@ func (f *Fold) apply() {
 		f.applied = append(f.applied, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
 	}
 	f.unapplied = nil
+}
+
+// intentKind is the kind of the applied record that says up to which pane the cycle
+// under way publishes. It is acknowledged before the cycle's events and scores: if
+// the process dies among them, control that was not known to it must not take effect
+// on a pane of which some were published already.
+const intentKind = "run"
+
+func (f *Fold) intend(pane int64) log.Record {
+	a := wire.Applied{Kind: intentKind, ID: "all", Pane: pane}
+	return f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode())
 }
 
 // home returns the partition whose evaluator owns the model of c.
@@ -73,6 +88,7 @@ type loaded struct {
 	slots    map[string]wire.Slot
 	coverage map[string]wire.Coverage
 	learnt   []wire.Learnt
+	garbled  []place // keys of slots and coverage that cannot be read
 }
 
 // Load restores the state that the records of the state partition describe. Per key
@@ -85,12 +101,14 @@ func (f *Fold) Load(state []log.Record) error {
 			continue
 		}
 		kind, err := wire.Peek(r.Value)
+		if err == nil {
+			err = f.read(&l, kind, r)
+		}
 		if err != nil {
 			f.stats.Undecodable++
-			continue
-		}
-		if err := f.read(&l, kind, r); err != nil {
-			f.stats.Undecodable++
+			if p, ok := parsePlace(string(r.Key)); ok {
+				l.garbled = append(l.garbled, p)
+			}
 		}
 	}
 	if f.cfg.Mutant == loop.NewestSlotIsDone {
@@ -117,6 +135,7 @@ func (f *Fold) Load(state []log.Record) error {
 	if err := f.loadLearnt(l.learnt); err != nil {
 		return err
 	}
+	f.findLost(l)
 	return f.loadSlots(l)
 }
 
@@ -168,6 +187,10 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 		return err
 	case wire.KindApplied:
 		a, err := wire.DecodeApplied(r.Value)
+		if err == nil && a.Kind == intentKind {
+			f.intent = max(f.intent, a.Pane)
+			return nil
+		}
 		k := wire.Control{Kind: a.Kind, ID: a.ID, Seq: a.Seq}.Key()
 		if _, had := f.effective[k]; err == nil && !had {
 			f.effective[k] = a.Pane // the first one stands
@@ -247,16 +270,17 @@ func (f *Fold) loadSlots(l loaded) error {
 // Resume returns the offset to read from. Records up to the marker's position only
 // refill the panes that are not done yet.
 func (f *Fold) Resume(committed, start int64) int64 {
-	from := start
+	from := int64(0)
 	if f.hasDone {
 		from = f.resume
 		if committed >= 0 {
 			from = min(from, committed)
 		}
-	} else if committed >= 0 {
-		from = committed
+	} // without a marker nothing is done, whatever was committed: more reading, nothing else
+	if from < start { // retention overtook this reader, or it is new on an old log
+		f.table.cut(!f.hasDone || f.resume < start)
+		from = start
 	}
-	from = max(from, start)
 	if f.hasDone && from > f.loadedAt {
 		f.finalise(f.loadedAt) // no record may be left to trigger it
 	}

@@ -14,6 +14,7 @@ import (
 type model struct {
 	name     string
 	ring     [2]map[int64]*cell // ring 0 by pane, ring 1 by slot; only where rows came
+	lost     [2]map[int64]bool  // numbers whose slot could not be read back
 	newest   [2]int64           // number of the newest slot written per ring
 	refs     []installed        // in log order
 	policies []installedPolicy
@@ -41,7 +42,7 @@ func (f *Fold) model(name string) *model {
 	m := f.models[name]
 	if m == nil {
 		m = &model{
-			name: name, ring: [2]map[int64]*cell{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
+			name: name, ring: [2]map[int64]*cell{{}, {}}, lost: [2]map[int64]bool{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
 			alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
 		}
 		f.models[name] = m

@@ -24,6 +24,8 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	}
 	f.running = f.queue[:min(len(f.queue), f.cfg.MaxRun)]
 	f.apply()
+	last := f.running[len(f.running)-1]
+	f.applied = append(f.applied, f.intend(last.pane))
 	var out output
 	for _, fin := range f.running {
 		if err := f.pane(fin, &out); err != nil {
@@ -33,7 +35,6 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		out.slots = append(out.slots, f.learntRecords(f.models[name])...)
 	}
-	last := f.running[len(f.running)-1]
 	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last), Table: last.table}
 	admitted := f.admissions(last.pane)
 	c := loop.Cycle{
@@ -59,7 +60,7 @@ func (f *Fold) Published() {
 	}
 	f.queue = slices.Delete(f.queue, 0, len(f.running))
 	f.running = nil
-	f.done, f.hasDone, f.at = last.pane, true, last.at
+	f.done, f.hasDone, f.at, f.intent = last.pane, true, last.at, last.pane
 	f.applied = nil
 	for _, m := range f.models {
 		m.forget(f.done)
@@ -116,6 +117,9 @@ func (f *Fold) pane(fin final, out *output) error {
 
 func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *output) {
 	base.Model, base.Prev, base.Control = m.name, m.newest[base.Ring], f.control
+	if m.lost[base.Ring][base.Number] {
+		base.Prev = base.Number // says that it is incomplete
+	}
 	for _, s := range c.slots(base) {
 		out.slots = append(out.slots, f.state(wire.SlotKey(m.name, s.Chunk, s.Ring, mod(s.Number, ring)), s.Encode()))
 	}

@@ -14,6 +14,10 @@ import (
 type table struct {
 	layout wire.Layout
 	rows   map[wire.Source]*row
+	// floor holds, after records were removed unread, per source the first claim
+	// that was read since: partials of panes before its end may be among what is
+	// gone. nil: nothing was removed.
+	floor map[wire.Source]int64
 }
 
 type row struct {
@@ -31,10 +35,37 @@ func (t *table) merge(f wire.Frontier) {
 		t.rows[f.Source] = r
 	}
 	r.partitions = max(r.partitions, f.Partitions)
+	since := f.SinceMS
+	if t.floor != nil {
+		floor, had := t.floor[f.Source]
+		if !had {
+			floor = f.UptoMS
+			t.floor[f.Source] = floor
+		}
+		if floor > math.MinInt64 {
+			since = max(since, floor-1) // a pane that starts at the floor is whole
+		}
+	}
 	if f.SinceMS >= f.UptoMS {
 		return
 	}
-	r.claims = join(append(r.claims, wire.Claim{Control: f.Control, SinceMS: f.SinceMS, UptoMS: f.UptoMS}))
+	r.claims = join(append(r.claims, wire.Claim{Control: f.Control, SinceMS: since, UptoMS: f.UptoMS}))
+}
+
+// cut forgets what may be claimed because records were removed before they were
+// read. How far a source came stands; what it counted is claimed anew from the first
+// frontier read after the gap. all says that the claims so far cannot be used
+// either, since their partials have not been read again.
+func (t *table) cut(all bool) {
+	t.floor = map[wire.Source]int64{}
+	if !all {
+		return
+	}
+	for _, r := range t.rows {
+		for i := range r.claims {
+			r.claims[i].SinceMS = r.claims[i].UptoMS
+		}
+	}
 }
 
 // join sorts claims and unites those of one control that touch.

@@ -36,6 +36,9 @@ func (f *Fold) window(m *model, pane, lengthMS int64) (*window, error) {
 			}
 		}
 		c := f.cover[ring][number]
+		if m.lost[ring][number] {
+			c.Covered = 0
+		}
 		w.cover.Covered += c.Covered
 		w.cover.Expected += c.Expected
 	}
@@ -63,6 +66,7 @@ func (f *Fold) store(fin final) error {
 	ends := f.slotOf(fin.pane+1) != slot
 	for _, m := range f.models {
 		delete(m.ring[0], fin.pane-l.Ring0())
+		delete(m.lost[0], fin.pane-l.Ring0())
 		if !ends {
 			continue
 		}
@@ -74,11 +78,15 @@ func (f *Fold) store(fin final) error {
 					return fmt.Errorf("slot %d of model %q: %w", slot, m.name, err)
 				}
 			}
+			if m.lost[0][p] {
+				any, m.lost[1][slot] = true, true
+			}
 		}
 		if any {
 			m.ring[1][slot] = sum
 		}
 		delete(m.ring[1], slot-l.Ring1())
+		delete(m.lost[1], slot-l.Ring1())
 	}
 	if ends {
 		c := wire.Coverage{Ring: 1, Number: slot}

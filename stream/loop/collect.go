@@ -57,7 +57,8 @@ type Source struct {
 	restart  int64 // time to look up at the next start; Never: none
 	lastTick int64
 	empty    int   // empty polls in a row at the high watermark
-	emptyMS  int64 // wall clock before the first of them
+	pollMS   int64 // wall clock before the last of them
+	emptyMS  int64 // wall clock before the one before it
 }
 
 // NewSource prepares a driver; nothing is read yet.
@@ -100,22 +101,7 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 			return false, err
 		}
 	}
-	aborted := batch.Aborted
-	for _, r := range batch.Records {
-		if r.Offset < s.position {
-			continue // a batch is served whole
-		}
-		if r.Offset > s.position {
-			s.fold.Skip(r.Offset, aborted)
-			aborted = 0
-		}
-		s.fold.Apply(r)
-		s.position = r.Offset + 1
-	}
-	if batch.Next > s.position {
-		s.fold.Skip(batch.Next, aborted)
-		s.position = batch.Next
-	}
+	s.apply(batch)
 	s.end = batch.End
 	s.noteEmpty(len(batch.Records) == 0 && s.position >= batch.End, nowMS)
 
@@ -125,6 +111,43 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 		return len(batch.Records) == 0, nil
 	}
 	return false, s.cycle(ctx, nowMS, promise)
+}
+
+// apply folds a batch: its records, and between them the holes that transactions
+// and compaction leave. A batch says how many records of aborted transactions it
+// left out, not where: each hole but the last keeps one offset for the marker that
+// ends a transaction, which is exact where a hole is one transaction.
+func (s *Source) apply(batch log.Batch) {
+	aborted := batch.Aborted
+	skip := func(next int64, last bool) {
+		hole := next - s.position
+		if !last {
+			hole--
+		}
+		n := min(aborted, hole)
+		s.fold.Skip(next, n)
+		aborted -= n
+		s.position = next
+	}
+	for i, r := range batch.Records {
+		if r.Offset < s.position {
+			continue // a batch is served whole
+		}
+		if r.Offset > s.position {
+			last := batch.Next == batch.Records[len(batch.Records)-1].Offset+1 && dense(batch.Records[i:])
+			skip(r.Offset, last)
+		}
+		s.fold.Apply(r)
+		s.position = r.Offset + 1
+	}
+	if batch.Next > s.position {
+		skip(batch.Next, true)
+	}
+}
+
+// dense reports whether no offset is missing between the records.
+func dense(recs []log.Record) bool {
+	return recs[len(recs)-1].Offset-recs[0].Offset == int64(len(recs)-1)
 }
 
 // Flush publishes a cycle now, whatever is due.
@@ -143,14 +166,12 @@ func (s *Source) noteEmpty(empty bool, beforeMS int64) {
 		s.empty = 0
 		return
 	}
-	if s.empty == 0 {
-		s.emptyMS = beforeMS
-	}
+	s.emptyMS, s.pollMS = s.pollMS, beforeMS
 	s.empty++
 }
 
 // promise returns the time up to which no accepted record can still come, or
-// Unset. It needs two empty polls in a row, the clock read before the first.
+// Unset. It needs two empty polls in a row, the clock read before the first of them.
 func (s *Source) promise() int64 {
 	if s.cfg.PromiseMS <= 0 || s.empty < 2 {
 		return Unset

@@ -21,6 +21,9 @@ type PanesFold interface {
 	Resume(committed, start int64) int64
 	// Apply folds one record; offsets ascend.
 	Apply(r log.Record) error
+	// Trimmed says that records after the last one applied were removed before they
+	// were read: what they counted must not be claimed.
+	Trimmed()
 	// Final returns how many panes wait to be published and how many one cycle may hold.
 	Final() (waiting, run int)
 	// Publish returns the cycle for the oldest run of final panes; ok is false where
@@ -141,8 +144,12 @@ func (e *Panes) skipTrimmed(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if lo <= e.position { // the end moved back: the topic was made again, or acknowledged records are lost
+			return fmt.Errorf("%s begins at %d, offset %d is refused: %w", e.cfg.Panes, lo, e.position, ErrRemade)
+		}
 		e.io.count(e.cfg.Panes, "removed_unread", lo-e.position)
 		e.position = lo
+		e.fold.Trimmed()
 		return nil
 	})
 }
@@ -178,10 +185,24 @@ func (e *Panes) load(ctx context.Context) error {
 		return fmt.Errorf("load %s: %w", e.cfg.State, err)
 	}
 	e.fold, e.position = fold, fold.Resume(committed, start)
+	if committed >= 0 {
+		e.io.count(e.cfg.Panes, "removed_unread", start-committed)
+	}
 	return nil
 }
 
+// cycle publishes one run of panes. A fold that has said what to publish stands
+// behind it: after an error it is dropped and loaded again.
 func (e *Panes) cycle(ctx context.Context) error {
+	fold := e.fold
+	err := e.publish(ctx)
+	if err != nil && e.fold == fold {
+		e.fold = nil
+	}
+	return err
+}
+
+func (e *Panes) publish(ctx context.Context) error {
 	if err := e.readControl(ctx); err != nil {
 		return err
 	}

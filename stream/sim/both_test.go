@@ -44,7 +44,7 @@ func (w *world) references(t testing.TB) {
 
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
 	return evaluate.New(evaluate.Config{
-		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, Mutant: m, Policy: wire.DefaultPolicy(),
+		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
 		Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
 	})
 }
@@ -53,7 +53,11 @@ func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
 	return loop.NewPanes(w.io(l), loop.PanesConfig{
 		Panes: log.Partition{Topic: panesTopic, Index: q}, State: log.Partition{Topic: stateTopic, Index: q},
 		Control: log.Partition{Topic: controlTopic}, Group: group,
-		New: func() loop.PanesFold { return w.panesFold(q, m, 3) },
+		New: func() loop.PanesFold {
+			f := w.panesFold(q, m, 3)
+			w.folds = append(w.folds, f)
+			return f
+		},
 	})
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 	times := collect.Times(w.layout)
 	return loop.NewSource(w.io(l), loop.SourceConfig{
 		Partition: log.Partition{Topic: inputTopic, Index: part}, Group: group,
-		Control: log.Partition{Topic: controlTopic}, Times: times, TickMS: 1 << 40,
+		Control: log.Partition{Topic: controlTopic}, Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
 		New: func(o loop.Origin) loop.SourceFold {
 			return collect.New(collect.Config{
 				Source: wire.Source{Topic: inputTopic, Partition: part}, Layout: w.layout,

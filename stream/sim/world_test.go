@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/evaluate"
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
@@ -60,6 +61,11 @@ type world struct {
 	layout wire.Layout
 	log    *memlog.Log
 	plan   plan
+
+	admission evaluate.Admission
+	promiseMS int64            // idle promises of the sources, 0: off
+	tickMS    int64            // 0: cycles only where a pane has closed
+	folds     []*evaluate.Fold // every one that was made, for their counters
 }
 
 const epochMS = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z, a multiple of every slot used here

@@ -48,7 +48,7 @@ type Slot struct {
 	Chunk   int32
 	Ring    uint8
 	Number  int64 // number of the pane or slot
-	Prev    int64 // number of the model's slot before it, NoPane if none
+	Prev    int64 // number of the model's slot before it, NoPane if none; its own number says that it is incomplete
 	Control int64 // control offset read when it was written
 	Entries []SlotEntry
 	Alarms  []SlotAlarm // ring 0, chunk 0
@@ -236,7 +236,7 @@ func DecodeApplied(b []byte) (a Applied, err error) {
 	return a, d.Finish()
 }
 
-// Learnt holds the block sums of live windows of one length; of the two places they
+// Learnt holds the block sums of live windows of one length; of the places they
 // are written to in turn, the one of more writes up to the done marker stands.
 type Learnt struct {
 	Model     string
