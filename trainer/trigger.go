@@ -208,6 +208,26 @@ func (t *Trainer) scheduled(ctx context.Context, s Spec) (bool, error) {
 	return t.queueSlot(ctx, s, trigger{Cause: "schedule"}, store.Retrain{ID: id, Model: s.Model, Kind: "schedule", ClockMS: slot * s.ScheduleMS})
 }
 
+// Schedule queues the retrain of one slot of a schedule kept outside, such as cron:
+// however many trainers call it, a slot gives one retrain. slotMS is the slot's wall
+// clock; the retrain's own clock is that of the stream.
+func (t *Trainer) Schedule(ctx context.Context, model string, slotMS int64) error {
+	s, ok, err := t.spec(ctx, model)
+	if err != nil || !ok {
+		return err
+	}
+	id := slotID("cron", model, slotMS)
+	if _, err := t.cfg.Store.Retrain(ctx, id); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	clock, err := t.clock(ctx, model)
+	if err != nil {
+		return err
+	}
+	_, err = t.queueSlot(ctx, s, trigger{Cause: "schedule"}, store.Retrain{ID: id, Model: model, Kind: "schedule", ClockMS: clock})
+	return err
+}
+
 // queueSlot queues unless the model has a retrain under way; the slot then waits.
 func (t *Trainer) queueSlot(ctx context.Context, s Spec, trig trigger, r store.Retrain) (queued bool, err error) {
 	err = t.write(ctx, "queue a "+trig.Cause, func(tx *store.Tx) error {

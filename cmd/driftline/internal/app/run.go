@@ -207,6 +207,7 @@ func (r *Running) start(ctx context.Context, g *errgroup.Group, roles Roles) {
 	}
 	if roles.Trainer && r.Cfg.Trainer.Enabled {
 		role("trainer", r.Trainer.Run)
+		role("trainer", r.Schedule)
 	}
 	if r.Specs != nil {
 		role("models", r.Specs.Run)

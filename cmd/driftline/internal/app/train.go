@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/trainer"
 	"github.com/driftline/driftline/trainer/gbdt"
 )
@@ -32,6 +33,7 @@ func (r *Running) newTrainer() (*trainer.Trainer, error) {
 		},
 		Models: func(context.Context) ([]string, error) { return r.Specs.Names(), nil },
 		Clock:  r.clock,
+		Ready:  r.storedUpTo,
 		PaneMS: l.PaneMS, SkewMS: l.SkewMS, NowMS: NowMS, Owner: owner, LeaseMS: r.Cfg.Trainer.Lease.MS(),
 		CodeVersion: r.Build.Version, Log: r.Log,
 	})
@@ -51,6 +53,33 @@ func (r *Running) clock(ctx context.Context, _ string) (int64, bool, error) {
 		}
 	}
 	return clock + r.Declared.Layout.LatenessMS, any, nil
+}
+
+// storedUpTo reports whether the historian has read every input record of a time
+// before ms, so that a training set misses nothing that was there. Records may come
+// late by the lateness, which is waited for too.
+func (r *Running) storedUpTo(ctx context.Context, _ string, ms int64) (bool, error) {
+	read, err := (&historyStore{p: r.Parts}).Offsets(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, in := range r.Declared.Layout.Inputs {
+		n, err := r.Kafka.Partitions(ctx, in.Topic)
+		if err != nil {
+			return false, fmt.Errorf("partitions of %s: %w", in.Topic, err)
+		}
+		for i := range n {
+			p := log.Partition{Topic: in.Topic, Index: int32(i)}
+			need, err := r.Kafka.OffsetAt(ctx, p, ms+r.Declared.Layout.LatenessMS)
+			if err != nil {
+				return false, fmt.Errorf("offset of %s at %d ms: %w", p, ms, err)
+			}
+			if read[p] < need {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // TrainingSpec turns a model's configuration into what the trainer takes.
