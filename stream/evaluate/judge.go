@@ -90,15 +90,17 @@ func (f *Fold) learning(m *model, w *window, out *output) {
 	if rows == 0 {
 		return
 	}
+	covered, expected := w.coverageShare()
 	s := wire.Score{
 		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
-		Rows: rows, Covered: w.cover.Covered, Expected: w.cover.Expected,
+		Rows: rows, Covered: covered, Expected: expected,
 	}
 	out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
 }
 
 // predictions writes what each version answered in the window.
 func (f *Fold) predictions(m *model, in *installed, w *window, out *output) {
+	covered, expected := w.coverageShare()
 	for _, version := range w.sum.versions() {
 		sc := w.sum.entries[key{version: version}].scores
 		p := wire.Predictions{Rows: sc.Rows}
@@ -119,7 +121,7 @@ func (f *Fold) predictions(m *model, in *installed, w *window, out *output) {
 		p.Classes = classes
 		s := wire.Score{
 			Model: m.name, Version: version, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
-			Rows: sc.Rows, Covered: w.cover.Covered, Expected: w.cover.Expected, Predictions: &p,
+			Rows: sc.Rows, Covered: covered, Expected: expected, Predictions: &p,
 		}
 		if in != nil {
 			s.Reference, s.State = in.hex, wire.StateJudged
@@ -155,9 +157,10 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	deps := in.dependence(m, w.lengthMS, f.cfg.Layout.WindowsMS)
 	set := settings(policy, len(counts.Features), j.cfg.HopMS)
 	j.results = make([]drift.FeatureResult, len(counts.Features))
+	covered, expected := w.coverageShare()
 	j.score = wire.Score{
 		Model: m.name, Version: wire.AnyVersion, Reference: in.hex, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
-		Rows: counts.Rows, Covered: w.cover.Covered, Expected: w.cover.Expected,
+		Rows: counts.Rows, Covered: covered, Expected: expected,
 		Features: make([]wire.FeatureScore, len(counts.Features)),
 	}
 	if counts.Rows == 0 {

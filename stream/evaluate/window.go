@@ -45,6 +45,19 @@ func (f *Fold) window(m *model, pane, lengthMS int64) (*window, error) {
 	return w, nil
 }
 
+// coverageParts is the denominator of the coverage in scores and events.
+const coverageParts = 1_000_000
+
+// coverageShare returns the coverage in parts of a million, floored so that only a
+// full window has them all. A count of (source, pane) pairs would make scores depend
+// on the number of partitions.
+func (w *window) coverageShare() (covered, expected uint64) {
+	if w.cover.Expected == 0 {
+		return 0, 0
+	}
+	return w.cover.Covered * coverageParts / w.cover.Expected, coverageParts
+}
+
 // fill says how much of the window lies after `since`, the first pane that counts
 // for the model.
 func (w *window) fill(since, paneMS int64) {

@@ -26,8 +26,8 @@ type Score struct {
 	EndMS       int64          `json:"end_ms"`
 	State       string         `json:"state"`
 	Rows        uint64         `json:"rows"`
-	Covered     uint64         `json:"covered"`  // (source, pane) pairs that were claimed
-	Expected    uint64         `json:"expected"` // of so many
+	Covered     uint64         `json:"covered"`  // parts of Expected: the share of (source, pane) pairs that were claimed
+	Expected    uint64         `json:"expected"` // a million, whatever the number of partitions; 0 where nothing was expected
 	Provisional bool           `json:"provisional"`
 	Drifted     int            `json:"drifted"` // features
 	Judged      int            `json:"judged"`
