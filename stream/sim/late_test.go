@@ -1,0 +1,143 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/memlog"
+	"github.com/driftline/driftline/stream/replay"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// lateGrid is a world in which alpha gets a second grid, and a reference on it, at a
+// random operation: the grid names a pane that collectors have begun or passed, but
+// that is not final.
+func lateGrid(t testing.TB, seed uint64, rate float64) (w *world, late bool) {
+	t.Helper()
+	w = bareWorld(t, 2)
+	w.references(t)
+	rng := rand.New(rand.NewPCG(seed, 30))
+	at := epochMS
+	var times []int64
+	for i := range 160 {
+		at += rng.Int64N(15_000)
+		times = append(times, at)
+		w.put(t, rng.IntN(2), at, row(rng, models[rng.IntN(2)], at, i, i > 80))
+	}
+	w.ticks(t, 2, at)
+	values := make([]float64, 30)
+	for i := range values {
+		values[i] = float64(i)
+	}
+	x, err := sketches.NewNumeric("x", values)
+	must(t, err)
+	g, err := sketches.NewGrid([]sketches.FeatureGrid{x})
+	must(t, err)
+	c := sketches.NewCounts(g)
+	for i := range 300 {
+		c.AddRow()
+		c.Add(0, sketches.Number(float64(i%20)))
+	}
+
+	n, when := int64(0), 60+rng.Int64N(200)
+	write := func(op memlog.Op) {
+		if n++; n != when {
+			return
+		}
+		final := int64(0) // the newest pane that any evaluator has seen final
+		for _, f := range w.folds {
+			if done, ok := f.Done(); ok {
+				final = max(final, done)
+			}
+		}
+		reached := int64(0)
+		for part := range int32(2) {
+			p := log.Partition{Topic: inputTopic, Index: part}
+			for _, r := range w.log.Records(p) {
+				if r.Offset < max(0, w.log.CommitOf(group, p)) {
+					reached = max(reached, r.TimeMS/60_000)
+				}
+			}
+		}
+		from := max(epochMS/60_000+8, final+8, reached+4) // behind the clock of most runs, ahead of what is final
+		late = from < times[len(times)-1]/60_000
+		w.append(t, wire.Control{Kind: "grid", ID: "alpha", Seq: 2, Value: wire.GridControl{Model: "alpha", FromPane: from, Grid: g}.Encode()})
+		w.append(t, wire.Control{Kind: "reference", ID: "alpha", Seq: 2, Value: wire.Reference{Model: "alpha", Kind: "file", Counts: c}.Encode()})
+	}
+	for life := 0; ; life++ {
+		r := memlog.Rates{MaxFetch: 6}
+		if life < 30 {
+			r.KillBefore, r.KillAfter = rate, rate
+		}
+		faults := memlog.Seeded(rng, r)
+		if w.live(t, rng, func(op memlog.Op) memlog.Fault { write(op); return faults(op) }) {
+			break
+		}
+	}
+	if n < when {
+		return w, false
+	}
+	return w, late
+}
+
+// A grid comes late: collectors go back and read again, evaluators wait for claims
+// made with knowledge of it, and the results are those of a replay, in which every
+// reader knows the grid from the start.
+func TestFault_LateLearnerAndRegrid(t *testing.T) {
+	t.Parallel()
+	tried, onNew := 0, 0
+	for seed := range uint64(seeds(t, 60)) {
+		w, late := lateGrid(t, seed, 0)
+		if !late {
+			continue
+		}
+		tried++
+		got := w.results(t)
+		same(t, int(seed), w.replayed(t), got)
+		refs := map[string]bool{}
+		for _, l := range got {
+			if l.Model == "alpha" && l.Kind == "score" && strings.Contains(string(l.Value), `"state":"judged"`) {
+				refs[l.Reference] = true
+			}
+		}
+		if len(refs) == 2 {
+			onNew++
+		}
+	}
+	t.Logf("%d seeds with a late grid, %d of them judged on both grids", tried, onNew)
+	if tried == 0 || onNew == 0 {
+		t.Error("no grid came late")
+	}
+}
+
+// The same under kills. A collector that dies between the record and its reading it
+// cannot know, at its next start, that it published panes without the grid: such
+// panes end with coverage below one. What claims full coverage is right.
+func TestFault_LateLearnerKilled(t *testing.T) {
+	t.Parallel()
+	differ, tried := 0, 0
+	for seed := range uint64(seeds(t, 60)) {
+		w, late := lateGrid(t, seed, 0.004)
+		if !late {
+			continue
+		}
+		tried++
+		want, got := w.replayed(t), w.results(t)
+		if lie, _ := honest(t, want, got); lie != "" {
+			t.Fatalf("seed %d: %s", seed, lie)
+		}
+		if !slices.EqualFunc(want, got, sameLine) {
+			differ++
+		}
+	}
+	t.Logf("%d of %d seeds end with coverage below one somewhere", differ, tried)
+	if tried == 0 {
+		t.Error("no grid came late")
+	}
+}
+
+func sameLine(a, b replay.Line) bool { return a.Compare(b) == 0 }
