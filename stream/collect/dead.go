@@ -40,6 +40,17 @@ func (s *Source) countDead(l *wire.Ledger, r log.Record, reason *event.Reason) {
 	})
 }
 
+// adoptDead moves the count of the letters written while the clock was unset to the
+// first arrival pane, which those records join.
+func (s *Source) adoptDead(p int64) {
+	for k, n := range s.deadSeen {
+		if k.pane == noPane {
+			delete(s.deadSeen, k)
+			s.deadSeen[deadKey{pane: p, reason: k.reason}] += n
+		}
+	}
+}
+
 func bump(m *map[string]uint64, k string) {
 	if *m == nil {
 		*m = map[string]uint64{}

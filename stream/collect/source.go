@@ -45,6 +45,9 @@ type Source struct {
 	publishing int64 // u of the cycle under way
 }
 
+// noPane is the arrival pane of what is counted while the clock is unset.
+const noPane int64 = math.MinInt64
+
 type deadKey struct {
 	pane   int64
 	reason string
@@ -152,7 +155,7 @@ func (s *Source) ledger() *wire.Ledger {
 	clock := s.tracker.Clock()
 	if clock == loop.Unset {
 		if s.early == nil {
-			s.early = s.newLedger(0)
+			s.early = s.newLedger(noPane)
 		}
 		return s.early
 	}
@@ -167,6 +170,7 @@ func (s *Source) ledger() *wire.Ledger {
 		if s.early != nil {
 			l, s.early = s.early, nil
 			l.Pane = p
+			s.adoptDead(p)
 		}
 		s.arrivals[p] = l
 	}
