@@ -30,9 +30,10 @@ build: ## build bin/driftline
 demo: build ## build and run the demo; flags go in ARGS, such as ARGS=--once
 	./bin/driftline demo $(ARGS)
 
-test: ## everything, with real Kafka, PostgreSQL, MLflow clients; fetches them first
+test: ## everything, with real Kafka, PostgreSQL, MLflow clients, promtool; fetches them first
 	.ci/prepare
 	go run ./.ci/gotest -timeout 20m $(PKG) ./.ci/gotest
+	cd deploy/monitoring/test && go test -timeout 20m ./...
 
 test-short: ## hermetic tests only: no service, no network
 	go test -short $(PKG)

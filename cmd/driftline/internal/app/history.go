@@ -85,7 +85,7 @@ func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[
 		offsets = append(offsets, store.Progress{Topic: p.Topic, Part: p.Index, Next: n})
 	}
 	seen := NowMS()
-	return h.p.Store.Tx(ctx, func(t *store.Tx) error {
+	err := h.p.Store.Tx(ctx, func(t *store.Tx) error {
 		if err := t.PutScores(ctx, convert(rows.Scores, scoreRow)); err != nil {
 			return err
 		}
@@ -108,6 +108,12 @@ func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[
 		}
 		return t.PutProgress(ctx, consumer, offsets)
 	})
+	if err == nil && h.p.Metrics != nil {
+		for _, e := range rows.Events {
+			h.p.Metrics.Event(e.Data.Model, e.Type, e.TimeMS())
+		}
+	}
+	return err
 }
 
 // Outbox implements historian.Store.

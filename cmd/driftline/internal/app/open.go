@@ -15,6 +15,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/cmd/driftline/internal/datadir"
+	"github.com/driftline/driftline/cmd/driftline/internal/metrics"
 	"github.com/driftline/driftline/registry/artifacts"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/kafka"
@@ -31,6 +32,7 @@ type Parts struct {
 	Kafka     *kafka.Log
 	Store     *store.Store
 	Artifacts artifacts.Store
+	Metrics   *metrics.Metrics // nil until the roles start, and in commands
 
 	closers []func() error
 }

@@ -111,6 +111,9 @@ func (r *Running) run(ctx context.Context, o Options, started time.Time) error {
 	}
 	reg := prometheus.NewRegistry()
 	ops.Register(reg, o.Build.Version, o.Build.Commit, o.Build.Go, o.Build.UI)
+	if err := r.measure(reg); err != nil {
+		return err
+	}
 	opsServer := ops.New(reg, o.Log)
 	if err := opsServer.Listen(ctx, o.Cfg.Ops.Listen); err != nil {
 		return &cli.Exit{Code: cli.Usage, Err: err}

@@ -33,7 +33,7 @@ func (r *Running) Schedule(ctx context.Context) error {
 			errs = append(errs, r.Trainer.Schedule(ctx, model, next.UnixMilli()))
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
-			r.Log.Error().Time("slot", next).Err(err).Msg("scheduled retrains were not all queued")
+			r.Log.Error().Time("due", next).Err(err).Msg("scheduled retrains were not all queued")
 		}
 	}
 }

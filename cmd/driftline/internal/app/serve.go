@@ -60,6 +60,9 @@ func (p *Parts) Handler(ctx context.Context, version string, pages http.Handler)
 	if err != nil {
 		return nil, fmt.Errorf("MLflow API: %w", err)
 	}
+	if p.Metrics != nil {
+		ml = p.Metrics.Writes(ml)
+	}
 	prefixes := mlflow.Prefixes()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, prefix := range prefixes {

@@ -33,11 +33,17 @@ func (p *Parts) IO() loop.IO {
 	return loop.IO{
 		Log: p.Kafka, NowMS: NowMS, Pause: loop.Backoff(rand.Float64), Wait: fetchWait,
 		Retried: func(what string, attempt int, err error) {
+			if p.Metrics != nil {
+				p.Metrics.Retried(what, attempt, err)
+			}
 			if attempt%10 == 1 {
 				p.Log.Warn().Str("what", what).Int("attempt", attempt).Err(err).Msg("trying again")
 			}
 		},
 		Counted: func(part log.Partition, what string, n int64) {
+			if p.Metrics != nil {
+				p.Metrics.Lost(part, what, n)
+			}
 			p.Log.Warn().Str("partition", part.String()).Str("what", what).Int64("records", n).Msg("records lost before they were read")
 		},
 	}
@@ -90,6 +96,22 @@ func (g *Progress) Sources() map[log.Partition]Position {
 		out[k] = v
 	}
 	return out
+}
+
+// JudgedMS returns the end of the last complete step over the partitions of this
+// process; ok is false until each of them has one.
+func (g *Progress) JudgedMS() (ms int64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, d := range g.done {
+		if !d.Any {
+			return 0, false
+		}
+		if !ok || d.EndMS < ms {
+			ms, ok = d.EndMS, true
+		}
+	}
+	return ms, ok
 }
 
 // DoneMS returns the end of the last complete step over all n partitions; ok is
@@ -209,11 +231,19 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 			continue
 		}
 		t := p.Topics()
+		var fold *evaluate.Fold // the one that is driven, for its counters
+		judging := p.judging()
 		e := loop.NewPanes(p.IO(), loop.PanesConfig{
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
 			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"),
-			New: func() loop.PanesFold { return p.panesFold(l, q, false) },
+			New: func() loop.PanesFold {
+				fold = p.panesFold(l, q, false)
+				return fold
+			},
 			Progress: func(done int64, ok bool, next, end int64) {
+				if judging != nil {
+					judging.Observe(fold.Stats())
+				}
 				g.pane(q, DonePane{EndMS: (done + 1) * l.PaneMS, Any: ok, Next: next, End: end})
 			},
 		})
@@ -227,7 +257,7 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 	return grp.Wait()
 }
 
-func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) loop.PanesFold {
+func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) *evaluate.Fold {
 	t := p.Topics()
 	return evaluate.New(evaluate.Config{
 		Layout: l, Partition: q, Namespace: p.Cfg.Namespace,

@@ -26,6 +26,7 @@ import (
 // windows short enough that thousands of them fit into a small archive.
 const archiveConfig = `
 namespace: e2e
+broker: {replicas: 1}
 topics:
   inputs:
     - {topic: archive.events, role: events, historical: true}
@@ -53,19 +54,32 @@ const archiveStart = int64(1_700_000_000_000) - 1_700_000_000_000%600_000
 // configuration file and the data directory.
 func archive(t testing.TB, events int) (cfgPath, dataDir string) {
 	t.Helper()
+	cfgPath, dataDir = archiveFiles(t)
+	fill(t, cfgPath, events, app.Want{Dir: true, Broker: true},
+		config.Flag{Name: "--data-dir", Key: "data_dir", Value: dataDir},
+		config.Flag{Name: "--broker-listen", Key: "broker.listen", Value: "127.0.0.1:0"})
+	return cfgPath, dataDir
+}
+
+func archiveFiles(t testing.TB) (cfgPath, dataDir string) {
+	t.Helper()
 	dir := t.TempDir()
 	cfgPath, dataDir = filepath.Join(dir, "driftline.yaml"), filepath.Join(dir, "data")
 	if err := os.WriteFile(cfgPath, []byte(archiveConfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := config.Load(config.Layers{File: cfgPath, Flags: []config.Flag{
-		{Name: "--data-dir", Key: "data_dir", Value: dataDir}, {Name: "--broker-listen", Key: "broker.listen", Value: "127.0.0.1:0"},
-	}})
+	return cfgPath, dataDir
+}
+
+// fill makes the topics and writes control and input.
+func fill(t testing.TB, cfgPath string, events int, want app.Want, flags ...config.Flag) {
+	t.Helper()
+	loaded, err := config.Load(config.Layers{File: cfgPath, Flags: flags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	p, err := app.Open(ctx, &loaded.Config, zerolog.Nop(), "test", app.Want{Dir: true, Broker: true})
+	p, err := app.Open(ctx, &loaded.Config, zerolog.Nop(), "test", want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +105,7 @@ func archive(t testing.TB, events int) (cfgPath, dataDir string) {
 		g := wire.GridControl{Model: model, Grid: ref.Grid}
 		check(p.Publish(ctx, wire.Control{Kind: "grid", ID: model, Seq: 1, Value: g.Encode()}, wire.Control{Kind: "reference", ID: model, Seq: 1, Value: ref.Reference.Encode()}))
 	}
-	check(writeArchive(p.Kafka, events, func(recs []log.Record) error { return p.Kafka.Append(ctx, recs) }))
-	return cfgPath, dataDir
+	check(writeArchive(events, func(recs []log.Record) error { return p.Kafka.Append(ctx, recs) }))
 }
 
 func referenceRows() []reference.Row {
@@ -113,7 +126,7 @@ func sample(rng *rand.Rand, shift float64) []sketches.Value {
 
 // writeArchive sends events in order of record time, every tenth with a label, and
 // ends with ticks on every partition. The middle third is shifted.
-func writeArchive(_ *kafka.Log, events int, send func([]log.Record) error) error {
+func writeArchive(events int, send func([]log.Record) error) error {
 	rng := rand.New(rand.NewPCG(42, 42))
 	var recs []log.Record
 	names := []string{"x", "y", "colour"}

@@ -14,34 +14,34 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/driftline/driftline/registry/store/storetest"
 )
 
 // binary is the program under test, built once.
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
+	flag.Parse()
+	if !testing.Short() { // with -short nothing here runs, so there is nothing to build
+		if err := build(); err != nil {
+			fmt.Fprintln(os.Stderr, "build driftline:", err)
+			os.Exit(1)
+		}
+	}
+	storetest.Main(m)
 }
 
-func run(m *testing.M) int {
-	flag.Parse()
-	if testing.Short() {
-		return m.Run() // nothing here runs: no need to build
-	}
-	dir, err := os.MkdirTemp("", "driftline-e2e-")
+// build puts the program into the repository's cache folder, which git ignores.
+func build() error {
+	root, err := filepath.Abs("../../../..")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	binary = filepath.Join(dir, "driftline")
-	build := exec.Command("go", "build", "-o", binary, "github.com/driftline/driftline/cmd/driftline")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build driftline:", err)
-		return 1
-	}
-	return m.Run()
+	binary = filepath.Join(root, ".cache", "e2e", "driftline")
+	cmd := exec.Command("go", "build", "-o", binary, "github.com/driftline/driftline/cmd/driftline")
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
 }
 
 // process is one life of the program.

@@ -56,11 +56,7 @@ func TestFault_KillNineOfAllAtTenMoments(t *testing.T) {
 
 func replayed(t *testing.T, cfg, dir string) []string {
 	t.Helper()
-	out, errs, err := output(t, 5*time.Minute, nil, "replay", "--json", "--config", cfg, "--data-dir", dir)
-	if err != nil {
-		t.Fatalf("replay: %v\n%s", err, errs)
-	}
-	return lines(out)
+	return replayedFrom(t, "--config", cfg, "--data-dir", dir)
 }
 
 func firstDiff(want, got []string) string {
