@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,9 @@ func parquetRows(path string, in io.ReaderAt, size int64, o Options) (t *Table, 
 			t, err = nil, fmt.Errorf("%w: %s: damaged Parquet file: %v", ErrFormat, path, p)
 		}
 	}()
+	if err := checkFooter(in, size); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, path, err)
+	}
 	file, err := parquet.OpenFile(in, size)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, path, err)
@@ -58,6 +62,9 @@ func parquetRows(path string, in io.ReaderAt, size int64, o Options) (t *Table, 
 			return nil, fmt.Errorf("%w: %s: column %q is nested; only flat columns can be features", ErrFormat, path, columns[i])
 		}
 		place[i] = f
+	}
+	if n := file.NumRows(); n < 0 || n > MaxCells/int64(len(p.names)) {
+		return nil, fmt.Errorf("%w: %s: %d rows of %d features are more than fit into memory; take fewer columns, or split the file", ErrFormat, path, n, len(p.names))
 	}
 	t = &Table{Names: p.names}
 	same := newTexts(len(p.names))
@@ -89,6 +96,26 @@ func parquetRows(path string, in io.ReaderAt, size int64, o Options) (t *Table, 
 		}
 	}
 	return t, nil
+}
+
+// checkFooter refuses what the library would take memory for before it looks: a footer
+// longer than the file. Layout of the end: footer | its length, 4 bytes | "PAR1".
+func checkFooter(in io.ReaderAt, size int64) error {
+	const head, tail = 4, 8
+	var end [tail]byte
+	if size < head+tail {
+		return fmt.Errorf("%d bytes are no Parquet file", size)
+	}
+	if _, err := in.ReadAt(end[:], size-tail); err != nil {
+		return err
+	}
+	if string(end[4:]) != "PAR1" {
+		return errors.New(`no Parquet file: it does not end with "PAR1"; encrypted files are not read`)
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-head-tail {
+		return fmt.Errorf("damaged Parquet file: a footer of %d bytes in a file of %d", n, size)
+	}
+	return nil
 }
 
 func eachParquetRow(rows parquet.Rows, row func(n int, r parquet.Row) error, n int) error {
