@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,11 +104,18 @@ func modelsApply(a *cli.App) *cobra.Command {
 		if *file == "" {
 			return cli.Usagef("models apply needs -f FILE: a YAML file with a list under models:")
 		}
-		return r.do(c.Context(), func(cfg *config.Loaded, api *client.Client) error {
-			models, err := config.ReadModels(*file, &cfg.Config)
-			if err != nil {
-				return err
-			}
+		if _, err := os.Stat(*file); err != nil {
+			return cli.Usagef("-f: %w", err)
+		}
+		cfg, err := a.Load(nil)
+		if err != nil {
+			return err
+		}
+		models, err := config.ReadModels(*file, &cfg.Config)
+		if err != nil {
+			return err
+		}
+		return r.with(c.Context(), cfg, func(_ *config.Loaded, api *client.Client) error {
 			applied := []web.Applied{}
 			for i := range models {
 				spec, err := models[i].Spec()

@@ -36,6 +36,11 @@ func (r *remote) do(ctx context.Context, f func(*config.Loaded, *client.Client) 
 	if err != nil {
 		return err
 	}
+	return r.with(ctx, cfg, f)
+}
+
+// with is do under a configuration that was loaded already.
+func (r *remote) with(ctx context.Context, cfg *config.Loaded, f func(*config.Loaded, *client.Client) error) error {
 	open := r.open
 	if open == nil {
 		open = r.openAPI
