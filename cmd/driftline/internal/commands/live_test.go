@@ -298,6 +298,27 @@ func TestReferenceFromCSVJudgesEvents_ReplayGivesTheSame(t *testing.T) {
 	if out := b.must("reference", "list", "churn"); !strings.Contains(out, "file") {
 		t.Errorf("references without a running instance:\n%s", out)
 	}
+	for _, args := range [][]string{{"retrain", "churn"}, {"retrain", "churn", "--wait"}} {
+		path := filepath.Join(b.dir, "out.json")
+		code, _, errs := b.run(append(args, "--report", path)...)
+		if code != cli.Failure || !strings.Contains(errs, "no training spec") {
+			t.Errorf("%v without a running instance ends with %d: %s; want the reason", args, code, errs)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var report []outcome
+		decode(t, string(text), &report)
+		if len(report) != 1 || report[0].Model != "churn" || report[0].Retrained || !strings.Contains(report[0].Error, "no training spec") {
+			t.Errorf("report of %v: %s", args, text)
+		}
+	}
+	var sums []outcome
+	decode(t, b.must("retrain", "--summary", "-o", "json"), &sums)
+	if len(sums) != 1 || sums[0].Model != "churn" || sums[0].State != "" {
+		t.Errorf("summary %+v; want churn without a retrain", sums)
+	}
 }
 
 // besideTheInstance runs commands against the live deployment.
