@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +48,7 @@ func build() error {
 
 // process is one life of the program.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	mu     sync.Mutex
 	stderr bytes.Buffer
@@ -59,7 +61,7 @@ func environ(extra ...string) []string {
 	return append(keep, extra...)
 }
 
-func start(t *testing.T, env []string, args ...string) *process {
+func start(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(binary, args...), done: make(chan error, 1)}
 	p.cmd.Env = environ(env...)
@@ -180,4 +182,16 @@ func long(t *testing.T) {
 func onPath(tool string) bool {
 	_, err := exec.LookPath(tool)
 	return err == nil
+}
+
+// get returns the body of a page of the process.
+func get(url string) (string, error) {
+	c := http.Client{Timeout: 10 * time.Second}
+	resp, err := c.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	return string(b), err
 }
