@@ -49,8 +49,8 @@ type bars struct {
 }
 
 type bar struct {
-	draw            *mpb.Bar
-	first, at, last int64
+	draw     *mpb.Bar
+	at, last int64 // offset read up to, and the end
 }
 
 func newBars(w io.Writer) *bars {
@@ -65,10 +65,10 @@ func newBars(w io.Writer) *bars {
 func (b *bars) at(part log.Partition, position, end, clockMS int64) {
 	r := b.rows[part]
 	if r == nil {
-		r = &bar{first: position}
+		r = &bar{}
 		b.rows[part] = r
 		if b.draw != nil {
-			r.draw = b.draw.AddBar(max(1, end-position), mpb.PrependDecorators(decor.Name(part.String()+" ")),
+			r.draw = b.draw.AddBar(max(1, end), mpb.PrependDecorators(decor.Name(part.String()+" ")),
 				mpb.AppendDecorators(decor.CountersNoUnit("%d of %d "), decor.AverageSpeed(0, "%.0f/s "), decor.AverageETA(decor.ET_STYLE_GO)))
 		}
 	}
@@ -77,14 +77,14 @@ func (b *bars) at(part log.Partition, position, end, clockMS int64) {
 		b.clock = max(b.clock, clockMS)
 	}
 	if r.draw != nil {
-		r.draw.SetCurrent(position - r.first)
+		r.draw.SetCurrent(position)
 		return
 	}
 	read, all := int64(0), int64(0)
 	for _, x := range b.rows {
-		read, all = read+x.at-x.first, all+x.last-x.first
+		read, all = read+x.at, all+x.last
 	}
-	b.tell.line("replay: %d of %d records of %d partitions read, event time %s", read, all, len(b.rows), moment(b.clock))
+	b.tell.line("replay: offset %d of %d over %d partitions, event time %s", read, all, len(b.rows), moment(b.clock))
 }
 
 // end takes the bars down; those that did not get full stay as they are.
