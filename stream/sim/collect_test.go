@@ -263,7 +263,7 @@ func TestFault_CollectorKilledAnywhere(t *testing.T) {
 
 func TestFault_TruncatedAtStartAndResetsAnywhere(t *testing.T) {
 	t.Parallel()
-	n := seeds(t, 1000)
+	n := seeds(t, 600)
 	for seed := range n {
 		c := collectCase{plan: plan{partitions: 1, records: 120, jitterMS: 90_000, stepMS: 20_000}, cut: seed%2 == 0, resets: true}
 		if diff := runCollect(t, uint64(seed), c); diff != "" {

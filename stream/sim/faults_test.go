@@ -99,7 +99,7 @@ func disturbed(t *testing.T, n int, disturb func(t testing.TB, w *world, rng *ra
 
 func TestFault_MarkerMovedBack(t *testing.T) {
 	moved := 0
-	disturbed(t, 60, func(t testing.TB, w *world, rng *rand.Rand) {
+	disturbed(t, 40, func(t testing.TB, w *world, rng *rand.Rand) {
 		for q := range w.layout.PanesPartitions {
 			if all := w.markers(t, q); len(all) > 1 {
 				must(t, w.log.Write(log.Record{Partition: all[0].Partition, TimeMS: log.StampNow, Key: all[0].Key, Value: all[1].Value}))
@@ -114,11 +114,11 @@ func TestFault_MarkerMovedBack(t *testing.T) {
 }
 
 func TestFault_CommitLost(t *testing.T) {
-	disturbed(t, 60, func(t testing.TB, w *world, rng *rand.Rand) { w.log.DropCommits(group) })
+	disturbed(t, 40, func(t testing.TB, w *world, rng *rand.Rand) { w.log.DropCommits(group) })
 }
 
 func TestFault_OffsetReset(t *testing.T) {
-	disturbed(t, 60, func(t testing.TB, w *world, rng *rand.Rand) {
+	disturbed(t, 40, func(t testing.TB, w *world, rng *rand.Rand) {
 		for q := range w.layout.PanesPartitions {
 			p := log.Partition{Topic: panesTopic, Index: q}
 			if _, end := w.log.Ends(p); end > 0 {
@@ -238,7 +238,7 @@ func drain(t testing.TB, x interface {
 func TestFault_ReferenceSwap(t *testing.T) {
 	t.Parallel()
 	superseded, swapped := 0, 0
-	for seed := range seeds(t, 100) {
+	for seed := range seeds(t, 50) {
 		w, _ := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 6))
 		at, n := 100+rng.Int64N(400), int64(0)
@@ -329,7 +329,7 @@ func honest(t testing.TB, want, got []replay.Line) (lie string, admitted int) {
 func TestFault_StateSlotGarbled(t *testing.T) {
 	t.Parallel()
 	admitted, garbled := 0, 0
-	for seed := range seeds(t, 150) {
+	for seed := range seeds(t, 80) {
 		w, want := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))
 		w.live(t, rng, memlog.KillAt(150+rng.Int64N(200), memlog.KillAfter))
@@ -371,7 +371,7 @@ func TestFault_StateSlotGarbled(t *testing.T) {
 func TestFault_PanesTrimmed(t *testing.T) {
 	t.Parallel()
 	admitted := 0
-	for seed := range seeds(t, 100) {
+	for seed := range seeds(t, 50) {
 		w, want := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 8))
 		if seed%2 == 0 {

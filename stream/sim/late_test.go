@@ -90,7 +90,7 @@ func lateGrid(t testing.TB, seed uint64, rate float64) (w *world, late bool) {
 func TestFault_LateLearnerAndRegrid(t *testing.T) {
 	t.Parallel()
 	tried, onNew := 0, 0
-	for seed := range uint64(seeds(t, 60)) {
+	for seed := range uint64(seeds(t, 40)) {
 		w, late := lateGrid(t, seed, 0)
 		if !late {
 			continue
@@ -120,7 +120,7 @@ func TestFault_LateLearnerAndRegrid(t *testing.T) {
 func TestFault_LateLearnerKilled(t *testing.T) {
 	t.Parallel()
 	differ, tried := 0, 0
-	for seed := range uint64(seeds(t, 60)) {
+	for seed := range uint64(seeds(t, 40)) {
 		w, late := lateGrid(t, seed, 0.004)
 		if !late {
 			continue

@@ -80,7 +80,7 @@ func spread(t testing.TB, seed uint64, partitions int, mergedClock bool) []repla
 // order, give the same bytes.
 func TestP2_PartitionsDoNotMatter(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(seeds(t, 20)) {
+	for seed := range uint64(seeds(t, 10)) {
 		want := spread(t, seed, 1, false)
 		events := 0
 		for _, l := range want {
@@ -204,7 +204,7 @@ func contains(ls []replay.Line, x replay.Line) bool {
 // those of a run that had it from the start.
 func TestFault_PartitionAdded(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(seeds(t, 20)) {
+	for seed := range uint64(seeds(t, 10)) {
 		run := func(fromStart bool) []replay.Line {
 			partitions := 2
 			if fromStart {
@@ -260,7 +260,7 @@ func unknownRows(t testing.TB, seed uint64, auto bool) *world {
 // again, rows count from the pane it names, and a replay agrees.
 func TestAdmission_AModelIsAdmittedByItsFirstEvents(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(seeds(t, 20)) {
+	for seed := range uint64(seeds(t, 10)) {
 		w := unknownRows(t, seed, true)
 		w.tickMS = 1
 		rng := rand.New(rand.NewPCG(seed, 26))
