@@ -129,13 +129,19 @@ type referencesInput struct {
 	Model string `query:"model" required:"true" minLength:"1"`
 }
 
+// kindGrid marks rows of the references' table that hold a grid (package trainer).
+const kindGrid = "grid"
+
 func listReferences(s *server, ctx context.Context, in *referencesInput) (List[Reference], error) {
 	rows, err := s.Store.References(ctx, in.Model)
-	out := make([]Reference, len(rows))
-	for i, r := range rows {
-		out[i] = Reference{
-			Model: r.Model, ID: r.ID, Version: r.Version, Kind: r.Kind, Rows: r.Rows, FromMS: r.FromMS, ToMS: r.ToMS, CreatedMS: r.CreatedMS, Meta: specJSON(r.MetaJSON),
+	var out []Reference
+	for _, r := range rows {
+		if r.Kind == kindGrid {
+			continue // what references are counted on, not one of them
 		}
+		out = append(out, Reference{
+			Model: r.Model, ID: r.ID, Version: r.Version, Kind: r.Kind, Rows: r.Rows, FromMS: r.FromMS, ToMS: r.ToMS, CreatedMS: r.CreatedMS, Meta: specJSON(r.MetaJSON),
+		})
 	}
 	return listOf(out, len(out)), err
 }

@@ -15,9 +15,10 @@ import (
 
 // Declared is what the control topic says after the configuration was published.
 type Declared struct {
-	Layout wire.Layout
-	View   *wire.View
-	newest map[string]wire.Control // by kind and id: the record of largest sequence
+	Layout  wire.Layout
+	View    *wire.View
+	newest  map[string]wire.Control // by kind and id: the last in log order, which is in force
+	largest map[string]int64        // by kind and id: the largest sequence used
 }
 
 // ReadControl reads the control topic to its end.
@@ -26,21 +27,21 @@ func (p *Parts) ReadControl(ctx context.Context) (*Declared, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Declared{View: wire.NewView(wire.EvaluateSide), newest: map[string]wire.Control{}}
+	d := &Declared{View: wire.NewView(wire.EvaluateSide), newest: map[string]wire.Control{}, largest: map[string]int64{}}
 	for _, r := range recs {
 		c, ok := d.View.Add(r.Offset, r.Key, r.Value)
 		if !ok {
 			continue
 		}
-		if k := c.Kind + "/" + c.ID; d.newest[k].Value == nil || c.Seq > d.newest[k].Seq {
-			d.newest[k] = c
-		}
+		k := c.Kind + "/" + c.ID
+		d.newest[k] = c
+		d.largest[k] = max(d.largest[k], c.Seq)
 	}
 	d.Layout, _ = d.View.Layout()
 	return d, nil
 }
 
-// Newest returns the newest control record of a kind and id.
+// Newest returns the control record of a kind and id that came last.
 func (d *Declared) Newest(kind, id string) (wire.Control, bool) {
 	c, ok := d.newest[kind+"/"+id]
 	return c, ok
@@ -155,7 +156,7 @@ func (p *Parts) declarePolicy(ctx context.Context, d *Declared, model string, po
 	if ok && bytes.Equal(have.Value, value) {
 		return nil
 	}
-	return p.Publish(ctx, wire.Control{Kind: "policy", ID: model, Seq: have.Seq + 1, Value: value})
+	return p.Publish(ctx, wire.Control{Kind: "policy", ID: model, Seq: d.largest["policy/"+model] + 1, Value: value})
 }
 
 // nextFree returns the first pane that no collector can have counted yet: 0 before

@@ -55,7 +55,7 @@ func (p *Parts) Render(row historian.OutboxRow) ([]log.Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("outbox row %d, %s of model %q: %w", row.ID, row.Kind, row.Ref, err)
 		}
-		return p.controlRecords(wire.Control{Kind: row.Kind[len("control."):], ID: row.Ref, Seq: row.ID, Value: value}), nil
+		return p.controlRecords(wire.Control{Kind: row.Kind[len("control."):], ID: row.Ref, Seq: rowSeq(row), Value: value}), nil
 	}
 	typ, ok := lifecycleTypes[row.Kind]
 	if !ok {
@@ -96,8 +96,12 @@ func (p *Parts) appliedRecords(row historian.OutboxRow) ([]log.Record, error) {
 	l := p.Cfg.Layout(0)
 	from := (NowMS()+l.SkewMS)/l.PaneMS + 2
 	recs := p.controlRecords(ModelControl(m, from))
-	return append(recs, p.controlRecords(wire.Control{Kind: "policy", ID: m.Name, Seq: row.ID, Value: m.Policy.Wire().Encode()})...), nil
+	return append(recs, p.controlRecords(wire.Control{Kind: "policy", ID: m.Name, Seq: rowSeq(row), Value: m.Policy.Wire().Encode()})...), nil
 }
+
+// rowSeq is the sequence of control that an outbox row publishes: the same when it is
+// published again, and above those that configuration gives, which count up from 1.
+func rowSeq(row historian.OutboxRow) int64 { return row.CreatedMS*1000 + row.ID%1000 }
 
 // ModelControl admits a model. There is one such record per model, whoever writes it
 // first: configuration, specification or the evaluator.

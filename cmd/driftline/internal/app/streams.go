@@ -99,15 +99,12 @@ func (g *Progress) Sources() map[log.Partition]Position {
 }
 
 // JudgedMS returns the end of the last complete step over the partitions of this
-// process; ok is false until each of them has one.
+// process that hold a model; ok is false while none does.
 func (g *Progress) JudgedMS() (ms int64, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, d := range g.done {
-		if !d.Any {
-			return 0, false
-		}
-		if !ok || d.EndMS < ms {
+		if d.Any && (!ok || d.EndMS < ms) {
 			ms, ok = d.EndMS, true
 		}
 	}
