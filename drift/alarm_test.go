@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftline/driftline/sketches"
 	"pgregory.net/rapid"
+
+	"github.com/driftline/driftline/sketches"
 )
 
 const minuteMS = 60 * 1000

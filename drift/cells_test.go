@@ -6,8 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftline/driftline/sketches"
 	"pgregory.net/rapid"
+
+	"github.com/driftline/driftline/sketches"
 )
 
 // onGrid makes a one-feature grid from the reference sample and counts both on it.

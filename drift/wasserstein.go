@@ -32,7 +32,7 @@ func WassersteinCells(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts)
 		before := float64(left)/n - float64(g)/m
 		left, g = left+a, g+b
 		after := float64(left)/n - float64(g)/m
-		w := 0.0
+		var w float64
 		switch {
 		case i == 0 || i == last:
 			if a+b == 0 {

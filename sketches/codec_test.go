@@ -152,7 +152,7 @@ func TestDecoderRefuses(t *testing.T) {
 				t.Errorf("error %v, want ErrCorrupt", first)
 			}
 			d.Fail("later")
-			if d.Err() != first || d.Uvarint() != 0 {
+			if !errors.Is(d.Err(), first) || d.Uvarint() != 0 {
 				t.Error("the first fault does not stick")
 			}
 		})

@@ -156,9 +156,10 @@ func (c *FeatureCounts) Quantile(f *FeatureGrid, p float64) float64 {
 		v := float64((1-t)*a) + float64(t*b)
 		if known {
 			v = min(max(v, lo), hi)
-			if p == 0 {
+			switch p {
+			case 0:
 				v = lo
-			} else if p == 1 {
+			case 1:
 				v = hi
 			}
 		}

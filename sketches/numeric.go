@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// AtomShare: a value with count·AtomShare > n gets a cell of its own.
+// AtomShare decides what an atom is: a value with count·AtomShare > n gets a cell of its own.
 const AtomShare = 512
 
 const (
