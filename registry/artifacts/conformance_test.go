@@ -15,10 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftline/driftline/registry/artifacts"
 	"github.com/google/go-cmp/cmp"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/driftline/driftline/registry/artifacts"
 )
 
 // TestMain gives the AWS SDK credentials for the S3 server of the tests and keeps
@@ -359,7 +360,7 @@ func TestReadersCanSeek(t *testing.T) {
 		if end, err := r.Seek(0, io.SeekEnd); end != 10 || err != nil {
 			t.Errorf("Seek to the end = %d, %v", end, err)
 		}
-		if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		if n, err := io.ReadFull(r, make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("Read at the end = %d, %v; want EOF", n, err)
 		}
 		if _, err := r.Seek(-1, io.SeekStart); err == nil {

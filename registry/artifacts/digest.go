@@ -104,7 +104,7 @@ func writeField(h hash.Hash, s string) {
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
 	h.Write(n[:]) // a hash never fails to write
-	io.WriteString(h, s)
+	h.Write([]byte(s))
 }
 
 // Hashing passes bytes on from a reader and keeps their SHA-256 and number, so

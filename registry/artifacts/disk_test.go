@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/driftline/driftline/registry/artifacts"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/driftline/driftline/registry/artifacts"
 )
 
 func openDisk(t *testing.T, dir string) *artifacts.Disk {

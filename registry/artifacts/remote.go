@@ -51,6 +51,7 @@ func (r *remote) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Seek implements io.Seeker; the next Read asks the store from there.
 func (r *remote) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekStart:

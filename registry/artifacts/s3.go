@@ -42,7 +42,7 @@ var errReplaced = errors.New("it was replaced while it was being read; open it a
 // that speaks its protocol.
 type S3 struct {
 	client *s3.Client
-	upload *manager.Uploader
+	upload func(context.Context, *s3.PutObjectInput) error
 	bucket string
 	prefix string // "" or ends in a slash
 }
@@ -81,13 +81,22 @@ func OpenS3(ctx context.Context, root string, opts Options) (*S3, error) {
 			o.UsePathStyle = true
 		}
 	})
-	//nolint:staticcheck // deprecated in favour of feature/s3/transfermanager; works alike, so the change waits until that is a dependency
+	return &S3{client: client, upload: uploader(client), bucket: bucket, prefix: prefix}, nil
+}
+
+// uploader returns what uploads an object, in parts if it is larger than one part.
+//
+//nolint:staticcheck // deprecated in favour of feature/s3/transfermanager; works alike, so the change waits until that is a dependency
+func uploader(client *s3.Client) func(context.Context, *s3.PutObjectInput) error {
 	up := manager.NewUploader(client, func(u *manager.Uploader) {
 		u.PartSize = partSize
 		u.Concurrency = partsAtOnce
 		u.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	})
-	return &S3{client: client, upload: up, bucket: bucket, prefix: prefix}, nil
+	return func(ctx context.Context, in *s3.PutObjectInput) error {
+		_, err := up.Upload(ctx, in)
+		return err
+	}
 }
 
 // parseS3Root splits an s3 URL into bucket and prefix; the prefix passes Clean.
@@ -216,8 +225,7 @@ func (s *S3) Put(ctx context.Context, p string, r io.Reader, limit int64) error 
 	if err != nil {
 		return err
 	}
-	//nolint:staticcheck // see OpenS3
-	_, err = s.upload.Upload(ctx, &s3.PutObjectInput{
+	err = s.upload(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(s.bucket), Key: aws.String(s.prefix + clean), Body: newLimited(ctx, r, limit),
 	})
 	if err != nil {

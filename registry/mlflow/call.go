@@ -3,6 +3,7 @@ package mlflow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -263,8 +264,8 @@ func (c *call) objects(name string, each func(in *call)) {
 
 // inside puts the path of the list entry before the parameter's name.
 func inside(path string, err error) error {
-	e, ok := err.(*apiError)
-	if !ok {
+	var e *apiError
+	if !errors.As(err, &e) {
 		return err
 	}
 	text := strings.Replace(e.text, "parameter '", "parameter '"+path, 1)

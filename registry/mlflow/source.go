@@ -168,7 +168,7 @@ func (s *server) artifactPath(uri string) (string, error) {
 	}
 	uri, _, _ = strings.Cut(uri, "?")
 	kind, rest := scheme(uri)
-	p := ""
+	var p string
 	switch kind {
 	case proxyScheme:
 		if after, ok := strings.CutPrefix(rest, "//"); ok { // with an authority

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 func event(episode, id string, ms int64, phase string, level int64) store.EventRow {

@@ -27,18 +27,21 @@ func (o Order) after(p Order) bool {
 	return o.Offset > p.Offset
 }
 
-// Features, Prediction and Label are the three groups of an example.
+// The three groups of an example.
 type (
+	// Features are the inputs that the model was given.
 	Features struct {
 		Order
 		JSON string
 	}
+	// Prediction is what the model answered.
 	Prediction struct {
 		Order
 		Version string
 		Score   *float64 // nil where the model gave none
 		Class   string   // predicted class or value as text, "" where there is none
 	}
+	// Label is what turned out to be true.
 	Label struct {
 		Order
 		Value string

@@ -7,9 +7,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 const dayMS = 24 * hourMS

@@ -79,10 +79,10 @@ func (p *parser) clause() (clause, error) {
 	if c.entity, c.key, err = splitIdentifier(t.raw); err != nil {
 		return c, err
 	}
-	switch t := p.next(); {
-	case t.kind == tokenOperator:
+	switch t := p.next(); t.kind {
+	case tokenOperator:
 		c.op = t.text
-	case t.kind == tokenWord:
+	case tokenWord:
 		c.op = strings.ToUpper(t.raw)
 		if c.op == "NOT" {
 			second := p.next()

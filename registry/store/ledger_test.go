@@ -6,9 +6,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestTheLedgerKeepsTheFurthestFoldAndAddsUp(t *testing.T) {

@@ -163,5 +163,8 @@ type memFile struct {
 	info fs.FileInfo
 }
 
+// Stat implements fs.File.
 func (f *memFile) Stat() (fs.FileInfo, error) { return f.info, nil }
-func (f *memFile) Close() error               { return nil }
+
+// Close implements fs.File.
+func (f *memFile) Close() error { return nil }

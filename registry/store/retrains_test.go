@@ -271,7 +271,7 @@ func TestARetrainGoesStepByStepToItsVerdict(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r = walk(t, s, r, "GATED", "APPROVAL")
+		walk(t, s, r, "GATED", "APPROVAL")
 		if got := claim(t, s, "one", 9999); got.ID != "" {
 			t.Errorf("a row that waits for a person was taken: %+v", got)
 		}

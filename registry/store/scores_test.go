@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 const hourMS = 3_600_000

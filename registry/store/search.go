@@ -98,7 +98,7 @@ func runSpecial(b *builder, d dialect, c clause) (string, bool, error) {
 		return "", false, nil
 	}
 	from := "run_inputs x JOIN datasets s ON s.dataset_id = x.dataset_id WHERE x.run_id = r.run_id"
-	expr := ""
+	var expr string
 	switch c.key {
 	case "name", "digest":
 		expr = "s." + c.key

@@ -49,7 +49,7 @@ func (t *Tx) rows(ctx context.Context, query string, args []any, scan func(scann
 	if err != nil {
 		return mapError(t.d, err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what went wrong, rows.Err tells
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return mapError(t.d, err)

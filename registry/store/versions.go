@@ -13,8 +13,6 @@ const (
 	StageStaging    = "Staging"
 	StageProduction = "Production"
 	StageArchived   = "Archived"
-
-	stageDeleted = "Deleted_Internal"
 )
 
 // Stages lists the stages in their natural order.

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestWatchedModelsAreInsertedAndChanged(t *testing.T) {

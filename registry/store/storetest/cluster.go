@@ -33,7 +33,7 @@ type cluster struct {
 	port int
 	cmd  *exec.Cmd
 	log  *bytes.Buffer // the server's output, read after it ended only
-	done chan error    // receives cmd.Wait's answer once
+	done chan struct{} // closed when the server has ended
 }
 
 var (
@@ -89,7 +89,7 @@ func start() (c *cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &cluster{dir: dir, port: port, log: &bytes.Buffer{}, done: make(chan error, 1)}
+	c = &cluster{dir: dir, port: port, log: &bytes.Buffer{}, done: make(chan struct{})}
 	c.cmd = command(cred, dir, filepath.Join(bin, "postgres"), "-D", data,
 		"-c", "listen_addresses=127.0.0.1", "-p", strconv.Itoa(port), "-c", "unix_socket_directories=",
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", // speed: the data is thrown away
@@ -98,7 +98,10 @@ func start() (c *cluster, err error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
-	go func() { c.done <- c.cmd.Wait() }()
+	go func() {
+		defer close(c.done)
+		_ = c.cmd.Wait() // how it ended stands in cmd.ProcessState
+	}()
 	if err := c.await(); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
@@ -108,7 +111,7 @@ func start() (c *cluster, err error) {
 // command prepares a child that dies with this process, so that a killed test
 // leaves no server behind.
 func command(cred *syscall.Credential, dir, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(context.Background(), name, args...) // stop ends it
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT, Setpgid: true}
@@ -156,7 +159,7 @@ func binaries() (string, error) {
 }
 
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
@@ -174,7 +177,7 @@ func (c *cluster) await() error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // opened for one question
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -184,9 +187,8 @@ func (c *cluster) await() error {
 			return nil
 		}
 		select {
-		case werr := <-c.done:
-			c.done <- werr
-			return fmt.Errorf("postgres ended at start: %v: %s", werr, strings.TrimSpace(c.log.String()))
+		case <-c.done:
+			return fmt.Errorf("postgres ended at start: %s: %s", c.cmd.ProcessState, strings.TrimSpace(c.log.String()))
 		case <-ctx.Done():
 			return fmt.Errorf("postgres did not answer within %s: %w", startTimeout, err)
 		case <-tick.C:
@@ -199,7 +201,7 @@ func (c *cluster) createDatabase(name string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // opened for one question
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	_, err = db.ExecContext(ctx, "CREATE DATABASE "+name)
