@@ -23,7 +23,6 @@ type job struct {
 	base   string // artifact path of the run
 	data   *dataset
 	tested *gbdt.Model
-	final  *gbdt.Model
 
 	pending store.Retrain // set by a transaction that writes the row once more
 }

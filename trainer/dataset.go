@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -239,7 +240,7 @@ func loadDataset(m Manifest, r io.Reader) (*dataset, error) {
 	d := &dataset{Manifest: m}
 	for {
 		line, err := c.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

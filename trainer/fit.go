@@ -115,7 +115,7 @@ func (j *job) openRun(ctx context.Context) error {
 			RunID: &run.ID, ChampionBefore: &champion.Version, DatasetJSON: &none, Version: &none, GatesJSON: &none, DecisionJSON: &none,
 		}, j.cfg.NowMS())
 		if err == nil {
-			j.base, j.data, j.tested, j.final = "", nil, nil, nil
+			j.base, j.data, j.tested = "", nil, nil
 			j.pending = next
 		}
 		return err

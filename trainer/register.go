@@ -40,7 +40,6 @@ func (j *job) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.final = m
 	run, err := j.cfg.Store.Run(ctx, j.row.RunID)
 	if err != nil {
 		return err
@@ -175,17 +174,4 @@ func importanceFile(m *gbdt.Model) ([]byte, error) {
 	}
 	w.Flush()
 	return b.Bytes(), w.Error()
-}
-
-// finalModel returns the model of the version.
-func (j *job) finalModel(ctx context.Context) (*gbdt.Model, error) {
-	if j.final != nil {
-		return j.final, nil
-	}
-	base, err := j.runPath(ctx)
-	if err != nil {
-		return nil, err
-	}
-	j.final, err = readModel(ctx, j.cfg.Artifacts, base+"/model/model.json")
-	return j.final, err
 }

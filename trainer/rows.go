@@ -69,7 +69,7 @@ func collect(ctx context.Context, s Spec, st *store.Store, q store.ExampleQuery,
 		case json.Unmarshal([]byte(e.Features.JSON), &features) != nil || features == nil:
 			why = brokenFeatures
 		default:
-			usable := false
+			var usable bool
 			if y, usable = s.label(e.Label.Value); !usable {
 				why = unusableLabel
 			}

@@ -120,7 +120,7 @@ func byB(_, b float64, r *rand.Rand) int    { return noisy(b > 0.5, r) }
 func always(_, _ float64, _ *rand.Rand) int { return 1 }
 func thirds(a, _ float64, _ *rand.Rand) int { return int(3 * a) }
 func chance(_, _ float64, r *rand.Rand) int {
-	return int(r.IntN(2))
+	return r.IntN(2)
 }
 
 // days writes 24 labelled examples a day and moves the record clock.

@@ -17,6 +17,7 @@ type (
 	flagList  []bool // integers 0 and 1, or booleans as XGBoost wrote before 1.6
 )
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (l *floatList) UnmarshalJSON(b []byte) error {
 	return eachItem(b, func(item string) error {
 		if item == "null" {
@@ -32,6 +33,7 @@ func (l *floatList) UnmarshalJSON(b []byte) error {
 	})
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (l *intList) UnmarshalJSON(b []byte) error {
 	return eachItem(b, func(item string) error {
 		v, err := strconv.ParseInt(item, 10, 32)
@@ -43,6 +45,7 @@ func (l *intList) UnmarshalJSON(b []byte) error {
 	})
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (l *flagList) UnmarshalJSON(b []byte) error {
 	return eachItem(b, func(item string) error {
 		switch item {
