@@ -63,7 +63,7 @@ type alarmsInput struct {
 	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 
-func listAlarms(s *server, ctx context.Context, in *alarmsInput) (List[Alarm], error) {
+func listAlarms(ctx context.Context, s *server, in *alarmsInput) (List[Alarm], error) {
 	rows, err := s.Store.Alarms(ctx, store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1})
 	out := make([]Alarm, len(rows))
 	for i, a := range rows {
@@ -77,7 +77,7 @@ type AlarmPath struct {
 	ID string `path:"id" doc:"Id of the alarm."`
 }
 
-func getAlarm(s *server, ctx context.Context, in *AlarmPath) (out AlarmDetail, err error) {
+func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, err error) {
 	err = s.Store.Read(ctx, func(t *store.Tx) error {
 		a, err := t.Alarm(ctx, in.ID)
 		if err != nil {
@@ -103,7 +103,7 @@ func getAlarm(s *server, ctx context.Context, in *AlarmPath) (out AlarmDetail, e
 	return out, err
 }
 
-func explainAlarm(s *server, ctx context.Context, in *AlarmPath) (Explanation, error) {
+func explainAlarm(ctx context.Context, s *server, in *AlarmPath) (Explanation, error) {
 	return Explain(ctx, s.Store, in.ID)
 }
 
@@ -122,7 +122,7 @@ type ackInput struct {
 
 // ackAlarm notes first: a crash between the two leaves a note without the
 // acknowledgement, and a repeat mends it.
-func ackAlarm(s *server, ctx context.Context, in *ackInput) (Done, error) {
+func ackAlarm(ctx context.Context, s *server, in *ackInput) (Done, error) {
 	by := store.Actor(ctx)
 	if err := s.Store.NoteAlarm(ctx, in.ID, by, in.Body.Reason, s.NowMS()); err != nil {
 		return Done{}, err
@@ -138,7 +138,7 @@ type noteInput struct {
 	}
 }
 
-func noteAlarm(s *server, ctx context.Context, in *noteInput) (Done, error) {
+func noteAlarm(ctx context.Context, s *server, in *noteInput) (Done, error) {
 	err := s.Store.NoteAlarm(ctx, in.ID, store.Actor(ctx), in.Body.Text, s.NowMS())
 	return Done{ID: in.ID, Done: err == nil}, err
 }

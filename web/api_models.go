@@ -68,7 +68,7 @@ type ModelPath struct {
 	Model string `path:"model" doc:"Name of the model."`
 }
 
-func listModels(s *server, ctx context.Context, _ *struct{}) (List[ModelSummary], error) {
+func listModels(ctx context.Context, s *server, _ *struct{}) (List[ModelSummary], error) {
 	fleet, err := s.fleet(ctx)
 	if err != nil {
 		return List[ModelSummary]{}, err
@@ -76,7 +76,7 @@ func listModels(s *server, ctx context.Context, _ *struct{}) (List[ModelSummary]
 	return listOf(fleet, len(fleet)), nil
 }
 
-func getModel(s *server, ctx context.Context, in *ModelPath) (out ModelDetail, err error) {
+func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, err error) {
 	err = s.Store.Read(ctx, func(t *store.Tx) error {
 		w, err := t.WatchedModel(ctx, in.Model)
 		if err != nil {
@@ -161,7 +161,7 @@ type Applied struct {
 	Diff    []Change `json:"diff" nullable:"false"`
 }
 
-func applyModel(s *server, ctx context.Context, in *applyInput) (out Applied, err error) {
+func applyModel(ctx context.Context, s *server, in *applyInput) (out Applied, err error) {
 	if s.ValidateSpec == nil {
 		return out, &Problem{Status: http.StatusNotImplemented, Title: "Not offered here", Detail: "this server cannot check the settings of a model", Next: "use driftline models apply on the machine that runs it"}
 	}
@@ -221,7 +221,7 @@ type promoteInput struct {
 	}
 }
 
-func promoteVersion(s *server, ctx context.Context, in *promoteInput) (Serving, error) {
+func promoteVersion(ctx context.Context, s *server, in *promoteInput) (Serving, error) {
 	changed, prev, err := s.Store.Promote(ctx, in.Model, in.Body.Version, store.Actor(ctx), in.Body.Reason)
 	return Serving{Model: in.Model, Version: in.Body.Version, Previous: prev, Changed: changed}, err
 }
@@ -234,7 +234,7 @@ type rollbackInput struct {
 	}
 }
 
-func rollbackVersion(s *server, ctx context.Context, in *rollbackInput) (Serving, error) {
+func rollbackVersion(ctx context.Context, s *server, in *rollbackInput) (Serving, error) {
 	version, prev, err := s.Store.Rollback(ctx, in.Model, in.Body.Version, store.Actor(ctx), in.Body.Reason)
 	return Serving{Model: in.Model, Version: version, Previous: prev, Changed: version != prev}, err
 }

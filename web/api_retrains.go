@@ -111,7 +111,7 @@ type retrainsInput struct {
 	Limit int      `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 
-func listRetrains(s *server, ctx context.Context, in *retrainsInput) (List[Retrain], error) {
+func listRetrains(ctx context.Context, s *server, in *retrainsInput) (List[Retrain], error) {
 	for i, state := range in.State {
 		in.State[i] = strings.ToUpper(state)
 	}
@@ -128,7 +128,7 @@ type RetrainPath struct {
 	ID string `path:"id" doc:"Id of the retrain."`
 }
 
-func getRetrain(s *server, ctx context.Context, in *RetrainPath) (RetrainDetail, error) {
+func getRetrain(ctx context.Context, s *server, in *RetrainPath) (RetrainDetail, error) {
 	r, err := s.Store.Retrain(ctx, in.ID)
 	if err != nil {
 		return RetrainDetail{}, err
@@ -144,7 +144,7 @@ type triggerInput struct {
 	}
 }
 
-func triggerRetrain(s *server, ctx context.Context, in *triggerInput) (out Retrain, err error) {
+func triggerRetrain(ctx context.Context, s *server, in *triggerInput) (out Retrain, err error) {
 	if s.Trigger == nil {
 		return out, &Problem{Status: http.StatusNotImplemented, Title: "Not offered here", Detail: "this server cannot ask for retrains", Next: "use driftline retrain where the trainer runs"}
 	}
@@ -167,8 +167,8 @@ type actInput struct {
 }
 
 // actOn makes the handler of an act on a retrain; the answer is the row after it.
-func actOn(pick func(*server) Act) func(*server, context.Context, *actInput) (Retrain, error) {
-	return func(s *server, ctx context.Context, in *actInput) (Retrain, error) {
+func actOn(pick func(*server) Act) func(context.Context, *server, *actInput) (Retrain, error) {
+	return func(ctx context.Context, s *server, in *actInput) (Retrain, error) {
 		if err := pick(s)(ctx, in.ID, store.Actor(ctx), in.Body.Reason); err != nil {
 			return Retrain{}, err
 		}

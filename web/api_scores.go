@@ -111,7 +111,7 @@ type scoresInput struct {
 	Limit     int    `query:"limit" default:"1000" minimum:"1" maximum:"20000"`
 }
 
-func listScores(s *server, ctx context.Context, in *scoresInput) (List[Score], error) {
+func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], error) {
 	q := store.ScoreQuery{
 		Model: in.Model, Version: in.Version, Reference: in.Reference, FinalOnly: in.Final, Newest: true, NoBody: !in.Features, Limit: in.Limit + 1,
 	}

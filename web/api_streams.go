@@ -52,7 +52,7 @@ type Tally struct {
 // ledgerRows is how many entries of the ledger are searched for names.
 const ledgerRows = 5000
 
-func getStreams(s *server, ctx context.Context, _ *struct{}) (out Streams, err error) {
+func getStreams(ctx context.Context, s *server, _ *struct{}) (out Streams, err error) {
 	err = s.Store.Read(ctx, func(t *store.Tx) error {
 		out, err = s.streams(ctx, t)
 		return err
@@ -132,7 +132,7 @@ type referencesInput struct {
 // kindGrid marks rows of the references' table that hold a grid (package trainer).
 const kindGrid = "grid"
 
-func listReferences(s *server, ctx context.Context, in *referencesInput) (List[Reference], error) {
+func listReferences(ctx context.Context, s *server, in *referencesInput) (List[Reference], error) {
 	rows, err := s.Store.References(ctx, in.Model)
 	var out []Reference
 	for _, r := range rows {
@@ -166,7 +166,7 @@ type auditInput struct {
 	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 
-func listAudit(s *server, ctx context.Context, in *auditInput) (List[AuditEntry], error) {
+func listAudit(ctx context.Context, s *server, in *auditInput) (List[AuditEntry], error) {
 	q := store.AuditQuery{Object: in.Object, Actor: in.Actor, Before: in.Before, Limit: in.Limit + 1}
 	var err error
 	if in.From != "" {
@@ -199,7 +199,7 @@ type Status struct {
 	NowMS     int64   `json:"now_ms"`
 }
 
-func getStatus(s *server, ctx context.Context, _ *struct{}) (Status, error) {
+func getStatus(ctx context.Context, s *server, _ *struct{}) (Status, error) {
 	out := Status{Version: s.Version, Commit: s.Commit, Namespace: s.Namespace, Database: s.Store.Dialect(), Windows: append([]int64{}, s.Windows...), NowMS: s.NowMS()}
 	models, err := s.Store.WatchedModels(ctx)
 	if err != nil {

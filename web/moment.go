@@ -91,7 +91,7 @@ func agoText(ms, nowMS int64) string {
 	if future {
 		d = -d
 	}
-	text := ""
+	var text string
 	switch {
 	case d < 60_000:
 		return "just now"

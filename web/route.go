@@ -43,7 +43,7 @@ func listOf[T any](items []T, limit int) List[T] {
 }
 
 // endpoint is a route of the native API: huma decodes, checks and describes it.
-func endpoint[I, O any](method, path, role, summary string, call func(*server, context.Context, *I) (O, error)) route {
+func endpoint[I, O any](method, path, role, summary string, call func(context.Context, *server, *I) (O, error)) route {
 	return route{method: method, path: "/api/v1/" + path, role: role, summary: summary, mount: func(s *server, rt route) {
 		op := huma.Operation{
 			Method: rt.method, Path: rt.path, Summary: rt.summary, OperationID: operationID(rt.method, path),
@@ -54,7 +54,7 @@ func endpoint[I, O any](method, path, role, summary string, call func(*server, c
 			}}},
 		}
 		huma.Register(s.api, op, func(ctx context.Context, in *I) (*answer[O], error) {
-			out, err := call(s, ctx, in)
+			out, err := call(ctx, s, in)
 			if err != nil {
 				return nil, s.problem(ctx, rt.method+" "+rt.path, err)
 			}

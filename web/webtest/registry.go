@@ -8,7 +8,7 @@ import (
 	"github.com/driftline/driftline/registry/store"
 )
 
-func (w *World) seedRegistry(t testing.TB, ctx context.Context) {
+func (w *World) seedRegistry(ctx context.Context, t testing.TB) {
 	t.Helper()
 	w.must(t, "experiment", w.store.EnsureDefaultExperiment(ctx, "mlflow-artifacts:/"))
 	w.must(t, "registry", w.store.Tx(ctx, func(tx *store.Tx) error {
@@ -46,7 +46,7 @@ func (w *World) seedRegistry(t testing.TB, ctx context.Context) {
 	w.must(t, "reference", err)
 }
 
-func (w *World) seedRetrains(t testing.TB, ctx context.Context) {
+func (w *World) seedRetrains(ctx context.Context, t testing.TB) {
 	t.Helper()
 	w.Retrain = "r1" + strings.Repeat("ab", 15)
 	_, _, err := w.store.EnqueueRetrain(ctx, store.Retrain{ID: w.Retrain, Model: Bike, Kind: "alarm", TriggerJSON: `{"reason":"drift"}`, Episode: w.Alarm, ClockMS: FirstEnd + 36*weekMS}, NowMS-3*hourMS)
@@ -78,7 +78,7 @@ func (w *World) seedRetrains(t testing.TB, ctx context.Context) {
 	}
 }
 
-func (w *World) seedStreams(t testing.TB, ctx context.Context) {
+func (w *World) seedStreams(ctx context.Context, t testing.TB) {
 	t.Helper()
 	w.must(t, "ledger", w.store.PutLedger(ctx, []store.LedgerRow{{
 		Topic: "ml.predictions", Part: 0, ArrivalMS: FirstEnd, Through: 120_000, LastOffset: 119_999,

@@ -68,7 +68,7 @@ func ScoreRow(s wire.Score) store.ScoreRow {
 	return r
 }
 
-func (w *World) seedScores(t testing.TB, ctx context.Context) {
+func (w *World) seedScores(ctx context.Context, t testing.TB) {
 	rng := rand.New(rand.NewPCG(7, 11))
 	var rows []store.ScoreRow
 	var alarmed wire.Score
@@ -93,7 +93,7 @@ func (w *World) seedScores(t testing.TB, ctx context.Context) {
 	odd.Judged, odd.All = 0, 1
 	rows = append(rows, ScoreRow(quiet), ScoreRow(odd))
 	w.must(t, "scores", w.store.PutScores(ctx, rows))
-	w.Alarm = w.putAlarm(t, ctx, alarmed)
+	w.Alarm = w.putAlarm(ctx, t, alarmed)
 	// An old data-quality alarm of a hostile model that resolved.
 	w.must(t, "quality alarm", w.store.PutEvents(ctx, []store.EventRow{{
 		ID: "q1", Type: "dev.driftline.quality.resolved.v1", Model: Hostile, TimeMS: FirstEnd, Episode: "quality" + strings.Repeat("0", 9), Version: "*", Policy: "default",
@@ -113,7 +113,7 @@ func (w *World) seedScores(t testing.TB, ctx context.Context) {
 }
 
 // putAlarm stores detected and ongoing events of one episode as the evaluation does.
-func (w *World) putAlarm(t testing.TB, ctx context.Context, s wire.Score) string {
+func (w *World) putAlarm(ctx context.Context, t testing.TB, s wire.Score) string {
 	t.Helper()
 	episode := wire.EpisodeID("test", s.Model, "*", "default", s.Reference, s.WindowMS, s.EndMS, "drift")
 	top := slices.Clone(s.Features)

@@ -13,8 +13,9 @@ const (
 	dayMS  = 24 * hourMS
 	weekMS = 7 * dayMS
 
-	// Bike drifts; Hostile is a name that a page must show and never obey.
-	Bike    = "bike demand"
+	// Bike is the model that drifts.
+	Bike = "bike demand"
+	// Hostile is a name that a page must show and never obey.
 	Hostile = `<script>alert(1)</script>"'&/?#`
 )
 
@@ -66,8 +67,8 @@ func (w *World) seed(t testing.TB) {
 		}
 		return nil
 	}))
-	w.seedScores(t, ctx)
-	w.seedRegistry(t, ctx)
-	w.seedRetrains(t, ctx)
-	w.seedStreams(t, ctx)
+	w.seedScores(ctx, t)
+	w.seedRegistry(ctx, t)
+	w.seedRetrains(ctx, t)
+	w.seedStreams(ctx, t)
 }
