@@ -75,7 +75,7 @@ func report(w io.Writer, err error) {
 // apart takes joined errors apart, also where a single one wraps the join.
 func apart(err error) []error {
 	var exit *Exit
-	if errors.As(err, &exit) && err == error(exit) {
+	if errors.As(err, &exit) && err == error(exit) { //nolint:errorlint // only the outermost error is peeled; what wraps an Exit keeps its text
 		return apart(exit.Err)
 	}
 	joined, ok := err.(interface{ Unwrap() []error })

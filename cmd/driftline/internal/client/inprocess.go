@@ -43,8 +43,10 @@ type recorder struct {
 	status int
 }
 
+// Header implements http.ResponseWriter.
 func (r *recorder) Header() http.Header { return r.header }
 
+// WriteHeader keeps the first status that is an answer.
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= 200 { // 1xx are notices, not the answer
 		r.status = status

@@ -18,7 +18,7 @@ import (
 // thousand models.
 const maxFileBytes = 8 << 20
 
-// Input of Load: every layer above the defaults.
+// Layers is the input of Load: every layer above the defaults.
 type Layers struct {
 	Preset func(*Config) // defaults of a command, such as AllInOne; may be nil
 	File   string        // path of the YAML file; empty for none
@@ -60,8 +60,8 @@ func Load(in Layers) (*Loaded, error) {
 	}
 	l.models()
 	if len(l.faults) == 0 { // a value that could not be read would be judged by its default
-		l.faults = out.Config.check(out.Origin)
-		out.Warnings = append(out.Warnings, out.Config.warnings()...)
+		l.faults = out.check(out.Origin)
+		out.Warnings = append(out.Warnings, out.warnings()...)
 	}
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
@@ -105,7 +105,7 @@ func (l *loader) fresh(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
 	switch t {
 	case reflect.TypeFor[Model]():
-		v.Set(reflect.ValueOf(l.out.Config.NewModel("")))
+		v.Set(reflect.ValueOf(l.out.NewModel("")))
 	case reflect.TypeFor[Training]():
 		v.Set(reflect.ValueOf(DefaultTraining()))
 	case reflect.TypeFor[Input]():
@@ -125,9 +125,9 @@ func (l *loader) models() {
 		return
 	}
 	d := l.decoder(l.place)
-	d.value(l.pending, reflect.ValueOf(&l.out.Config.Models).Elem(), "models", nil)
-	for i := range l.out.Config.Models {
-		l.out.Config.Models[i].settle()
+	d.value(l.pending, reflect.ValueOf(&l.out.Models).Elem(), "models", nil)
+	for i := range l.out.Models {
+		l.out.Models[i].settle()
 	}
 }
 
@@ -307,7 +307,7 @@ func (l *loader) foreign(env map[string]string) {
 		}
 	}
 	if url := env["DATABASE_URL"]; url != "" {
-		l.out.Config.Sources = map[string]Secret{"default": Secret(url)}
+		l.out.Sources = map[string]Secret{"default": Secret(url)}
 		l.out.origin["sources"] = "environment DATABASE_URL"
 	}
 }

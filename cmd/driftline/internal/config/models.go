@@ -32,22 +32,22 @@ func readModels(text []byte, place string, where func(*yaml.Node) string, base *
 		Models []Model `yaml:"models" doc:"Watched models."`
 	}
 	out := &Loaded{Config: *base, origin: map[string]string{}}
-	out.Config.Models = nil
+	out.Models = nil
 	l := loader{out: out}
 	if root != nil {
 		l.decoder(where).section(root, reflect.ValueOf(&file).Elem(), "")
 	}
 	l.models()
-	if len(l.faults) == 0 && len(out.Config.Models) == 0 {
+	if len(l.faults) == 0 && len(out.Models) == 0 {
 		l.faults = append(l.faults, &Fault{Where: place, Key: "models", Text: "empty; want a list of models"})
 	}
 	if len(l.faults) == 0 {
-		l.faults = out.Config.check(out.Origin)
+		l.faults = out.check(out.Origin)
 	}
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
 	}
-	return out.Config.Models, nil
+	return out.Models, nil
 }
 
 // Spec returns the model as canonical JSON, with the keys of the configuration: the

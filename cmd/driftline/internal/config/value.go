@@ -93,8 +93,10 @@ func (d Duration) String() string {
 	return text
 }
 
-// MarshalYAML and MarshalJSON write the text.
-func (d Duration) MarshalYAML() (any, error)    { return d.String(), nil }
+// MarshalYAML writes the text.
+func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
+
+// MarshalJSON writes the text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
 // Size is a number of bytes, written with or without a unit: 4096, 512KiB, 1MiB,
@@ -134,8 +136,10 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// MarshalYAML and MarshalJSON write the text.
-func (s Size) MarshalYAML() (any, error)    { return s.String(), nil }
+// MarshalYAML writes the text.
+func (s Size) MarshalYAML() (any, error) { return s.String(), nil }
+
+// MarshalJSON writes the text.
 func (s Size) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 // hidden stands for what is not shown.
@@ -160,7 +164,11 @@ func (s Secret) Format(f fmt.State, verb rune) {
 	fmt.Fprint(f, s.String())
 }
 
-// MarshalYAML, MarshalJSON and MarshalText write the masked text.
-func (s Secret) MarshalYAML() (any, error)    { return s.String(), nil }
+// MarshalYAML writes the masked text.
+func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
+
+// MarshalJSON writes the masked text.
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+
+// MarshalText writes the masked text.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -136,7 +136,7 @@ func TestNearest_FindsTyposAndLeavesStrangersAlone(t *testing.T) {
 	keys := []string{"resolution", "lateness", "skew", "windows", "worker_index", "worker_count"}
 	tests := []struct{ word, want string }{
 		{"latness", "lateness"}, {"lateness", "lateness"}, {"Lateness", "lateness"}, {"worker-index", "worker_index"},
-		{"wnidows", "windows"}, {"resolutoin", "resolution"}, {"sekw", "skew"}, {"banana", ""}, {"", ""}, {"x", ""},
+		{"wnidows", "windows"}, {"rezolution", "resolution"}, {"sekw", "skew"}, {"banana", ""}, {"", ""}, {"x", ""},
 	}
 	for _, tt := range tests {
 		if got := Nearest(tt.word, keys); got != tt.want {

@@ -83,7 +83,7 @@ func (m *Metrics) seriesOf(r *modelRead) int {
 // stream shows how far the topics are and what became of their records.
 func (m *Metrics) stream(out *output, s *snapshot) {
 	upto, seen := map[string]int64{}, map[string]int64{}
-	slowest, any := int64(0), false
+	slowest, found := int64(0), false
 	for _, r := range s.sources {
 		if old, had := seen[r.Topic]; !had || r.SeenMS < old {
 			seen[r.Topic] = r.SeenMS
@@ -94,8 +94,8 @@ func (m *Metrics) stream(out *output, s *snapshot) {
 		if old, had := upto[r.Topic]; !had || r.UptoMS < old {
 			upto[r.Topic] = r.UptoMS
 		}
-		if m.holdsUp(r.Topic) && (!any || r.UptoMS < slowest) {
-			slowest, any = r.UptoMS, true
+		if m.holdsUp(r.Topic) && (!found || r.UptoMS < slowest) {
+			slowest, found = r.UptoMS, true
 		}
 	}
 	for _, topic := range m.topics() {
@@ -113,7 +113,7 @@ func (m *Metrics) stream(out *output, s *snapshot) {
 			out.counter("driftline_stream_records_total", float64(s.records[topic][o.name]), label, o.name)
 		}
 	}
-	if any {
+	if found {
 		out.gauge("driftline_stream_counted_timestamp_seconds", float64(slowest)/1000)
 	}
 	if m.cfg.Historical {

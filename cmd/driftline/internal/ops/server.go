@@ -108,6 +108,7 @@ func (s *Server) Stopping() { s.ready.set("stopping") }
 // errorLog hands promhttp's errors to the log.
 type errorLog struct{ log zerolog.Logger }
 
+// Println implements promhttp.Logger.
 func (l errorLog) Println(v ...any) {
 	l.log.Error().Str("error", fmt.Sprint(v...)).Msg("metrics could not be gathered whole")
 }
