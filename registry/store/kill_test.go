@@ -22,7 +22,7 @@ const childURL = "DRIFTLINE_STORE_TEST_CHILD"
 func TestChildWriter(t *testing.T) {
 	url := os.Getenv(childURL)
 	if url == "" {
-		t.Skip("only runs as a child of TestKill_NoAcknowledgedVersionIsLost")
+		return // not a child: there is nothing to test
 	}
 	s, err := store.Open(context.Background(), url, store.Options{})
 	if err != nil {

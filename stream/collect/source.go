@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
@@ -101,16 +102,9 @@ func (s *Source) late(c wire.Control) int64 {
 	if s.tracker.Clock() == loop.Unset {
 		return loop.Never
 	}
-	from := int64(math.MaxInt64)
-	switch c.Kind {
-	case "model":
-		if m, err := wire.DecodeModel(c.Value); err == nil {
-			from = m.FromPane
-		}
-	case "grid":
-		if g, err := wire.DecodeGridControl(c.Value); err == nil {
-			from = g.FromPane
-		}
+	from, ok := namedPane(c.Kind, c.Value)
+	if !ok {
+		return loop.Never
 	}
 	if from > s.times.Pane(s.tracker.Clock()+s.times.SkewMS) {
 		return loop.Never
@@ -125,11 +119,49 @@ func (s *Source) late(c wire.Control) int64 {
 		}
 		unpublished = s.times.Pane(h) + 1
 	}
-	first := min(from, unpublished)
-	if first < math.MinInt64/2/s.times.PaneMS { // "from the beginning"
+	return before(s.times, min(from, unpublished))
+}
+
+// before returns the time from which the input must be read so that pane and all
+// later ones are built.
+func before(times loop.Times, pane int64) int64 {
+	if pane < math.MinInt64/2/times.PaneMS { // "from the beginning"
 		return 0
 	}
-	return max(0, s.times.Start(first)-s.times.SkewMS-1)
+	return max(0, times.Start(pane)-times.SkewMS-1)
+}
+
+// namedPane returns the pane from which a control record changes what is counted.
+func namedPane(kind string, value []byte) (pane int64, ok bool) {
+	switch kind {
+	case "model":
+		if m, err := wire.DecodeModel(value); err == nil {
+			return m.FromPane, true
+		}
+	case "grid":
+		if g, err := wire.DecodeGridControl(value); err == nil {
+			return g.FromPane, true
+		}
+	}
+	return 0, false
+}
+
+// Names returns the earliest time at which one of the records changes what is
+// counted. A record that came in parts cannot be read alone: it may name any pane.
+func Names(l wire.Layout, recs []log.Record) int64 {
+	from := loop.Never
+	for _, r := range recs {
+		kind, _, _ := strings.Cut(string(r.Key), "/")
+		if kind != "model" && kind != "grid" {
+			continue
+		}
+		if pane, ok := namedPane(kind, r.Value); ok {
+			from = min(from, before(Times(l), pane))
+		} else {
+			from = 0
+		}
+	}
+	return from
 }
 
 func sameLayout(a, b wire.Layout) bool { return slices.Equal(a.Encode(), b.Encode()) }

@@ -40,6 +40,9 @@ type SourceConfig struct {
 	// idle promises off.
 	PromiseMS int64
 	New       func(Origin) SourceFold
+	// Names returns the earliest time at which one of the control records changes what
+	// is counted, Never if none does.
+	Names func(recs []log.Record) (fromMS int64)
 	// Progress is called after each cycle; nil is allowed.
 	Progress func(position, end int64)
 }
@@ -50,15 +53,17 @@ type Source struct {
 	io  IO
 	cfg SourceConfig
 
-	fold     SourceFold // nil: start (again)
-	control  *Reader
-	position int64
-	end      int64
-	restart  int64 // time to look up at the next start; Never: none
-	lastTick int64
-	empty    int   // empty polls in a row at the high watermark
-	pollMS   int64 // wall clock before the last of them
-	emptyMS  int64 // wall clock before the one before it
+	fold    SourceFold // nil: start (again)
+	control *Reader
+	// controlAt is what this process committed last to the control group.
+	controlAt int64
+	position  int64
+	end       int64
+	restart   int64 // time to look up at the next start; Never: none
+	lastTick  int64
+	empty     int   // empty polls in a row at the high watermark
+	pollMS    int64 // wall clock before the last of them
+	emptyMS   int64 // wall clock before the one before it
 }
 
 // NewSource prepares a driver; nothing is read yet.
@@ -97,7 +102,7 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 	}
 	if len(batch.Records) > 0 {
 		// Control that was there before these records is known before they are folded.
-		if err := s.readControl(ctx, false); err != nil || s.fold == nil {
+		if err := s.readControl(ctx); err != nil || s.fold == nil {
 			return false, err
 		}
 	}
@@ -180,23 +185,29 @@ func (s *Source) promise() int64 {
 	return s.cfg.Times.Start(s.cfg.Times.Pane(t))
 }
 
+// ControlGroup is what the group of control offsets is called after the source's own.
+const ControlGroup = "-control"
+
+// controlGroup keeps, per source, the control offset up to which everything that was
+// published knew control. It is committed after the source's own offset and only
+// together with it, so that a start can tell which control its predecessor may have
+// missed.
+func (s *Source) controlGroup() string { return s.cfg.Group + ControlGroup }
+
 func (s *Source) start(ctx context.Context) error {
 	p := s.cfg.Partition
+	s.control = NewReader(s.io, s.cfg.Control, -1)
+	control, err := s.control.ToEnd(ctx)
+	if err != nil {
+		return err
+	}
 	var origin Origin
-	err := s.io.try(ctx, fmt.Sprintf("start %s", p), func() (err error) {
+	err = s.io.try(ctx, fmt.Sprintf("start %s", p), func() (err error) {
 		if s.restart != Never {
 			origin, err = StartAt(ctx, s.io.Log, p, s.restart, s.cfg.Times)
 			return err
 		}
-		lo, hi, err := s.io.Log.Bounds(ctx, p)
-		if err != nil {
-			return err
-		}
-		committed, err := s.io.Log.Committed(ctx, s.cfg.Group, p)
-		if err != nil {
-			return err
-		}
-		origin, err = Start(committed, lo, hi, s.cfg.First, p)
+		origin, err = s.resume(ctx, control)
 		return err
 	})
 	if err != nil {
@@ -206,14 +217,57 @@ func (s *Source) start(ctx context.Context) error {
 	s.io.count(p, "removed_unread", origin.GapBefore)
 	s.fold = s.cfg.New(origin)
 	s.position, s.empty, s.lastTick = origin.Offset, 0, s.io.NowMS()
-	s.control = NewReader(s.io, s.cfg.Control, -1)
-	return s.readControl(ctx, true)
+	if _, err := s.fold.Control(control, s.control.Next()); err != nil {
+		return fmt.Errorf("control for %s: %w", p, err)
+	}
+	return nil
+}
+
+// resume starts at the committed offset, or before it where control came that the
+// run which committed had not read, and that names panes it may have published.
+func (s *Source) resume(ctx context.Context, control []log.Record) (Origin, error) {
+	p := s.cfg.Partition
+	lo, hi, err := s.io.Log.Bounds(ctx, p)
+	if err != nil {
+		return Origin{}, err
+	}
+	committed, err := s.io.Log.Committed(ctx, s.cfg.Group, p)
+	if err != nil {
+		return Origin{}, err
+	}
+	origin, err := Start(committed, lo, hi, s.cfg.First, p)
+	if err != nil || committed < 0 {
+		return origin, err
+	}
+	known, err := s.io.Log.Committed(ctx, s.controlGroup(), p)
+	if err != nil {
+		return Origin{}, err
+	}
+	i := 0
+	for i < len(control) && control[i].Offset < known {
+		i++
+	}
+	from := s.cfg.Names(control[i:])
+	if from == Never {
+		return origin, nil
+	}
+	if origin.HorizonMS == Unset {
+		return origin, nil
+	}
+	at, ok, err := firstTime(ctx, s.io.Log, p, origin.Offset, hi)
+	if err != nil {
+		return Origin{}, err
+	}
+	t := s.cfg.Times
+	if ok && from+t.SkewMS >= at+t.SkewMS+t.DisorderMS {
+		return origin, nil // this start builds every pane that is named
+	}
+	return StartAt(ctx, s.io.Log, p, from, t)
 }
 
 // readControl hands new control records to the fold. A record that names a pane
-// which may have been built without it sends the source back by time look-up; at a
-// start there is nothing to send back.
-func (s *Source) readControl(ctx context.Context, starting bool) error {
+// which may have been built without it sends the source back by time look-up.
+func (s *Source) readControl(ctx context.Context) error {
 	recs, err := s.control.ToEnd(ctx)
 	if err != nil {
 		return err
@@ -222,14 +276,14 @@ func (s *Source) readControl(ctx context.Context, starting bool) error {
 	if err != nil {
 		return fmt.Errorf("control for %s: %w", s.cfg.Partition, err)
 	}
-	if from != Never && !starting {
+	if from != Never {
 		s.fold, s.restart = nil, from
 	}
 	return nil
 }
 
 func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
-	if err := s.readControl(ctx, false); err != nil || s.fold == nil {
+	if err := s.readControl(ctx); err != nil || s.fold == nil {
 		return err
 	}
 	var partitions int
@@ -256,6 +310,9 @@ func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
 		if err != nil {
 			return err
 		}
+		if err := s.commitControl(ctx); err != nil {
+			return err
+		}
 	}
 	s.fold.Published()
 	s.lastTick = nowMS
@@ -263,4 +320,19 @@ func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
 		s.cfg.Progress(s.position, s.end)
 	}
 	return nil
+}
+
+// commitControl notes up to where control was known, where that has changed.
+func (s *Source) commitControl(ctx context.Context) error {
+	if s.control.Next() == s.controlAt {
+		return nil
+	}
+	next := s.control.Next()
+	err := s.io.try(ctx, fmt.Sprintf("commit control %d for %s", next, s.cfg.Partition), func() error {
+		return s.io.Log.Commit(ctx, s.controlGroup(), s.cfg.Partition, next)
+	})
+	if err == nil {
+		s.controlAt = next
+	}
+	return err
 }

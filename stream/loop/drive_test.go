@@ -191,6 +191,7 @@ func TestSource_SharesAbortedRecordsOutOverTheirHoles(t *testing.T) {
 	must(t, l.WriteAborted(p, 1)) // 10, marker 11
 	f := &tape{from: Never}
 	s := NewSource(quickIO(l.Handle(nil)), SourceConfig{
+		Names:     func([]log.Record) int64 { return Never },
 		Partition: p, Group: "g", Control: log.Partition{Topic: "control"}, Times: planTimes, TickMS: 1 << 40,
 		New: func(Origin) SourceFold { return f },
 	})
@@ -218,6 +219,7 @@ func TestFault_IdlePartitionPromisesAfterTwoEmptyPolls(t *testing.T) {
 	io.NowMS = func() int64 { now += 5_000; return now }
 	f := &tape{from: Never, due: true}
 	s := NewSource(io, SourceConfig{
+		Names:     func([]log.Record) int64 { return Never },
 		Partition: p, Group: "g", Control: log.Partition{Topic: "control"}, Times: planTimes, TickMS: 1, PromiseMS: 220_000,
 		New: func(Origin) SourceFold { return f },
 	})
@@ -253,6 +255,7 @@ func TestFault_RetentionOvertakes(t *testing.T) {
 	io.Counted = func(_ log.Partition, _ string, n int64) { gap += n }
 	l.SetCommit("g", p, 1)
 	s := NewSource(io, SourceConfig{
+		Names:     func([]log.Record) int64 { return Never },
 		Partition: p, Group: "g", Control: log.Partition{Topic: "control"}, Times: planTimes, TickMS: 1 << 40,
 		New: func(o Origin) SourceFold { origins = append(origins, o); return &tape{from: Never} },
 	})

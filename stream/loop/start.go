@@ -52,9 +52,11 @@ func Start(committed, lo, hi int64, first First, p log.Partition) (Origin, error
 }
 
 // StartAt begins a run by time look-up: everything before the offset found has a
-// record time < timeMS, so the horizon is timeMS + skew (stream.md §3.5).
+// record time < timeMS, so the horizon is timeMS + skew (stream.md §3.5). Where the
+// log was truncated that holds only for what is left of it; for what is gone the first
+// record held bounds it, as at any start.
 func StartAt(ctx context.Context, l log.Log, p log.Partition, timeMS int64, times Times) (Origin, error) {
-	lo, _, err := l.Bounds(ctx, p)
+	lo, hi, err := l.Bounds(ctx, p)
 	if err != nil {
 		return Origin{}, fmt.Errorf("bounds of %s: %w", p, err)
 	}
@@ -63,8 +65,41 @@ func StartAt(ctx context.Context, l log.Log, p log.Partition, timeMS int64, time
 		return Origin{}, fmt.Errorf("offset of %s at %d ms: %w", p, timeMS, err)
 	}
 	origin := Origin{Offset: o, LogStart: lo, HorizonMS: timeMS + times.SkewMS}
-	if o == 0 && lo == 0 {
+	switch {
+	case o == 0 && lo == 0:
 		origin.HorizonMS = Unset
+	case lo > 0 && o == lo:
+		origin.HorizonMS = Never // from the first record
+	case lo > 0:
+		first, ok, err := firstTime(ctx, l, p, lo, hi)
+		if err != nil {
+			return Origin{}, err
+		}
+		if !ok {
+			origin.HorizonMS = Never
+			break
+		}
+		origin.HorizonMS = max(timeMS, first+times.DisorderMS) + times.SkewMS
 	}
 	return origin, nil
+}
+
+// firstTime is the time of the first record from lo on that carries one.
+func firstTime(ctx context.Context, l log.Log, p log.Partition, lo, hi int64) (ms int64, ok bool, err error) {
+	for at := lo; at < hi; {
+		b, err := l.Fetch(ctx, p, at, 0)
+		if err != nil {
+			return 0, false, fmt.Errorf("first record of %s: %w", p, err)
+		}
+		for _, r := range b.Records {
+			if r.TimeMS >= 0 {
+				return r.TimeMS, true, nil
+			}
+		}
+		if b.Next <= at {
+			return 0, false, nil
+		}
+		at = b.Next
+	}
+	return 0, false, nil
 }

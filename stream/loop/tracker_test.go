@@ -193,8 +193,19 @@ func TestStartAt_TheHorizonIsTheTimeLookedUp(t *testing.T) {
 		}
 	}
 	must(t, l.Truncate(p, 1))
-	if got, err := StartAt(t.Context(), h, p, 500, planTimes); err != nil || got != (Origin{Offset: 1, LogStart: 1, HorizonMS: 60_500}) {
-		t.Errorf("on a truncated log: %+v, error %v; −∞ belongs to offset 0 that still exists", got, err)
+	// What was removed has times that nobody knows: the first record left bounds them.
+	for _, tt := range []struct {
+		at   int64
+		want Origin
+	}{
+		{500, Origin{Offset: 1, LogStart: 1, HorizonMS: Never}},
+		{5001, Origin{Offset: 3, LogStart: 1, HorizonMS: 5000 + planTimes.DisorderMS + planTimes.SkewMS}},
+		{999_000, Origin{Offset: 4, LogStart: 1, HorizonMS: 999_000 + planTimes.SkewMS}},
+	} {
+		got, err := StartAt(t.Context(), h, p, tt.at, planTimes)
+		if err != nil || got != tt.want {
+			t.Errorf("truncated, at %d: %+v, error %v, want %+v", tt.at, got, err, tt.want)
+		}
 	}
 	if _, err := StartAt(t.Context(), h, log.Partition{Topic: "none"}, 1, planTimes); !errors.Is(err, log.ErrNoTopic) {
 		t.Errorf("no topic: error %v", err)

@@ -21,6 +21,7 @@ import (
 func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 	times := collect.Times(w.layout)
 	return loop.NewSource(w.io(l), loop.SourceConfig{
+		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
 		Partition: log.Partition{Topic: inputTopic, Index: part}, Group: group,
 		Control: log.Partition{Topic: controlTopic}, Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
 		New: func(o loop.Origin) loop.SourceFold {

@@ -392,9 +392,6 @@ func timeBounds(t *testing.T, e *suite) {
 }
 
 func appendTime(t *testing.T, e *suite) {
-	if e.NoAppendTime {
-		t.Skip("log append time is not supported here")
-	}
 	p := at(e.topic(t, 1, map[string]string{"message.timestamp.type": "LogAppendTime"}), 0)
 	before := e.NowMS()
 	e.append(t, numbered(p, 5, 1_000)...)

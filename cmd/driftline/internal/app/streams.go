@@ -180,12 +180,10 @@ func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part l
 		Partition: part, Group: p.Group("collect"), Control: log.Partition{Topic: t.Control}, Times: collect.Times(l),
 		TickMS: min(tickMS, max(1000, l.PaneMS)), PromiseMS: promise,
 		New:      func(o loop.Origin) loop.SourceFold { return p.sourceFold(l, id, o) },
+		Names:    func(recs []log.Record) int64 { return collect.Names(l, recs) },
 		Progress: func(position, end int64) { g.source(part, position, end) },
 	})
-	if err := s.Run(ctx); err != nil {
-		return fmt.Errorf("collect %s: %w", part, err)
-	}
-	return nil
+	return fmt.Errorf("collect %s: %w", part, s.Run(ctx)) // Run ends with an error, be it the context's
 }
 
 func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
@@ -245,10 +243,7 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 			},
 		})
 		grp.Go(func() error {
-			if err := e.Run(ctx); err != nil {
-				return fmt.Errorf("evaluate partition %d: %w", q, err)
-			}
-			return nil
+			return fmt.Errorf("evaluate partition %d: %w", q, e.Run(ctx)) // as in source
 		})
 	}
 	return grp.Wait()

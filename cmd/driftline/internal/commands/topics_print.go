@@ -9,13 +9,14 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
 )
 
 // access is what a role does with topics and its consumer group.
 type access struct {
 	role        string
 	read, write []string
-	group       string // "" for a role without committed offsets
+	groups      []string // none for a role without committed offsets
 }
 
 // roleAccess lists what each role reads and writes.
@@ -23,10 +24,10 @@ func roleAccess(p *app.Parts) []access {
 	t := p.Topics()
 	events := slices.Clone(t.Inputs)
 	return []access{
-		{"collect", append(slices.Clone(events), t.Control), []string{t.Panes, t.Dead, t.Control}, p.Group("collect")},
-		{"evaluate", []string{t.Panes, t.State, t.Control}, []string{t.Scores, t.Drift, t.State, t.Control}, p.Group("evaluate")},
-		{"historian", append(slices.Clone(events), t.Panes, t.Scores, t.Drift, t.Control), []string{t.Drift, t.Lifecycle, t.Control}, ""},
-		{"trainer", []string{t.Drift, t.Control}, []string{t.Control}, ""},
+		{"collect", append(slices.Clone(events), t.Control), []string{t.Panes, t.Dead, t.Control}, []string{p.Group("collect"), p.Group("collect") + loop.ControlGroup}},
+		{"evaluate", []string{t.Panes, t.State, t.Control}, []string{t.Scores, t.Drift, t.State, t.Control}, []string{p.Group("evaluate")}},
+		{"historian", append(slices.Clone(events), t.Panes, t.Scores, t.Drift, t.Control), []string{t.Drift, t.Lifecycle, t.Control}, nil},
+		{"trainer", []string{t.Drift, t.Control}, []string{t.Control}, nil},
 	}
 }
 
@@ -65,8 +66,8 @@ func kafkaCommands(p *app.Parts) string {
 		for _, t := range r.write {
 			fmt.Fprintf(&b, "%s%s --operation Write --operation Describe --topic %s\n", acl, user, quoted(t))
 		}
-		if r.group != "" {
-			fmt.Fprintf(&b, "%s%s --operation Read --group %s\n", acl, user, quoted(r.group))
+		for _, g := range r.groups {
+			fmt.Fprintf(&b, "%s%s --operation Read --group %s\n", acl, user, quoted(g))
 		}
 	}
 	return b.String()
@@ -112,8 +113,8 @@ func strimziResources(p *app.Parts) string {
 		for _, t := range r.write {
 			acl("topic", t, "Write, Describe")
 		}
-		if r.group != "" {
-			acl("group", r.group, "Read")
+		for _, g := range r.groups {
+			acl("group", g, "Read")
 		}
 	}
 	return b.String()
