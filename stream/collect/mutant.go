@@ -10,13 +10,13 @@ func (s *Source) commitPane(u int64) int64 {
 	if s.cfg.Mutant != loop.OldestPaneWithData {
 		return u
 	}
-	oldest, any := u, false
+	oldest, found := u, false
 	for p := range s.open {
-		if p >= u && (!any || p < oldest) {
-			oldest, any = p, true
+		if p >= u && (!found || p < oldest) {
+			oldest, found = p, true
 		}
 	}
-	if !any {
+	if !found {
 		return s.times.Pane(s.tracker.Clock()) + 1
 	}
 	return oldest

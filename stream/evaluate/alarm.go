@@ -87,13 +87,13 @@ func (m *model) qualityOpen() bool {
 // supersede closes the alarms that stood on another reference, and those that no
 // policy steps any more: left alone they would stay as they are for ever, and an
 // open data-quality alarm would block retraining for good.
-func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (any bool) {
+func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
 		if in != nil && a.reference == in.id && k.policy == policy.Name && watches(policy, k.windowMS) {
 			continue
 		}
-		any = true
+		changed = true
 		cfg := f.alarmConfig(k.windowMS, policy)
 		_, events := drift.Step(cfg, a.state, drift.Evidence{EndMS: f.end(pane), Superseded: true, QualityOpen: m.qualityOpen()})
 		data := wire.EventData{
@@ -103,7 +103,7 @@ func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy
 		f.emit(m, k, cfg, events, data, out)
 		delete(m.alarms, k)
 	}
-	return any
+	return changed
 }
 
 func (f *Fold) stepQuality(m *model, j *judgement, out *output) {

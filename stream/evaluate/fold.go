@@ -138,40 +138,45 @@ func (f *Fold) Done() (int64, bool) { return f.done, f.hasDone }
 
 // Apply folds one record of the panes topic.
 func (f *Fold) Apply(r log.Record) error {
-	kind, err := wire.Peek(r.Value)
-	if err != nil {
+	if !f.take(r) {
 		f.stats.Undecodable++
 		return nil
-	}
-	switch kind {
-	case wire.KindPartial:
-		p, err := wire.DecodePartial(r.Value)
-		if err != nil {
-			f.stats.Undecodable++
-			return nil
-		}
-		f.partial(p, r.Offset)
-	case wire.KindLedger:
-		l, err := wire.DecodeLedger(r.Value)
-		if err != nil {
-			f.stats.Undecodable++
-			return nil
-		}
-		f.ledger(l, r.Offset)
-	case wire.KindFrontier:
-		fr, err := wire.DecodeFrontier(r.Value)
-		if err != nil {
-			f.stats.Undecodable++
-			return nil
-		}
-		if fr.Fold == f.cfg.Fold && r.Offset > f.loadedAt {
-			f.table.merge(fr)
-		}
 	}
 	if r.Offset >= f.loadedAt { // at the marker's own record more panes may be final than its run held
 		f.finalise(r.Offset)
 	}
 	return nil
+}
+
+// take folds what the record says; false if it cannot be decoded.
+func (f *Fold) take(r log.Record) bool {
+	kind, err := wire.Peek(r.Value)
+	if err != nil {
+		return false
+	}
+	switch kind {
+	case wire.KindPartial:
+		p, err := wire.DecodePartial(r.Value)
+		if err != nil {
+			return false
+		}
+		f.partial(p, r.Offset)
+	case wire.KindLedger:
+		l, err := wire.DecodeLedger(r.Value)
+		if err != nil {
+			return false
+		}
+		f.ledger(l, r.Offset)
+	case wire.KindFrontier:
+		fr, err := wire.DecodeFrontier(r.Value)
+		if err != nil {
+			return false
+		}
+		if fr.Fold == f.cfg.Fold && r.Offset > f.loadedAt {
+			f.table.merge(fr)
+		}
+	}
+	return true
 }
 
 func (f *Fold) partial(p wire.Partial, offset int64) {
@@ -232,13 +237,13 @@ func (f *Fold) finalise(at int64) {
 		if !ok {
 			return
 		}
-		first, any := int64(math.MaxInt64), false
+		first, found := int64(math.MaxInt64), false
 		for p := range f.pending {
 			if f.end(p) <= upto {
-				first, any = min(first, p), true
+				first, found = min(first, p), true
 			}
 		}
-		if !any {
+		if !found {
 			return
 		}
 		f.first, f.next, f.started = first, first-1, true

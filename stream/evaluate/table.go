@@ -138,13 +138,13 @@ func (t *table) upto(control int64) (ms int64, ok bool) {
 		if r == nil {
 			return 0, false
 		}
-		reached, any := int64(math.MinInt64), false
+		reached, claimed := int64(math.MinInt64), false
 		for _, c := range r.claims {
 			if c.Control >= control {
-				reached, any = max(reached, c.UptoMS), true
+				reached, claimed = max(reached, c.UptoMS), true
 			}
 		}
-		if !any {
+		if !claimed {
 			return 0, false
 		}
 		ms = min(ms, reached)

@@ -83,19 +83,19 @@ func (f *Fold) store(fin final) error {
 		if !ends {
 			continue
 		}
-		sum, any := newCell(), false
+		sum, found := newCell(), false
 		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
 			if c := m.ring[0][p]; c != nil {
-				any = true
+				found = true
 				if err := sum.merge(c); err != nil {
 					return fmt.Errorf("slot %d of model %q: %w", slot, m.name, err)
 				}
 			}
 			if m.lost[0][p] {
-				any, m.lost[1][slot] = true, true
+				found, m.lost[1][slot] = true, true
 			}
 		}
-		if any {
+		if found {
 			m.ring[1][slot] = sum
 		}
 		delete(m.ring[1], slot-l.Ring1())

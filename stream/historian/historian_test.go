@@ -264,7 +264,9 @@ func TestFault_DatabaseDown(t *testing.T) {
 		go func() { done <- New(l.Handle(nil), got, cfg).Run(ctx) }()
 		time.Sleep(2 * time.Hour)
 		cancel()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("the run ended with %v, want the context's end", err)
+		}
 		if got.says() != want.says() || tries < 700 {
 			t.Errorf("%d tries, then\n%s", tries, got.says())
 		}

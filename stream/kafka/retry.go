@@ -144,7 +144,7 @@ func (l *Log) do(ctx context.Context, what string, p log.Partition, wait time.Du
 		one, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout+wait)
 		if err = op(one, t); err != nil {
 			if c = classify(err); c == unknown {
-				err, c = l.resolve(one, t, p, err)
+				c, err = l.resolve(one, t, p, err)
 			}
 		}
 		cancel()
@@ -180,20 +180,20 @@ func (l *Log) do(ctx context.Context, what string, p log.Partition, wait time.Du
 
 // resolve finds out what stands behind "no such partition": kafka-go says so also
 // when it could not reach any broker, or asked before a topic was made.
-func (l *Log) resolve(ctx context.Context, t *lease, p log.Partition, cause error) (error, class) {
+func (l *Log) resolve(ctx context.Context, t *lease, p log.Partition, cause error) (class, error) {
 	if p.Topic == "" {
-		return cause, later
+		return later, cause
 	}
 	a, err := l.metadata(ctx, t, p.Topic)
 	if err != nil {
-		return err, classify(err)
+		return classify(err), err
 	}
 	layout := a.topics[p.Topic]
 	if code := kafkago.Error(layout.code); code == kafkago.UnknownTopicOrPartition || code == kafkago.InvalidTopic {
-		return code, final
+		return final, code
 	}
 	if layout.partitions > 0 && int(p.Index) >= layout.partitions {
-		return fmt.Errorf("the topic has %d partitions: %w", layout.partitions, log.ErrNoTopic), final
+		return final, fmt.Errorf("the topic has %d partitions: %w", layout.partitions, log.ErrNoTopic)
 	}
-	return cause, later // it is there: the layout in use was old, or has no leader now
+	return later, cause // it is there: the layout in use was old, or has no leader now
 }

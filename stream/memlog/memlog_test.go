@@ -117,7 +117,7 @@ func TestFault_EveryBoundaryInEveryOutcome(t *testing.T) {
 				if len(seen) != 1 || seen[0].Kind != kind || seen[0].N != 1 || l.Ops(kind) != 1 {
 					t.Errorf("plan saw %v, the log counted %d; want one %s", seen, l.Ops(kind), kind)
 				}
-				dead := o.want == memlog.ErrKilled
+				dead := errors.Is(o.want, memlog.ErrKilled)
 				_, err := h.Partitions(t.Context(), "in")
 				if errors.Is(err, memlog.ErrKilled) != dead || h.Killed() != dead {
 					t.Errorf("afterwards: error %v, killed %v; want killed %v", err, h.Killed(), dead)
@@ -173,10 +173,11 @@ func TestSeeded_SameSeedSameRun(t *testing.T) {
 		}
 		return trace
 	}
-	if run(1) != run(1) {
+	first := run(1)
+	if again := run(1); again != first {
 		t.Error("two runs of seed 1 differ")
 	}
-	if run(1) == run(2) {
+	if run(2) == first {
 		t.Error("seeds 1 and 2 give the same run")
 	}
 }

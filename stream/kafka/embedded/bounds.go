@@ -94,8 +94,8 @@ func millis(d time.Duration) int64 {
 // which says so.
 func checkTimes(records []byte, lo, hi int64) *kerr.Error {
 	for len(records) > 0 {
-		h, batch, rest, err := recordbatch.Next(records)
-		if err != nil || h.Check(batch) != nil {
+		h, batch, rest, ok := sound(records)
+		if !ok {
 			return nil
 		}
 		records = rest
@@ -119,6 +119,12 @@ func checkTimes(records []byte, lo, hi int64) *kerr.Error {
 		}
 	}
 	return nil
+}
+
+// sound takes the first batch off; false if it is none, or one that Check refuses.
+func sound(records []byte) (h recordbatch.Header, batch, rest []byte, ok bool) {
+	h, batch, rest, err := recordbatch.Next(records)
+	return h, batch, rest, err == nil && h.Check(batch) == nil
 }
 
 // completeTopics gives topics that are about to be made what they do not set:

@@ -143,13 +143,13 @@ func Start(cfg Config) (*Embedded, error) {
 			topics, err = restore(cfg.DataDir, time.Now())
 		}
 		if err != nil {
-			ln.Close()
+			_ = ln.Close() // nobody has been served yet
 			return nil, fmt.Errorf("embedded broker: %w", err)
 		}
 	}
 	adv, err := advertised(ln, cfg.Advertise)
 	if err != nil {
-		ln.Close()
+		_ = ln.Close()
 		return nil, fmt.Errorf("embedded broker: advertise %q: %w", cfg.Advertise, err)
 	}
 	opts := []kfake.Opt{
@@ -171,7 +171,7 @@ func Start(cfg Config) (*Embedded, error) {
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
-		ln.Close()
+		_ = ln.Close()
 		if cfg.DataDir != "" {
 			return nil, fmt.Errorf("embedded broker: %w: %s: %w", ErrDataDamaged, cfg.DataDir, err)
 		}

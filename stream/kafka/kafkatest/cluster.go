@@ -143,7 +143,7 @@ func (n *node) await(ctx context.Context, brokers int) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }() // opened to ask only
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -224,7 +224,7 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer ln.Close()
+		defer func() { _ = ln.Close() }()
 		ports[i] = ln.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil

@@ -77,7 +77,7 @@ func (n *node) start() error {
 	}
 	cmd, err := n.java(context.Background(), "kafka.Kafka", n.props())
 	if err != nil {
-		out.Close()
+		_ = out.Close() // nothing was written
 		return err
 	}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -87,7 +87,7 @@ func (n *node) start() error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(done)
-		defer out.Close()
+		defer func() { _ = out.Close() }() // the process wrote to it, not we
 		err := cmd.Start()
 		started <- err
 		if err == nil {

@@ -30,7 +30,7 @@ func (h *Header) Expand(batch []byte, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("batch at offset %d: unknown compression %d: %w", h.BaseOffset, codec, ErrCorrupt)
 	}
 	rd := compress.Compression(codec).Codec().NewReader(bytes.NewReader(raw))
-	defer rd.Close()
+	defer func() { _ = rd.Close() }() // gives the decoder back; nothing can be lost
 	// One byte over the limit tells a full buffer from one that would go on.
 	buf := bytes.NewBuffer(make([]byte, 0, min(4*len(raw)+512, limit+1)))
 	n, err := buf.ReadFrom(io.LimitReader(rd, int64(limit)+1))
