@@ -28,14 +28,14 @@ ones stay as they are: driftline topics check compares them.
 --print makes nothing: it prints commands for Kafka's own tools, or KafkaTopic and
 KafkaUser resources for Strimzi, with the rights each role needs.`,
 	}
-	print := c.Flags().String("print", "", "only print: `kafka|strimzi`")
+	tool := c.Flags().String("print", "", "only print: `kafka|strimzi`")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := a.Load(nil)
 		if err != nil {
 			return err
 		}
 		if c.Flags().Changed("print") {
-			text, err := printTopics(&app.Parts{Cfg: &cfg.Config}, *print)
+			text, err := printTopics(&app.Parts{Cfg: &cfg.Config}, *tool)
 			if err != nil {
 				return err
 			}
