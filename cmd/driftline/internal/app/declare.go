@@ -166,7 +166,7 @@ func (p *Parts) nextFree(ctx context.Context, d *Declared) (int64, error) {
 	if !ok {
 		return 0, nil
 	}
-	clock, any := int64(0), false
+	clock, counted := int64(0), false
 	for _, in := range p.Cfg.Topics.Inputs {
 		n, err := p.Kafka.Partitions(ctx, in.Topic)
 		if err != nil {
@@ -182,10 +182,10 @@ func (p *Parts) nextFree(ctx context.Context, d *Declared) (int64, error) {
 			if err != nil {
 				return 0, err
 			}
-			clock, any = max(clock, at), any || c >= 0
+			clock, counted = max(clock, at), counted || c >= 0
 		}
 	}
-	if !any {
+	if !counted {
 		return 0, nil
 	}
 	return (clock+l.SkewMS)/l.PaneMS + 2, nil

@@ -150,7 +150,7 @@ func (h *historyStore) PerformanceModels(ctx context.Context) ([]historian.Perfo
 
 func wholeDays(d time.Duration) int64 {
 	const day = 24 * time.Hour
-	return ((d + day - 1) / day * day).Milliseconds()
+	return (d + day - 1).Truncate(day).Milliseconds()
 }
 
 // baseline is the accuracy that the version's run was logged with, nil if none was.

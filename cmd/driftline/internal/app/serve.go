@@ -92,6 +92,8 @@ func (p *Parts) ServeHTTP(ctx context.Context, l net.Listener, h http.Handler) e
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := srv.Shutdown(stop)
-	<-done
+	if ended := <-done; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve %s: %w", l.Addr(), ended))
+	}
 	return errors.Join(ctx.Err(), err)
 }

@@ -46,13 +46,13 @@ func (r *Running) clock(ctx context.Context, _ string) (int64, bool, error) {
 	if err != nil {
 		return 0, false, err
 	}
-	clock, any := int64(0), false
+	clock, known := int64(0), false
 	for _, s := range sources {
 		if s.UptoMS > 0 {
-			clock, any = max(clock, s.UptoMS), true
+			clock, known = max(clock, s.UptoMS), true
 		}
 	}
-	return clock + r.Declared.Layout.LatenessMS, any, nil
+	return clock + r.Declared.Layout.LatenessMS, known, nil
 }
 
 // storedUpTo reports whether the historian has read every input record of a time
