@@ -97,7 +97,7 @@ func (p *process) log() string {
 // kill sends SIGKILL and waits for the end.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
-	p.wait(10 * time.Second)
+	_ = p.wait(10 * time.Second) // it reports the kill
 }
 
 // stop sends SIGTERM and returns how the process ended.
