@@ -158,7 +158,7 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 	case statusEmpty:
 		return "No window has been scored yet. Send events of this model to the input topics; driftline doctor says whether they arrive.", nil
 	case statusPaused:
-		return "Paused: events are counted, nothing is judged or retrained until driftline resume.", nil
+		return "Paused: events are counted, nothing is judged or retrained until it is watched again.", nil
 	case statusStale:
 		return "Stale: no window could be judged for longer than is normal for this model. Silence is not quiet: see the streams.", nil
 	}

@@ -169,7 +169,7 @@ func TestPages_PausedModelSaysSo(t *testing.T) {
 	if err := f.store.PutWatchedModel(context.Background(), store.WatchedModel{Name: bike, SpecJSON: "{}", State: "paused", Automation: "observe"}); err != nil {
 		t.Fatal(err)
 	}
-	if body := get(t, f.handler, "/models/bike%20demand").Body.String(); !strings.Contains(body, "‖</span> Paused") || !strings.Contains(body, "driftline resume") {
+	if body := get(t, f.handler, "/models/bike%20demand").Body.String(); !strings.Contains(body, "‖</span> Paused") || !strings.Contains(body, "until it is watched again") {
 		t.Error("the page does not say that the model is paused")
 	}
 }

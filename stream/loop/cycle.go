@@ -90,8 +90,8 @@ func (io IO) try(ctx context.Context, what string, do func() error) error {
 		if io.Retried != nil {
 			io.Retried(what, attempt, err)
 		}
-		if err := io.Pause(ctx, attempt); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+		if stop := io.Pause(ctx, attempt); stop != nil {
+			return fmt.Errorf("%s: %w", what, errors.Join(stop, err))
 		}
 	}
 }

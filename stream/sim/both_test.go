@@ -223,7 +223,7 @@ func TestFault_EvaluatorKilledAnywhere(t *testing.T) {
 
 func TestFault_NewestSlotIsNoDoneMarker(t *testing.T) {
 	t.Parallel()
-	n, bad := seeds(t, 100), 0
+	n, bad := max(30, seeds(t, 100)), 0
 	for seed := range n {
 		if runBoth(t, uint64(seed), loop.NewestSlotIsDone, 0.005) != "" {
 			bad++

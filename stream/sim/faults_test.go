@@ -380,8 +380,8 @@ func TestFault_PanesTrimmed(t *testing.T) {
 		must(t, w.collectLife(w.log.Handle(nil), nil, loop.Sound))
 		for q := range w.layout.PanesPartitions {
 			p := log.Partition{Topic: panesTopic, Index: q}
-			from, end := max(0, w.log.CommitOf(group, p)), int64(0)
-			if _, end = w.log.Ends(p); end > from {
+			from := max(0, w.log.CommitOf(group, p))
+			if _, end := w.log.Ends(p); end > from {
 				must(t, w.log.Truncate(p, from+rng.Int64N(end-from)))
 			}
 		}

@@ -34,6 +34,7 @@ type Parts struct {
 	Artifacts artifacts.Store
 	Metrics   *metrics.Metrics // nil until the roles start, and in commands
 
+	patient bool // a role: waits for the broker for ever
 	closers []func() error
 }
 

@@ -91,6 +91,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	parts.patient = true
 	r := &Running{Parts: parts, Build: o.Build, Progress: NewProgress()}
 	err = r.run(ctx, o, started)
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {

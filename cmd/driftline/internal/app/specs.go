@@ -120,7 +120,7 @@ func (s *Specs) admit(ctx context.Context, t *store.Tx, m wire.Model) error {
 		return err
 	}
 	spec := s.cfg.NewModel(m.Name)
-	spec.FeaturesFrom, spec.Classes = m.FeaturesFrom, m.Classes
+	spec.FeaturesFrom, spec.Classes, spec.Automation = m.FeaturesFrom, m.Classes, "observe"
 	if err := s.put(ctx, t, spec); err != nil {
 		return err
 	}

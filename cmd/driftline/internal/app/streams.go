@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -31,7 +32,7 @@ const (
 // IO gives a driver its connection.
 func (p *Parts) IO() loop.IO {
 	return loop.IO{
-		Log: p.Kafka, NowMS: NowMS, Pause: loop.Backoff(rand.Float64), Wait: fetchWait,
+		Log: p.Kafka, NowMS: NowMS, Pause: p.pause, Wait: fetchWait,
 		Retried: func(what string, attempt int, err error) {
 			if p.Metrics != nil {
 				p.Metrics.Retried(what, attempt, err)
@@ -47,6 +48,20 @@ func (p *Parts) IO() loop.IO {
 			p.Log.Warn().Str("partition", part.String()).Str("what", what).Int64("records", n).Msg("records lost before they were read")
 		},
 	}
+}
+
+// commandTries is how often a command asks a broker that does not answer; each try is
+// patient by itself. Roles go on for ever.
+const commandTries = 2
+
+// errNoAnswer ends the waiting of a command.
+var errNoAnswer = errors.New("the broker does not answer; is it running, and are --brokers or --data-dir right?")
+
+func (p *Parts) pause(ctx context.Context, attempt int) error {
+	if !p.patient && attempt >= commandTries {
+		return errNoAnswer
+	}
+	return loop.Backoff(rand.Float64)(ctx, attempt)
 }
 
 func (p *Parts) limits() event.Limits {

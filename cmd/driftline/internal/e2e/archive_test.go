@@ -47,6 +47,9 @@ models:
   - {name: beta, features_from: prediction, policy: {rule: calibrated, min_effective: 5}}
 `
 
+// autoConfig lists no model: they are admitted by their first events.
+var autoConfig = archiveConfig[:strings.Index(archiveConfig, "models:")]
+
 const archiveStart = int64(1_700_000_000_000) - 1_700_000_000_000%600_000
 
 // archive writes a data directory whose broker holds control and input, as if
@@ -54,18 +57,23 @@ const archiveStart = int64(1_700_000_000_000) - 1_700_000_000_000%600_000
 // configuration file and the data directory.
 func archive(t testing.TB, events int) (cfgPath, dataDir string) {
 	t.Helper()
-	cfgPath, dataDir = archiveFiles(t)
+	return archiveOf(t, archiveConfig, events)
+}
+
+func archiveOf(t testing.TB, text string, events int) (cfgPath, dataDir string) {
+	t.Helper()
+	cfgPath, dataDir = archiveFiles(t, text)
 	fill(t, cfgPath, events, app.Want{Dir: true, Broker: true},
 		config.Flag{Name: "--data-dir", Key: "data_dir", Value: dataDir},
 		config.Flag{Name: "--broker-listen", Key: "broker.listen", Value: "127.0.0.1:0"})
 	return cfgPath, dataDir
 }
 
-func archiveFiles(t testing.TB) (cfgPath, dataDir string) {
+func archiveFiles(t testing.TB, text string) (cfgPath, dataDir string) {
 	t.Helper()
 	dir := t.TempDir()
 	cfgPath, dataDir = filepath.Join(dir, "driftline.yaml"), filepath.Join(dir, "data")
-	if err := os.WriteFile(cfgPath, []byte(archiveConfig), 0o600); err != nil {
+	if err := os.WriteFile(cfgPath, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return cfgPath, dataDir
@@ -97,7 +105,8 @@ func fill(t testing.TB, cfgPath string, events int, want app.Want, flags ...conf
 	check(p.CreateTopics(ctx))
 	d, err := p.Declare(ctx)
 	check(err)
-	for _, model := range []string{"alpha", "beta"} {
+	for _, m := range d.View.Models() { // those that the configuration lists
+		model := m.Name
 		ref, err := reference.Build(reference.Spec{
 			Model: model, Kind: "file", Names: []string{"x", "y", "colour"}, WindowsMS: d.Layout.WindowsMS,
 		}, referenceRows())

@@ -20,7 +20,7 @@ func TestRoles_OnKafkaAndPostgreSQL(t *testing.T) {
 	long(t)
 	cluster := kafkatest.Start(t, 1)
 	database := storetest.Postgres(t)
-	cfg, dir := archiveFiles(t)
+	cfg, dir := archiveFiles(t, archiveConfig)
 	brokers := strings.Join(cluster.Brokers(), ",")
 	fill(t, cfg, 20_000, app.Want{Broker: true}, config.Flag{Name: "--brokers", Key: "broker.brokers", Value: brokers})
 
