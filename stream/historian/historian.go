@@ -34,6 +34,11 @@ type Config struct {
 	Retry     func(err error) bool
 	Pause     func(ctx context.Context, attempt int) error
 	Retried   func(what string, attempt int, err error)
+	// Invalid reports whether an error of Store.Write is about a row that can never be
+	// stored. Such a row is left out and told to Refused, the others are written. nil:
+	// no error is of that kind.
+	Invalid func(err error) bool
+	Refused func(err error)
 	// Written is called after each transaction; nil is allowed.
 	Written func(rows int)
 	// Clock is told the record time reached in a partition, after its rows are
@@ -238,7 +243,7 @@ func (h *Historian) commit(ctx context.Context, batch []fetched) error {
 		rows.add(f.rows)
 		next[f.p] = f.next
 	}
-	if err := h.try(ctx, fmt.Sprintf("write %d rows", rows.len()), func() error { return h.store.Write(ctx, rows, next) }); err != nil {
+	if err := h.put(ctx, rows, next); err != nil {
 		return err
 	}
 	for _, f := range batch {
@@ -253,4 +258,25 @@ func (h *Historian) commit(ctx context.Context, batch []fetched) error {
 		h.cfg.Written(rows.len())
 	}
 	return nil
+}
+
+// put writes the rows and the offsets in one transaction. Where one of the rows can
+// never be stored, the others are written one by one and the offsets last: a row that
+// nobody can store must not stop the history.
+func (h *Historian) put(ctx context.Context, rows Rows, next map[log.Partition]int64) error {
+	err := h.try(ctx, fmt.Sprintf("write %d rows", rows.len()), func() error { return h.store.Write(ctx, rows, next) })
+	if err == nil || h.cfg.Invalid == nil || !h.cfg.Invalid(err) {
+		return err
+	}
+	for one := range rows.each() {
+		err := h.try(ctx, "write a row", func() error { return h.store.Write(ctx, one, nil) })
+		switch {
+		case err == nil:
+		case h.cfg.Invalid(err):
+			h.cfg.Refused(err)
+		default:
+			return err
+		}
+	}
+	return h.try(ctx, "write the offsets", func() error { return h.store.Write(ctx, Rows{}, next) })
 }

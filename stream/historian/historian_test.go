@@ -23,7 +23,10 @@ func must(t testing.TB, err error) {
 	}
 }
 
-var errDown = errors.New("database is down")
+var (
+	errDown    = errors.New("database is down")
+	errInvalid = errors.New("row cannot be stored")
+)
 
 // base is a database in memory: a Write is one transaction, rows are keyed by what
 // they say, and an example group keeps the value of larger (time, place).
@@ -34,6 +37,7 @@ type base struct {
 	outbox   []OutboxRow
 	marked   map[int64]bool
 	fault    func(op string) (before, after error) // what an operation meets; nil: nothing
+	refuses  func(x Example) bool                  // rows that no transaction takes; nil: none
 }
 
 func newBase() *base {
@@ -57,6 +61,9 @@ func (b *base) Offsets(context.Context) (map[log.Partition]int64, error) {
 }
 
 func (b *base) Write(_ context.Context, rows Rows, next map[log.Partition]int64) error {
+	if b.refuses != nil && slices.ContainsFunc(rows.Examples, b.refuses) {
+		return errInvalid
+	}
 	return b.do("write", func() {
 		for _, s := range rows.Scores {
 			b.rows[fmt.Sprintf("score %s %s %s %d %d", s.Model, s.Version, s.Reference, s.WindowMS, s.EndMS)] = string(s.Encode())
@@ -290,6 +297,32 @@ func TestHistorian_KeepsWhatEachModelAsksFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A row that the database can never take is left out and told; all others and the
+// offsets are written.
+func TestHistorian_ARowThatCannotBeStoredStopsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newInput(t, 5, true)
+		want, got := newBase(), newBase()
+		must(t, life(t, l.Handle(nil), want, config(KeepRows)))
+		var bad string // one id that stands in the input
+		for _, k := range slices.Sorted(maps.Keys(want.examples)) {
+			bad = want.examples[k].ID
+			break
+		}
+		got.refuses = func(x Example) bool { return x.ID == bad }
+		refused := 0
+		cfg := config(KeepRows)
+		cfg.Invalid = func(err error) bool { return errors.Is(err, errInvalid) }
+		cfg.Refused = func(error) { refused++ }
+		must(t, life(t, l.Handle(nil), got, cfg))
+		maps.DeleteFunc(want.examples, func(_ string, x Example) bool { return x.ID == bad })
+		if refused == 0 || got.says() != want.says() {
+			t.Errorf("%d rows refused, then\n%s\nwant\n%s", refused, got.says(), want.says())
+		}
+	})
 }
 
 // A crash between the append and the mark repeats the records of the outbox; none is

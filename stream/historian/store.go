@@ -2,6 +2,7 @@ package historian
 
 import (
 	"context"
+	"iter"
 
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/wire"
@@ -40,6 +41,27 @@ func (r *Rows) add(o Rows) {
 
 func (r *Rows) len() int {
 	return len(r.Scores) + len(r.Events) + len(r.Examples) + len(r.Ledgers) + len(r.Frontiers) + len(r.Models)
+}
+
+// each gives the rows one at a time.
+func (r *Rows) each() iter.Seq[Rows] {
+	return func(yield func(Rows) bool) {
+		_ = single(r.Scores, func(x []wire.Score) bool { return yield(Rows{Scores: x}) }) &&
+			single(r.Events, func(x []wire.Event) bool { return yield(Rows{Events: x}) }) &&
+			single(r.Examples, func(x []Example) bool { return yield(Rows{Examples: x}) }) &&
+			single(r.Ledgers, func(x []wire.Ledger) bool { return yield(Rows{Ledgers: x}) }) &&
+			single(r.Frontiers, func(x []wire.Frontier) bool { return yield(Rows{Frontiers: x}) }) &&
+			single(r.Models, func(x []wire.Model) bool { return yield(Rows{Models: x}) })
+	}
+}
+
+func single[T any](xs []T, f func([]T) bool) bool {
+	for i := range xs {
+		if !f(xs[i : i+1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Example is one group of an example: exactly one of the three parts is set.

@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
@@ -54,10 +52,4 @@ func Role(a *cli.App) *cobra.Command {
 			return app.Run(cmd.Context(), app.Options{Cfg: &cfg.Config, Build: a.Build, Log: a.Logger(cfg.Log), Roles: roles})
 		},
 	}
-}
-
-// waitForEnd returns when the context ends.
-func waitForEnd(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
 }

@@ -65,7 +65,7 @@ func runDemo(ctx context.Context, a *cli.App, once bool) (err error) {
 	return app.Run(ctx, app.Options{
 		Cfg: c, Build: a.Build, Log: a.Logger(c.Log), Roles: app.Everything, Alone: true,
 		Job: func(ctx context.Context, r *app.Running) error {
-			s, err := demo.Run(ctx, r, demo.Options{Once: once, Story: story(a.Err)})
+			s, err := demo.Run(ctx, r, story(a.Err))
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func runDemo(ctx context.Context, a *cli.App, once bool) (err error) {
 			if _, err := fmt.Fprintf(a.Err, "\n  Still up: %s   Ctrl-C ends it.\n", r.URL); err != nil {
 				return err
 			}
-			return waitForEnd(ctx)
+			return r.Trainer.Run(ctx) // from here on as in live operation: a person may ask for a retrain
 		},
 	})
 }

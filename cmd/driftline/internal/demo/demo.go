@@ -11,12 +11,6 @@ import (
 	"github.com/driftline/driftline/trainer"
 )
 
-// Options of the demo's job.
-type Options struct {
-	Once  bool // return after the stream instead of staying up
-	Story Story
-}
-
 // Story is told what happens.
 type Story interface {
 	Start(url, brokers, dataDir string, weeks int)
@@ -52,7 +46,7 @@ type Version struct {
 const dayMS = int64(24 * time.Hour / time.Millisecond)
 
 // Run streams the data set through a process whose roles run.
-func Run(ctx context.Context, r *app.Running, o Options) (Summary, error) {
+func Run(ctx context.Context, r *app.Running, story Story) (Summary, error) {
 	started := time.Now()
 	all, err := rows()
 	if err != nil {
@@ -60,10 +54,10 @@ func Run(ctx context.Context, r *app.Running, o Options) (Summary, error) {
 	}
 	first, last := all[0].timeMS/dayMS, all[len(all)-1].timeMS/dayMS
 	days := int(last-first) + 1
-	o.Story.Start(r.URL, r.Brokers[0], r.Dir.Path(), (days+6)/7)
+	story.Start(r.URL, r.Brokers[0], r.Dir.Path(), (days+6)/7)
 
 	d := &driver{
-		r: r, story: o.Story, models: trainer.NewModels(r.Store, r.Artifacts, "mlflow-artifacts:/"),
+		r: r, story: story, models: trainer.NewModels(r.Store, r.Artifacts, "mlflow-artifacts:/"),
 		service: service{broker: r.Kafka, rows: all}, teller: newTeller(r.Store),
 	}
 	for n := range days {
@@ -72,7 +66,7 @@ func Run(ctx context.Context, r *app.Running, o Options) (Summary, error) {
 			return Summary{}, err
 		}
 		accuracy, static, scored := d.accuracy()
-		o.Story.Day(n+1, days, accuracy, static, scored)
+		story.Day(n+1, days, accuracy, static, scored)
 	}
 	// One more step of time, so that what arrived at the very end is counted too.
 	if err := d.day(ctx, (last+1)*dayMS+r.Declared.Layout.PaneMS); err != nil {
@@ -83,7 +77,7 @@ func Run(ctx context.Context, r *app.Running, o Options) (Summary, error) {
 		return s, err
 	}
 	s.Seconds = float64(time.Since(started).Milliseconds()) / 1000
-	o.Story.End(s)
+	story.End(s)
 	return s, nil
 }
 
