@@ -106,12 +106,21 @@ func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy
 	return changed
 }
 
+// quietMS is the part of the last alarm hop in which no verdict could be expected: all
+// of it while the window still fills, so that a new grid is not called stale.
+func (j *judgement) quietMS() int64 {
+	if j.window.half {
+		return 0
+	}
+	return j.cfg.HopMS
+}
+
 func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	k := alarmKey{wire.AnyVersion, j.policy.Name, kindQuality, j.window.lengthMS}
 	a := f.alarm(m, k, j.in)
 	n := len(j.results)
 	ev := drift.Evidence{
-		EndMS: j.window.endMS, Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
+		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, n, n, j.filled),
 	}
 	var events []drift.AlarmEvent
@@ -130,7 +139,7 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 	k := alarmKey{wire.AnyVersion, j.policy.Name, kindDrift, j.window.lengthMS}
 	a := f.alarm(m, k, j.in)
 	ev := drift.Evidence{
-		EndMS: j.window.endMS, Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
+		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.filled),
 	}
 	var events []drift.AlarmEvent

@@ -257,13 +257,13 @@ func eventRow(e wire.Event) store.EventRow {
 	if d.Judged > 0 {
 		share = float64(d.Drifted) / float64(d.Judged)
 	}
-	phase := d.Phase
-	if phase == "stale" {
-		phase = "resolved" // an alarm that only lacks data has no episode that fires
+	episode := d.Episode
+	if d.Phase == "stale" {
+		episode = "" // an alarm that only lacks data has no episode: the event stands for itself
 	}
 	return store.EventRow{
-		ID: e.ID, Type: e.Type, Model: d.Model, TimeMS: e.TimeMS(), Body: string(e.Encode()), Episode: d.Episode, Version: d.Version,
-		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Phase: phase, Level: int64(d.Level), Share: share,
+		ID: e.ID, Type: e.Type, Model: d.Model, TimeMS: e.TimeMS(), Body: string(e.Encode()), Episode: episode, Version: d.Version,
+		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Phase: d.Phase, Level: int64(d.Level), Share: share,
 		TopJSON: string(top), QualityOpen: d.QualityOpen,
 	}
 }

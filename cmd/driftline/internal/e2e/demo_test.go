@@ -48,6 +48,9 @@ func TestDemo_ShowsTheWholeLoopTwiceAlike(t *testing.T) {
 	if a.Promotions < 1 || a.Refused < 1 || a.Alarms < 1 {
 		t.Errorf("%d promotions, %d refused, %d alarms: want at least one of each", a.Promotions, a.Refused, a.Alarms)
 	}
+	if a.Alarms > 40 { // one per new reference, and those on accuracy; a window that still fills is no alarm
+		t.Errorf("%d alarms, want at most 40", a.Alarms)
+	}
 	if a.Retrains > 24 {
 		t.Errorf("%d retrains, want at most 24", a.Retrains)
 	}
