@@ -10,8 +10,8 @@ import (
 const (
 	Width  = 960.0
 	left   = 128.0 // holds names of features in a map, so that plots and maps align
-	right  = 14.0
-	top    = 22.0 // holds the names of marks
+	right  = 26.0  // half of the last tick of time stands beyond the plot
+	top    = 22.0  // holds the names of marks
 	bottom = 22.0
 )
 
