@@ -121,7 +121,7 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	n := len(j.results)
 	ev := drift.Evidence{
 		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
-		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, n, n, j.filled),
+		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, n, n, j.window.filled),
 	}
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
@@ -140,7 +140,7 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 	a := f.alarm(m, k, j.in)
 	ev := drift.Evidence{
 		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
-		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.filled),
+		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.window.filled),
 	}
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)

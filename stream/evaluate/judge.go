@@ -18,7 +18,6 @@ type judgement struct {
 	cfg      drift.AlarmConfig
 	results  []drift.FeatureResult
 	score    wire.Score
-	filled   float64  // share of the window that lies after the model's grid began
 	bad      []string // features beyond a limit of the policy's quality rules
 	critical bool     // a critical feature drifted
 	isHop    bool
@@ -146,10 +145,6 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	w.fill(max(f.first, in.grid.FromPane), f.cfg.Layout.PaneMS)
 	j := &judgement{window: w, policy: policy, in: in, cfg: f.alarmConfig(w.lengthMS, policy)}
 	j.isHop = j.cfg.IsHop(w.endMS)
-	panes := w.lengthMS / f.cfg.Layout.PaneMS
-	have := min(w.pane-max(f.first, in.grid.FromPane)+1, panes)
-	j.filled = float64(max(0, have)) / float64(panes)
-
 	counts := w.counts
 	if counts == nil {
 		counts = sketches.NewCounts(in.ref.Counts.Grid)

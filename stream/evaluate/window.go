@@ -15,8 +15,9 @@ type window struct {
 	sum      *cell            // all versions and grids
 	counts   *sketches.Counts // on the reference's grid, nil where there are none
 	cover    wire.Coverage
-	covered  bool // coverage reaches the policy's least
-	half     bool // at least half of it lies after the model's grid began
+	covered  bool    // coverage reaches the policy's least
+	filled   float64 // share that lies after the model's grid began
+	half     bool    // at least half of it does
 	full     bool
 }
 
@@ -62,7 +63,8 @@ func (w *window) coverageShare() (covered, expected uint64) {
 // for the model.
 func (w *window) fill(since, paneMS int64) {
 	panes := w.lengthMS / paneMS
-	have := min(w.pane-since+1, panes)
+	have := max(0, min(w.pane-since+1, panes))
+	w.filled = float64(have) / float64(panes)
 	w.half, w.full = 2*have >= panes, have >= panes
 }
 

@@ -155,14 +155,6 @@ func dense(recs []log.Record) bool {
 	return recs[len(recs)-1].Offset-recs[0].Offset == int64(len(recs)-1)
 }
 
-// Flush publishes a cycle now, whatever is due.
-func (s *Source) Flush(ctx context.Context) error {
-	if s.fold == nil {
-		return nil
-	}
-	return s.cycle(ctx, s.io.NowMS(), Unset)
-}
-
 // Position returns the next offset to be read and the end as last seen.
 func (s *Source) Position() (position, end int64) { return s.position, s.end }
 
