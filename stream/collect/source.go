@@ -22,6 +22,7 @@ type Config struct {
 	PanesTopic string
 	DeadTopic  string
 	Limits     event.Limits
+	Reader     event.Reader // nil: native JSON under Limits
 	Mutant     loop.Mutant // tests only
 }
 
@@ -32,8 +33,8 @@ type Source struct {
 	tracker *loop.Tracker
 	view    *wire.View
 	control int64 // offset of the control topic read so far
-	decoder *event.Decoder
-	ev      event.Event
+	reader  event.Reader
+	ev      *event.Event // what the record under way says
 
 	open     map[int64]*pane        // by pane of event time
 	arrivals map[int64]*wire.Ledger // by pane of the record clock
@@ -62,11 +63,18 @@ func New(cfg Config, origin loop.Origin) *Source {
 		times:    times,
 		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
 		view:     wire.NewView(wire.CollectSide),
-		decoder:  event.NewDecoder(cfg.Limits),
+		reader:   reader(cfg),
 		open:     map[int64]*pane{},
 		arrivals: map[int64]*wire.Ledger{},
 		deadSeen: map[deadKey]int{},
 	}
+}
+
+func reader(cfg Config) event.Reader {
+	if cfg.Reader != nil {
+		return cfg.Reader
+	}
+	return event.NewDecoder(cfg.Limits)
 }
 
 // Times returns the lengths of a layout as package loop wants them.
@@ -253,10 +261,12 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if r.TimeMS < 0 {
 		return wire.Dead, &event.Reason{Code: event.CodeNoTime, Detail: "the record carries no timestamp; let the producer or the broker set one"}
 	}
-	if err := s.decoder.Decode(r.Value, &s.ev); err != nil {
+	rows, err := s.reader.Read(&event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS})
+	if err != nil {
 		return wire.Dead, asReason(err)
 	}
-	ev := &s.ev
+	ev := &rows[0]
+	s.ev = ev
 	switch ev.Type {
 	case event.TypeTick:
 		return wire.Tick, nil
@@ -279,7 +289,10 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 		return wire.Future, nil
 	}
 	if s.tracker.Builds(p) {
-		s.pane(p, r.Offset).add(ev, m.Model, s.view.Grids(ev.Model, p))
+		into, grids := s.pane(p, r.Offset), s.view.Grids(ev.Model, p)
+		for i := range rows {
+			into.add(&rows[i], m.Model, grids)
+		}
 	}
 	return wire.Accepted, nil
 }

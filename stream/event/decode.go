@@ -15,6 +15,7 @@ type Decoder struct {
 
 	ignored int
 	names   []string // of ignored keys, at most ignoredNames
+	read    [1]Event // what Read returns
 }
 
 // ignoredNames bounds how many names of ignored keys are kept per record.
@@ -45,6 +46,14 @@ func (d *Decoder) Decode(value []byte, ev *Event) error {
 		return bad
 	}
 	return nil
+}
+
+// Read implements Reader: native JSON in the value; key and headers are not looked at.
+func (d *Decoder) Read(r *Raw) ([]Event, error) {
+	if err := d.Decode(r.Value, &d.read[0]); err != nil {
+		return nil, err
+	}
+	return d.read[:], nil
 }
 
 // Ignored tells of the last record how many top-level keys were passed over, and

@@ -56,6 +56,7 @@ type Event struct {
 	HasTime bool
 
 	Features []Feature
+	Shape    *Shape // names of Features in order, kept by the Reader; nil where it keeps none
 
 	Score    float64 // finite; 0 without HasScore
 	HasScore bool
