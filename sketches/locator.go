@@ -43,7 +43,10 @@ func newLocator(edges []float64) locator {
 	for range beside {
 		padded = append(padded, math.Inf(1))
 	}
-	best, cost := locator{}, math.Inf(1)
+	// Without a table everything is searched: so it stays where two edges are all there is
+	// and no finite number lies between them.
+	never := math.Inf(1)
+	best, cost := locator{edges: padded, n: n, start: []uint16{uint16(n)}, lo: never, hi: never}, never
 	for _, low := range trims(n) {
 		for _, high := range trims(n) {
 			base := locator{edges: padded, n: n, lo: edges[low], hi: min(edges[n-1-high], math.MaxFloat64)}
