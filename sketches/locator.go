@@ -54,18 +54,25 @@ func newLocator(edges []float64) locator {
 				continue
 			}
 			for _, l := range [2]locator{base.linear(), base.byBits()} {
-				if c := l.fill(); c < cost {
+				if c := l.cost(); c < cost {
 					best, cost = l, c
 				}
 			}
+			if cost <= float64(n)+searchCost(n) { // nothing is searched but what lies beyond the last edge
+				best.fill()
+				return best
+			}
 		}
+	}
+	if best.start == nil {
+		best.fill()
 	}
 	return best
 }
 
 // trims are the numbers of outermost edges that may lie outside the table.
 func trims(n int) []int {
-	all := []int{0, 1, 2, 4, 8, 16}
+	all := []int{0, 2, 8}
 	for len(all) > 1 && all[len(all)-1] > n/8 {
 		all = all[:len(all)-1]
 	}
@@ -75,8 +82,8 @@ func trims(n int) []int {
 // tableSize is perEdge·n rounded up to a power of two.
 func tableSize(n int) int { return 1 << bits.Len(uint(perEdge*n-1)) }
 
-// linear makes the slots equal steps of the value; where their size cannot be
-// expressed the result serves nothing, which fill makes dear.
+// linear makes the slots equal steps of the value, or of its bits where their size
+// cannot be expressed.
 func (l locator) linear() locator {
 	l.inv = float64(tableSize(l.n)) / (l.hi - l.lo)
 	if math.IsInf(l.hi-l.lo, 0) || math.IsInf(l.inv, 0) || l.inv == 0 {
@@ -93,35 +100,55 @@ func (l locator) byBits() locator {
 	return l
 }
 
-// fill makes the table and returns the mean cost of a lookup in comparisons.
-func (l *locator) fill() (cost float64) {
+// cost returns what a lookup of each edge costs together, in comparisons: 1 where its
+// slot has few edges.
+func (l *locator) cost() (sum float64) {
+	size := 0 // edges in the slot of the last one
+	last := uint(math.MaxUint)
+	end := func() {
+		if size > beside {
+			sum += float64(size) * searchCost(size)
+		} else {
+			sum += float64(size)
+		}
+	}
+	for _, e := range l.edges[:l.n] {
+		if e < l.lo || e >= l.hi {
+			sum += searchCost(l.n)
+			continue
+		}
+		s := l.slot(e)
+		if s != last {
+			end()
+			size, last = 0, s
+		}
+		size++
+	}
+	end()
+	return sum
+}
+
+// fill makes the table.
+func (l *locator) fill() {
 	size := tableSize(l.n)
 	l.start = make([]uint16, size+2)
-	per := make([]int, size+1)
-	outside, below := 0, 0
-	for _, e := range l.edges[:l.n] {
-		switch {
-		case e < l.lo:
-			below++
-			outside++
-		case e >= l.hi:
-			outside++
-		default:
-			per[l.slot(e)]++
+	at, s := 0, uint(0)
+	for i, e := range l.edges[:l.n] {
+		if e < l.lo {
+			at = i + 1
+			continue
 		}
+		if e >= l.hi {
+			break
+		}
+		for to := l.slot(e); s <= to; s++ {
+			l.start[s] = uint16(at)
+		}
+		at = i + 1
 	}
-	at := below
-	for s, k := range per {
+	for ; s < uint(len(l.start)); s++ {
 		l.start[s] = uint16(at)
-		at += k
-		c := 1.0
-		if k > beside {
-			c = searchCost(k)
-		}
-		cost += float64(k) * c
 	}
-	l.start[size+1] = uint16(at)
-	return cost + float64(outside)*searchCost(l.n)
 }
 
 // searchCost is what a binary search over k edges costs beside one lookup: its steps
