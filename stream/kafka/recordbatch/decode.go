@@ -10,12 +10,14 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// Record is one record of a batch. Key and Value are nil where the record has none.
+// Record is one record of a batch. Key and Value are nil where the record has none;
+// Headers is their list as the batch encodes it, count included, nil for none.
 type Record struct {
-	Offset int64
-	TimeMS int64
-	Key    []byte
-	Value  []byte
+	Offset  int64
+	TimeMS  int64
+	Key     []byte
+	Value   []byte
+	Headers []byte
 }
 
 // Expand returns the record bytes of a checked batch, decompressed. Without
@@ -91,6 +93,7 @@ func (h *Header) record(b []byte) (r Record, delta int64, err error) {
 	}
 	r.Key = c.bytes(true)
 	r.Value = c.bytes(true)
+	list := c.b
 	headers := c.varint()
 	// A header takes two bytes at least, so a huge count ends at the first missing one.
 	for i := int64(0); i < headers && c.err == nil; i++ {
@@ -99,6 +102,9 @@ func (h *Header) record(b []byte) (r Record, delta int64, err error) {
 	}
 	if c.err == nil && (headers < 0 || len(c.b) != 0) {
 		c.err = errTail
+	}
+	if headers > 0 {
+		r.Headers = list
 	}
 	return r, delta, c.err
 }
