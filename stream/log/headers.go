@@ -20,7 +20,9 @@ func CheckHeaders(b []byte) error {
 		return nil
 	}
 	whole := len(b)
-	fault := func(what string) error { return fmt.Errorf("%d bytes, at %d: %s: %w", whole, whole-len(b), what, ErrHeaders) }
+	fault := func(what string) error {
+		return fmt.Errorf("%d bytes, at %d: %s: %w", whole, whole-len(b), what, ErrHeaders)
+	}
 	n, size := binary.Varint(b)
 	if size <= 0 || n < 0 {
 		return fault("no count")

@@ -1,13 +1,10 @@
 package recordbatch
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/segmentio/kafka-go/compress"
 )
 
 // Record is one record of a batch. Key and Value are nil where the record has none;
@@ -18,31 +15,6 @@ type Record struct {
 	Key     []byte
 	Value   []byte
 	Headers []byte
-}
-
-// Expand returns the record bytes of a checked batch, decompressed. Without
-// compression it is a slice of batch. ErrLimit if there are more than limit bytes.
-func (h *Header) Expand(batch []byte, limit int) ([]byte, error) {
-	raw := batch[HeaderSize:]
-	codec := h.Codec()
-	if codec == None {
-		return raw, nil
-	}
-	if codec > Zstd {
-		return nil, fmt.Errorf("batch at offset %d: unknown compression %d: %w", h.BaseOffset, codec, ErrCorrupt)
-	}
-	rd := compress.Compression(codec).Codec().NewReader(bytes.NewReader(raw))
-	defer func() { _ = rd.Close() }() // gives the decoder back; nothing can be lost
-	// One byte over the limit tells a full buffer from one that would go on.
-	buf := bytes.NewBuffer(make([]byte, 0, min(4*len(raw)+512, limit+1)))
-	n, err := buf.ReadFrom(io.LimitReader(rd, int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("batch at offset %d: %s: %w: %w", h.BaseOffset, codec, err, ErrCorrupt)
-	}
-	if n > int64(limit) {
-		return nil, fmt.Errorf("batch at offset %d: %d bytes of %s give more than %d: %w", h.BaseOffset, len(raw), codec, limit, ErrLimit)
-	}
-	return buf.Bytes(), nil
 }
 
 // Each calls fn for every record of expanded bytes, in order, until fn returns an
@@ -127,6 +99,15 @@ type cursor struct {
 }
 
 func (c *cursor) varint() int64 {
+	if len(c.b) > 0 && c.b[0] < 0x80 && c.err == nil { // most of them
+		v := int64(c.b[0])
+		c.b = c.b[1:]
+		return v>>1 ^ -(v & 1)
+	}
+	return c.long()
+}
+
+func (c *cursor) long() int64 {
 	if c.err != nil {
 		return 0
 	}
