@@ -258,7 +258,7 @@ func (l *Log) walk(p log.Partition, from int64, a *fetchAnswer) (log.Batch, erro
 				b.Records = make([]log.Record, 0, min(int(h.Count)*(1+len(rest)/h.Size), 1<<16))
 			}
 			err = l.each(&h, batch, from, func(r recordbatch.Record) {
-				b.Records = append(b.Records, log.Record{Partition: p, Offset: r.Offset, TimeMS: r.TimeMS, Key: r.Key, Value: r.Value})
+				b.Records = append(b.Records, log.Record{Partition: p, Offset: r.Offset, TimeMS: r.TimeMS, Key: r.Key, Value: r.Value, Headers: r.Headers})
 			})
 		}
 		if err != nil {

@@ -40,7 +40,7 @@ type Record struct {
 	TimeMS    int64 // epoch milliseconds, NoTime, or StampNow on append
 	Key       []byte
 	Value     []byte
-	Headers   []byte // as a record batch encodes them, see event.Headers; nil for none
+	Headers   []byte // as a record batch encodes them, see CheckHeaders and event.Headers; nil for none
 }
 
 // Batch is the answer to one Fetch.

@@ -20,7 +20,7 @@ type Config struct {
 	Clock          func() int64 // replaces the virtual clock; SetNow and Advance then do nothing
 	Block          bool         // Fetch waits for the first record on a timer, as a broker does; for testing/synctest
 	MaxFetch       int          // records a fetch returns at most; default 500
-	MaxRecordBytes int          // key and value together; default 1 MiB
+	MaxRecordBytes int          // key, value and headers together; default 1 MiB
 }
 
 // Log is the broker. All methods are safe for concurrent use.
@@ -151,8 +151,11 @@ func (l *Log) check(recs []log.Record) error {
 		if err != nil {
 			return fmt.Errorf("append to %w", err)
 		}
-		if n := len(r.Key) + len(r.Value); n > l.maxRecordBytes {
+		if n := len(r.Key) + len(r.Value) + len(r.Headers); n > l.maxRecordBytes {
 			return fmt.Errorf("append to %s: %d bytes, at most %d: %w", r.Partition, n, l.maxRecordBytes, log.ErrTooLarge)
+		}
+		if err := log.CheckHeaders(r.Headers); err != nil {
+			return fmt.Errorf("append to %s: %w", r.Partition, err)
 		}
 		if t.compacted && r.Key == nil {
 			return fmt.Errorf("append to %s: record without a key on a compacted topic", r.Partition)
@@ -172,12 +175,12 @@ func (l *Log) check(recs []log.Record) error {
 	return nil
 }
 
-// store appends records that passed check. Keys and values are copied into one
+// store appends records that passed check. Keys, values and headers are copied into one
 // array per call, so the caller may use its buffers again.
 func (l *Log) store(recs []log.Record) {
 	now, size := l.now(), 0
 	for i := range recs {
-		size += len(recs[i].Key) + len(recs[i].Value)
+		size += len(recs[i].Key) + len(recs[i].Value) + len(recs[i].Headers)
 	}
 	arena := make([]byte, 0, size)
 	keep := func(b []byte) []byte {
@@ -192,6 +195,9 @@ func (l *Log) store(recs []log.Record) {
 		r := recs[i]
 		t, pt, _ := l.part(r.Partition)
 		r.Offset, r.Key, r.Value = pt.end, keep(r.Key), keep(r.Value)
+		if r.Headers = keep(r.Headers); len(r.Headers) > 0 && r.Headers[0] == 0 {
+			r.Headers = nil // a list of none
+		}
 		if t.appendTime || r.TimeMS == log.StampNow {
 			r.TimeMS = now
 		}

@@ -51,6 +51,8 @@ func Run(t *testing.T, open func(t *testing.T) Env) {
 		{"topic configuration is read back", topicConfig},
 		{"records come back in order with times keys and values", roundTrip},
 		{"nil and empty keys and values stay apart", nils},
+		{"headers come back as they were", headers},
+		{"broken headers are refused", brokenHeaders},
 		{"a record without a time keeps having none", noTime},
 		{"stamp now takes the present", stampNow},
 		{"times need not be in order", unorderedTimes},
@@ -175,9 +177,9 @@ func wantSame(t *testing.T, got, want []log.Record) {
 	}
 	for i := range got {
 		g, w := got[i], want[i]
-		if g.Partition != w.Partition || g.TimeMS != w.TimeMS || !sameBytes(g.Key, w.Key) || !sameBytes(g.Value, w.Value) {
-			t.Fatalf("record %d: %s at %d ms key %q value %.40q; want %s at %d ms key %q value %.40q",
-				i, g.Partition, g.TimeMS, g.Key, g.Value, w.Partition, w.TimeMS, w.Key, w.Value)
+		if g.Partition != w.Partition || g.TimeMS != w.TimeMS || !sameBytes(g.Key, w.Key) || !sameBytes(g.Value, w.Value) || !sameBytes(g.Headers, w.Headers) {
+			t.Fatalf("record %d: %s at %d ms key %q value %.40q headers %q; want %s at %d ms key %q value %.40q headers %q",
+				i, g.Partition, g.TimeMS, g.Key, g.Value, g.Headers, w.Partition, w.TimeMS, w.Key, w.Value, w.Headers)
 		}
 	}
 }
