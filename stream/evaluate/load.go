@@ -56,7 +56,7 @@ func (f *Fold) apply() {
 		f.effective[c.Key()] = pane
 		f.install(c, pane)
 		a := wire.Applied{Kind: c.Kind, ID: c.ID, Seq: c.Seq, Pane: pane}
-		f.applied = append(f.applied, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
+		f.toApply = append(f.toApply, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
 	}
 	f.unapplied = nil
 }
@@ -282,6 +282,7 @@ func (f *Fold) Resume(committed, start int64) int64 {
 		from = start
 	}
 	if f.hasDone && from > f.loadedAt {
+		f.applied = f.loadedAt
 		f.finalise(f.loadedAt) // no record may be left to trigger it
 	}
 	return from

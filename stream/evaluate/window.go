@@ -70,9 +70,9 @@ func (w *window) fill(since, paneMS int64) {
 
 // store puts a final pane into the rings: the pane itself, and at the end of a slot
 // the sum of its panes.
-func (f *Fold) store(fin final) error {
+func (f *Fold) store(fin final, merged map[string]*cell) error {
 	l := f.cfg.Layout
-	for name, c := range fin.merged {
+	for name, c := range merged {
 		f.model(name).ring[0][fin.pane] = c
 	}
 	f.cover[0][fin.pane] = fin.covered

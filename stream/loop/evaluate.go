@@ -21,10 +21,13 @@ type PanesFold interface {
 	Resume(committed, start int64) int64
 	// Apply folds one record; offsets ascend.
 	Apply(r log.Record) error
-	// Trimmed says that records after the last one applied were removed before they
-	// were read: what they counted must not be claimed.
-	Trimmed()
-	// Final returns how many panes wait to be published and how many one cycle may hold.
+	// ReadNext returns the offset to read next, given the one after the last record
+	// applied: the same, an earlier one to read records again, or a later one after that.
+	ReadNext(next int64) int64
+	// Trimmed says that records before start were removed before they were read, or
+	// read again: what they counted must not be claimed.
+	Trimmed(start int64)
+	// Final returns how many panes can be published now and how many one cycle may hold.
 	Final() (waiting, run int)
 	// Publish returns the cycle for the oldest run of final panes; ok is false where
 	// there is none.
@@ -91,6 +94,7 @@ func (e *Panes) Step(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	idle = len(batch.Records) == 0
+	e.end = batch.End
 	if !idle {
 		// Whatever control a collector had read when it wrote these records is read now.
 		if err := e.readControl(ctx); err != nil {
@@ -110,19 +114,36 @@ func (e *Panes) Step(ctx context.Context) (idle bool, err error) {
 				return false, err
 			}
 		}
+		if e.seek() {
+			return false, nil
+		}
 	}
 	e.position = max(e.position, batch.Next)
-	e.end = batch.End
+	if e.seek() {
+		return false, nil
+	}
 	if e.position >= batch.End {
 		for waiting, _ := e.fold.Final(); waiting > 0; waiting, _ = e.fold.Final() {
 			idle = false
 			if err := e.cycle(ctx); err != nil || e.fold == nil {
 				return false, err
 			}
+			if e.seek() {
+				return false, nil
+			}
 		}
 	}
 	e.report()
 	return idle, nil
+}
+
+// seek moves to where the fold wants to read next, and reports whether that is
+// somewhere else.
+func (e *Panes) seek() bool {
+	at := e.fold.ReadNext(e.position)
+	moved := at != e.position
+	e.position = at
+	return moved
 }
 
 // Position returns the next offset to be read and the end as last seen.
@@ -149,7 +170,7 @@ func (e *Panes) skipTrimmed(ctx context.Context) error {
 		}
 		e.io.count(e.cfg.Panes, "removed_unread", lo-e.position)
 		e.position = lo
-		e.fold.Trimmed()
+		e.fold.Trimmed(lo)
 		return nil
 	})
 }

@@ -44,9 +44,18 @@ func (w *world) references(t testing.TB) {
 
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
 	return evaluate.New(evaluate.Config{
-		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
+		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, MaxPending: w.pending(run), Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
 		Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
 	})
+}
+
+// pending is how many panes a fold holds merged before they are final: all of them in
+// a replay (no run given), which cannot read again.
+func (w *world) pending(run int) int {
+	if run == 0 {
+		return -1
+	}
+	return w.maxPending
 }
 
 func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
@@ -161,6 +170,7 @@ func runBoth(t testing.TB, seed uint64, m loop.Mutant, rate float64) string {
 	t.Helper()
 	p := bothPlan
 	p.scores = seed%16 == 0
+	p.pending = int(seed % 4) // 0: the default; else so few that panes are read again
 	if m == loop.Sound {
 		p.records = 60 // many seeds: rings still turn over and alarms still come
 	}

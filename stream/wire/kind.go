@@ -49,6 +49,15 @@ func Peek(b []byte) (kind byte, err error) {
 	return k, err
 }
 
+// Kind returns the kind that a frame names without checking it, 0 for what is no
+// frame; the decoder of that kind checks.
+func Kind(b []byte) byte {
+	if len(b) <= len(sketches.Magic) || string(b[:len(sketches.Magic)]) != sketches.Magic {
+		return 0
+	}
+	return b[len(sketches.Magic)]
+}
+
 // Home returns the partition that a model, or the text of a source, belongs to
 // among q: its own hash, never a client's partitioner.
 func Home(name string, q int) int32 {
