@@ -89,6 +89,7 @@ type Fold struct {
 	first    int64 // first pane that was ever final
 	next     int64 // newest pane that is final, published or queued
 	started  bool  // first and next are set
+	settled  bool  // from now on only a claim can make a pane final
 	done     int64
 	hasDone  bool
 	at       int64 // offset of the record that made done final
@@ -99,12 +100,13 @@ type Fold struct {
 	running  []final                       // the run of the cycle under way
 	digests  map[int64]map[partialKey]seen // of the newest done panes
 
-	effective map[string]int64 // control key → pane from which it counts
-	unapplied []wire.Control   // evaluate-side control without a pane yet
-	toApply   []log.Record     // applied records of the next cycle
-	admitted  map[string]bool  // names written or seen
-	wanted    map[string]wire.Model
-	stats     Stats
+	effective   map[string]int64 // control key → pane from which it counts
+	unapplied   []wire.Control   // evaluate-side control without a pane yet
+	toApply     []log.Record     // applied records of the next cycle
+	provisional int64            // newest pane of the last provisional scores
+	admitted    map[string]bool  // names written or seen
+	wanted      map[string]wire.Model
+	stats       Stats
 }
 
 // final is a pane that is final and waits to be published.
@@ -128,7 +130,7 @@ func New(cfg Config) *Fold {
 		pending: map[int64]*pending{}, models: map[string]*model{},
 		cover:    [2]map[int64]wire.Coverage{{}, {}},
 		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[partialKey]seen{},
-		applied: -1, until: -1,
+		applied: -1, until: -1, provisional: wire.NoPane,
 		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{},
 	}
 }
@@ -152,8 +154,10 @@ func (f *Fold) Apply(r log.Record) error {
 	if !f.take(r, again) && !again {
 		f.stats.Undecodable++
 	}
-	if !again && r.Offset >= f.loadedAt { // at the marker's own record more panes may be final than its run held
+	claim := wire.Kind(r.Value) == wire.KindFrontier
+	if !again && r.Offset >= f.loadedAt && (claim || !f.settled) { // at the marker's own record more panes may be final than its run held
 		f.finalise(r.Offset)
+		f.settled = f.started
 	}
 	return nil
 }

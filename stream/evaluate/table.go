@@ -18,6 +18,7 @@ type table struct {
 	// that was read since: partials of panes before its end may be among what is
 	// gone. nil: nothing was removed.
 	floor map[wire.Source]int64
+	all   []wire.Source // of the layout, in order; nil: to be made anew
 }
 
 type row struct {
@@ -33,8 +34,11 @@ func (t *table) merge(f wire.Frontier) {
 	if r == nil {
 		r = &row{}
 		t.rows[f.Source] = r
+		t.all = nil
 	}
-	r.partitions = max(r.partitions, f.Partitions)
+	if f.Partitions > r.partitions {
+		r.partitions, t.all = f.Partitions, nil
+	}
 	since := f.SinceMS
 	if t.floor != nil {
 		floor, had := t.floor[f.Source]
@@ -103,6 +107,9 @@ func cmpInt(a, b int64) int {
 // sources returns the sources of the layout in order, or false while an event topic
 // has not announced its partition count.
 func (t *table) sources() ([]wire.Source, bool) {
+	if t.all != nil {
+		return t.all, true
+	}
 	var all []wire.Source
 	for _, in := range t.layout.Inputs {
 		if in.Role != wire.RoleEvents {
@@ -122,6 +129,7 @@ func (t *table) sources() ([]wire.Source, bool) {
 		}
 	}
 	slices.SortFunc(all, wire.Source.Compare)
+	t.all = all
 	return all, true
 }
 
@@ -208,6 +216,7 @@ func (t *table) forget(endMS int64) {
 // restore sets the table to a snapshot.
 func (t *table) restore(rows []wire.SourceClaims) {
 	clear(t.rows)
+	t.all = nil
 	for _, x := range rows {
 		t.rows[x.Source] = &row{partitions: x.Partitions, claims: slices.Clone(x.Claims)}
 	}

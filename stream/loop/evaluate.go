@@ -34,6 +34,10 @@ type PanesFold interface {
 	Publish() (c Cycle, ok bool, err error)
 	// Published says that the last cycle is complete.
 	Published()
+	// Behind reports whether a source is far behind the others.
+	Behind() bool
+	// Provisional returns scores made without the sources that are behind.
+	Provisional() ([]log.Record, error)
 	// Done returns the last pane whose done marker is acknowledged.
 	Done() (pane int64, ok bool)
 }
@@ -46,6 +50,9 @@ type PanesConfig struct {
 	// Alive asks whether this process still owns the partition; nil: static
 	// assignment, where the state partition's end alone tells.
 	Alive func(ctx context.Context) error
+	// ProvisionalMS is how long, in wall-clock time, a source must have been behind
+	// before provisional scores are written, and how often they are; 0: never.
+	ProvisionalMS int64
 	// Progress is called after each cycle and each poll; nil is allowed.
 	Progress func(done int64, ok bool, position, end int64)
 }
@@ -61,6 +68,8 @@ type Panes struct {
 	position int64
 	end      int64
 	stateEnd int64 // end of the state partition if nobody else writes to it
+	behind   bool  // since behindMS, wall clock, or the last provisional scores
+	behindMS int64
 }
 
 // NewPanes prepares a driver; nothing is read yet.
@@ -134,7 +143,32 @@ func (e *Panes) Step(ctx context.Context) (idle bool, err error) {
 		}
 	}
 	e.report()
-	return idle, nil
+	return idle, e.writeProvisional(ctx)
+}
+
+// writeProvisional writes provisional scores where a source stays behind. They are no
+// state: written twice, or by a process thought dead, they do no harm.
+func (e *Panes) writeProvisional(ctx context.Context) error {
+	if e.cfg.ProvisionalMS <= 0 {
+		return nil
+	}
+	was := e.behind
+	if e.behind = e.fold.Behind(); !e.behind {
+		return nil
+	}
+	now := e.io.NowMS()
+	if !was {
+		e.behindMS = now
+	}
+	if now-e.behindMS < e.cfg.ProvisionalMS {
+		return nil
+	}
+	e.behindMS = now
+	recs, err := e.fold.Provisional()
+	if err != nil {
+		return fmt.Errorf("provisional scores of %s: %w", e.cfg.Panes, err)
+	}
+	return e.io.append(ctx, "provisional scores of "+e.cfg.Panes.String(), recs)
 }
 
 // seek moves to where the fold wants to read next, and reports whether that is

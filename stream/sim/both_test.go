@@ -61,7 +61,7 @@ func (w *world) pending(run int) int {
 func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
 	return loop.NewPanes(w.io(l), loop.PanesConfig{
 		Panes: log.Partition{Topic: panesTopic, Index: q}, State: log.Partition{Topic: stateTopic, Index: q},
-		Control: log.Partition{Topic: controlTopic}, Group: group,
+		Control: log.Partition{Topic: controlTopic}, Group: group, ProvisionalMS: w.ahead,
 		New: func() loop.PanesFold {
 			f := w.panesFold(q, m, 3)
 			w.folds = append(w.folds, f)
@@ -125,7 +125,7 @@ func (w *world) bothLife(l log.Log, rng *rand.Rand, m loop.Mutant) error {
 	return nil
 }
 
-// results are the scores and drift events, deduplicated and sorted.
+// results are the final scores and drift events, deduplicated and sorted.
 func (w *world) results(t testing.TB) []replay.Line {
 	t.Helper()
 	var lines []replay.Line

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -61,6 +62,7 @@ func (w *world) slowly(t testing.TB, rng *rand.Rand, rate float64) (held, known 
 	start()
 	for quiet := 0; quiet < 4; {
 		idle := true
+		w.log.Advance(1)
 		do := func(step func() (bool, error)) bool {
 			still, err := step()
 			if errors.Is(err, memlog.ErrKilled) {
@@ -239,4 +241,53 @@ func slow(t testing.TB, r log.Record) bool {
 		return x.Source.Partition == 1
 	}
 	return false
+}
+
+// A source that is far behind: its partners' windows are judged without it, as
+// provisional scores. Nothing else comes of them: final results are those of a run
+// that had none, under kills too, and each of them is followed by a final one.
+func TestProvisional_ScoresOfASourceThatIsBehind(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(max(2, seeds(t, 20))) {
+		truth := backlog(t, seed, 80)
+		must(t, truth.bothLife(truth.log.Handle(nil), nil, loop.Sound))
+		want := truth.results(t)
+		final := map[string]wire.Score{}
+		id := func(s wire.Score) string { return fmt.Sprint(s.Model, s.Version, s.Reference, s.WindowMS, s.EndMS) }
+		for _, l := range want {
+			if s, err := wire.DecodeScore(l.Value); l.Kind == "score" && err == nil {
+				final[id(s)] = s
+			}
+		}
+		w := backlog(t, seed, 80)
+		w.maxPending, w.ahead = 20, 1
+		w.slowly(t, rand.New(rand.NewPCG(seed, 44)), float64(seed%2)*0.002)
+		same(t, int(seed), want, w.results(t))
+		same(t, int(seed), want, w.replayed(t))
+		windows, fewer := map[int64]int{}, 0
+		for q := range w.layout.PanesPartitions {
+			for _, r := range w.log.Records(log.Partition{Topic: scoresTopic, Index: q}) {
+				s, err := wire.DecodeScore(r.Value)
+				must(t, err)
+				if !s.Provisional {
+					continue
+				}
+				windows[s.WindowMS]++
+				f, has := final[id(s)]
+				switch {
+				case !has:
+					t.Fatalf("seed %d: no final score takes the place of %s", seed, r.Value)
+				case s.Covered >= s.Expected || len(s.Alarms) > 0:
+					t.Fatalf("seed %d: covered %d of %d, %d alarms: %s", seed, s.Covered, s.Expected, len(s.Alarms), r.Value)
+				case s.Rows > f.Rows:
+					t.Fatalf("seed %d: %d rows, the final score has %d: %s", seed, s.Rows, f.Rows, r.Value)
+				case s.Rows < f.Rows:
+					fewer++
+				}
+			}
+		}
+		if len(windows) != len(w.layout.WindowsMS) || fewer == 0 {
+			t.Errorf("seed %d: provisional scores by window %v, %d of them with fewer rows than the final one", seed, windows, fewer)
+		}
+	}
 }

@@ -65,6 +65,7 @@ type world struct {
 
 	admission  evaluate.Admission
 	maxPending int
+	ahead      int64            // provisional scores after so many ms behind; 0: none
 	promiseMS  int64            // idle promises of the sources, 0: off
 	tickMS     int64            // 0: cycles only where a pane has closed
 	folds      []*evaluate.Fold // every one that was made, for their counters

@@ -21,7 +21,7 @@ import (
 // Times of the drivers.
 const (
 	fetchWait      = 250 * time.Millisecond
-	tickMS         = 10_000 // claims are repeated at least this often
+	tickMS         = 10_000 // claims are repeated at least this often, provisional scores at most
 	partitionsPoll = 10 * time.Second
 	// idleMargin covers clocks that differ and a follower that hangs (30 s), on a
 	// cluster; the embedded broker has one clock and no followers.
@@ -245,7 +245,7 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 		judging := p.judging()
 		e := loop.NewPanes(p.IO(), loop.PanesConfig{
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
-			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"),
+			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS,
 			New: func() loop.PanesFold {
 				fold = evaluate.New(p.panesConfig(l, q))
 				return fold
