@@ -25,6 +25,8 @@ func (f *Fold) Control(recs []log.Record, next int64) error {
 			}
 		case "model":
 			f.admitted[c.ID] = true
+		case "fold":
+			f.refold(c)
 		case "reference", "policy":
 			if pane, known := f.effective[c.Key()]; known {
 				f.install(c, pane)

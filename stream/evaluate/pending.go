@@ -64,7 +64,7 @@ func (f *Fold) partial(p wire.Partial, offset int64, again bool) {
 		}
 		return
 	}
-	if p.ID.Fold != f.cfg.Fold {
+	if p.ID.Fold != f.view.Fold(p.ID.Pane).Number {
 		if !again {
 			f.stats.WrongFold++
 		}
@@ -242,3 +242,17 @@ func (f *Fold) ready() int {
 // Pending returns how many panes are known that are not done, and how many of them
 // are held merged.
 func (f *Fold) Pending() (known, merged int) { return len(f.pending), f.open }
+
+// refold drops what was merged of the panes that a new fold changes: it was counted in
+// the old way. What the sources count anew, and nothing else, is merged in its place.
+func (f *Fold) refold(c wire.Control) {
+	x, err := wire.DecodeFold(c.Value)
+	if err != nil {
+		return // the view has refused it
+	}
+	for p, w := range f.pending {
+		if p >= x.FromPane && p > f.next {
+			f.shut(w)
+		}
+	}
+}

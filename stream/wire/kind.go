@@ -19,6 +19,7 @@ const (
 	KindPolicy    byte = 36
 	KindManifest  byte = 37
 	KindPart      byte = 38
+	KindFold      byte = 39
 	KindSlot      byte = 48
 	KindCoverage  byte = 49
 	KindDone      byte = 50
