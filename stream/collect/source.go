@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Source     wire.Source
 	Layout     wire.Layout
-	Fold       int32 // number of decoder and thinning; partials of another fold are ignored
+	Fold       int32 // of ledgers and frontiers; that of partials stands in control
 	PanesTopic string
 	DeadTopic  string
 	Limits     event.Limits
@@ -36,6 +36,7 @@ type Source struct {
 	reader  event.Reader
 	raw     event.Raw
 	ev      *event.Event // what the record under way says
+	thin    thinning
 
 	panes   span // of event time, by the last event
 	routes  [routes]route
@@ -123,7 +124,8 @@ func (s *Source) Control(recs []log.Record, next int64) (fromMS int64, err error
 			if l, _ := s.view.Layout(); !sameLayout(l, s.cfg.Layout) {
 				return fromMS, fmt.Errorf("layout in the control topic differs from the one this process was started with: stop it and start it again")
 			}
-		case "model", "grid":
+		case "model", "grid", "fold":
+			s.thin.known = false
 			fromMS = min(fromMS, s.late(c))
 		}
 	}
@@ -177,6 +179,10 @@ func namedPane(kind string, value []byte) (pane int64, ok bool) {
 		if g, err := wire.DecodeGridControl(value); err == nil {
 			return g.FromPane, true
 		}
+	case "fold":
+		if f, err := wire.DecodeFold(value); err == nil {
+			return f.FromPane, true
+		}
 	}
 	return 0, false
 }
@@ -187,7 +193,7 @@ func Names(l wire.Layout, recs []log.Record) int64 {
 	from := loop.Never
 	for _, r := range recs {
 		kind, _, _ := strings.Cut(string(r.Key), "/")
-		if kind != "model" && kind != "grid" {
+		if kind != "model" && kind != "grid" && kind != "fold" {
 			continue
 		}
 		if pane, ok := namedPane(kind, r.Value); ok {
@@ -292,6 +298,9 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if r.TimeMS < 0 {
 		return wire.Dead, &event.Reason{Code: event.CodeNoTime, Detail: "the record carries no timestamp; let the producer or the broker set one"}
 	}
+	if s.thinned(r) {
+		return wire.Thinned, nil
+	}
 	s.raw = event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS}
 	rows, err := s.reader.Read(&s.raw)
 	if err != nil {
@@ -310,6 +319,9 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 		ts = ev.TimeMS
 	}
 	p := s.panes.of(s.times, ts)
+	if s.thinnedIn(p) {
+		return wire.Thinned, nil
+	}
 	if !s.routes[place(ev, p)].serves(ev, p) {
 		if _, ok := s.view.Model(ev.Model, p); !ok {
 			return wire.Unregistered, nil
@@ -435,7 +447,9 @@ func (s *Source) partials(limit int64) ([]log.Record, error) {
 		if p >= limit {
 			break
 		}
-		for _, x := range s.open[p].partials(s.cfg, p, through) {
+		cfg := s.cfg
+		cfg.Fold = s.view.Fold(p).Number
+		for _, x := range s.open[p].partials(cfg, p, through) {
 			recs = append(recs, s.record(wire.Home(x.ID.Model, int(s.cfg.Layout.PanesPartitions)), x.ID.Model, x.Encode()))
 		}
 	}

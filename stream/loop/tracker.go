@@ -38,6 +38,7 @@ const (
 	CommitPastHigh              // commit c + 1 in place of c
 	FrontierFirst               // frontier before the partials
 	CommitBeforeFrontier        // commit before the frontier is acknowledged
+	ThinByOffset                // thinning by a record's offset in place of its hash
 )
 
 // Origin says where a run of a source starts.
