@@ -20,11 +20,22 @@ type Config struct {
 	Layout     wire.Layout
 	Fold       int32 // number of decoder and thinning; partials of another fold are ignored
 	PanesTopic string
-	DeadTopic  string
+	DeadTopic  string // "": dead letters are counted only
 	Limits     event.Limits
 	Reader     event.Reader // nil: native JSON under Limits
-	Mutant     loop.Mutant // tests only
+	// Restate makes the fold of a restating replay; nil: the live one.
+	Restate *Restate
+	Mutant  loop.Mutant // tests only
 }
+
+// Restate counts events of any lateness, but only those of the panes From to To: what
+// a restating replay holds in memory until its sources end. Events from the future are
+// refused as ever. Such a fold keeps no ledger and writes no dead letters: what became
+// of each record was told when it was read live.
+type Restate struct{ From, To int64 }
+
+// holds reports whether the fold may count into the pane.
+func (r *Restate) holds(pane int64) bool { return r == nil || pane >= r.From && pane <= r.To }
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
 type Source struct {
@@ -192,6 +203,9 @@ func (s *Source) Skip(next, aborted int64) {
 // ledger returns the ledger of the pane the clock stands in, or nil where this run
 // may not build that pane.
 func (s *Source) ledger() *wire.Ledger {
+	if s.cfg.Restate != nil {
+		return nil
+	}
 	clock := s.tracker.Clock()
 	if clock == loop.Unset {
 		if s.early == nil {
@@ -282,13 +296,13 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if !ok {
 		return wire.Unregistered, nil
 	}
-	if s.tracker.Late(ts) {
+	if s.cfg.Restate == nil && s.tracker.Late(ts) {
 		return wire.Late, nil
 	}
 	if s.tracker.Future(ts) {
 		return wire.Future, nil
 	}
-	if s.tracker.Builds(p) {
+	if s.tracker.Builds(p) && s.cfg.Restate.holds(p) {
 		into, grids := s.pane(p, r.Offset), s.view.Grids(ev.Model, p)
 		for i := range rows {
 			into.add(&rows[i], m.Model, grids)

@@ -62,6 +62,7 @@ type world struct {
 	log    *memlog.Log
 	plan   plan
 
+	blocks    bool // alpha's reference has block sums, so that nothing is learnt from live windows
 	admission evaluate.Admission
 	promiseMS int64            // idle promises of the sources, 0: off
 	tickMS    int64            // 0: cycles only where a pane has closed

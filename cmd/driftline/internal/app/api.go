@@ -150,13 +150,13 @@ func (p *Parts) Replay(ctx context.Context, l wire.Layout, r Range, progress fun
 	t := p.Topics()
 	cfg := replay.Config{
 		Layout: l, Control: t.Control, State: t.State, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift,
-		FromMS: r.FromMS, ToMS: r.ToMS, Model: r.Model, Wait: fetchWait,
+		FromMS: r.FromMS, ToMS: r.ToMS, Model: r.Model,
 		NewSource: func(id wire.Source, o loop.Origin) loop.SourceFold { return p.sourceFold(l, id, o) },
-		NewPanes:  func(q int32) loop.PanesFold { return p.panesFold(l, q, r.FromMS != loop.Unset) },
+		NewPanes:  func(q int32, past *wire.Past) replay.Fold { return p.panesFold(l, q, past) },
 	}
 	if progress != nil {
-		cfg.Progress = func(s wire.Source, position, end, clockMS int64) {
-			progress(log.Partition{Topic: s.Topic, Index: s.Partition}, position, end, clockMS)
+		cfg.Progress = func(x replay.Progress) {
+			progress(log.Partition{Topic: x.Source.Topic, Index: x.Source.Partition}, x.Position, x.End, x.Clock)
 		}
 	}
 	return replay.Run(ctx, p.IO(), cfg)

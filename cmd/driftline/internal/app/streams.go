@@ -247,7 +247,7 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
 			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"),
 			New: func() loop.PanesFold {
-				fold = p.panesFold(l, q, false)
+				fold = p.panesFold(l, q, nil)
 				return fold
 			},
 			Progress: func(done int64, ok bool, next, end int64) {
@@ -264,13 +264,14 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 	return grp.Wait()
 }
 
-func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) *evaluate.Fold {
+// panesFold is fold 2 of one partition; past is what a replay knows of the time before.
+func (p *Parts) panesFold(l wire.Layout, q int32, past *wire.Past) *evaluate.Fold {
 	t := p.Topics()
 	return evaluate.New(evaluate.Config{
 		Layout: l, Partition: q, Namespace: p.Cfg.Namespace,
-		Topics:        evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
-		Admission:     evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
-		Policy:        p.Cfg.Policy.Wire(),
-		UnknownAlarms: unknownAlarms,
+		Topics:    evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
+		Admission: evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
+		Policy:    p.Cfg.Policy.Wire(),
+		Past:      past,
 	})
 }
