@@ -231,12 +231,12 @@ func TestReplay_PlacesAreKeptUntilItEnds(t *testing.T) {
 		}
 		for i := range int64(3) {
 			tx(func(ctx context.Context, tx *store.Tx) error {
-				return tx.PutReplay(ctx, store.Replay{ID: "r", Counts: store.BackfillCounts{Written: i}, Places: []store.ReplayPlace{{Part: int32(i % 2), AtMS: i, State: fmt.Sprint("s", i)}}})
+				return tx.PutReplay(ctx, store.Replay{ID: "r", Counts: fmt.Sprint("c", i), Places: []store.ReplayPlace{{Part: int32(i % 2), AtMS: i, State: fmt.Sprint("s", i)}}})
 			})
 		}
 		got, found, err := s.Replay(ctx, "r")
 		got.StartedMS, got.UpdatedMS = 0, 0
-		want := store.Replay{ID: "r", Counts: store.BackfillCounts{Written: 2}, Places: []store.ReplayPlace{{Part: 0, AtMS: 2, State: "s2"}, {Part: 1, AtMS: 1, State: "s1"}}}
+		want := store.Replay{ID: "r", Counts: "c2", Places: []store.ReplayPlace{{Part: 0, AtMS: 2, State: "s2"}, {Part: 1, AtMS: 1, State: "s1"}}}
 		if err != nil || !found || !cmp.Equal(got, want) {
 			t.Errorf("replay: %+v, %v, %v; want %+v", got, found, err, want)
 		}

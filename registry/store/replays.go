@@ -1,15 +1,11 @@
 package store
 
-import (
-	"context"
-	"encoding/json"
-	"fmt"
-)
+import "context"
 
 // Replay is a replay into the history that was begun and has not ended.
 type Replay struct {
 	ID        string
-	Counts    BackfillCounts
+	Counts    string // what was done so far, as its owner writes it
 	StartedMS int64
 	UpdatedMS int64
 	Places    []ReplayPlace // by partition
@@ -25,12 +21,8 @@ type ReplayPlace struct {
 
 // PutReplay notes, in the transaction of the rows, how far a replay is.
 func (t *Tx) PutReplay(ctx context.Context, r Replay) error {
-	counts, err := json.Marshal(r.Counts)
-	if err != nil {
-		return fmt.Errorf("counts of replay %s: %w", r.ID, err)
-	}
-	_, err = t.exec(ctx, `INSERT INTO replays (id, counts, started_ms, updated_ms) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (id) DO UPDATE SET counts = excluded.counts, updated_ms = excluded.updated_ms`, r.ID, string(counts), t.nowMS, t.nowMS)
+	_, err := t.exec(ctx, `INSERT INTO replays (id, counts, started_ms, updated_ms) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET counts = excluded.counts, updated_ms = excluded.updated_ms`, r.ID, r.Counts, t.nowMS, t.nowMS)
 	if err != nil {
 		return err
 	}
@@ -47,18 +39,14 @@ func (t *Tx) PutReplay(ctx context.Context, r Replay) error {
 // Replay returns a replay that was stopped, with its places; found is false where
 // there is none of the id.
 func (t *Tx) Replay(ctx context.Context, id string) (r Replay, found bool, err error) {
-	var counts string
 	err = t.rows(ctx, "SELECT counts, started_ms, updated_ms FROM replays WHERE id = $1", []any{id}, func(row scanner) error {
 		found = true
-		return row.Scan(&counts, &r.StartedMS, &r.UpdatedMS)
+		return row.Scan(&r.Counts, &r.StartedMS, &r.UpdatedMS)
 	})
 	if err != nil || !found {
 		return r, false, err
 	}
 	r.ID = id
-	if err := json.Unmarshal([]byte(counts), &r.Counts); err != nil {
-		return r, false, fmt.Errorf("counts of replay %s: %w", id, err)
-	}
 	err = t.rows(ctx, "SELECT part, at_ms, state FROM replay_places WHERE replay = $1 ORDER BY part", []any{id}, func(row scanner) error {
 		var p ReplayPlace
 		err := row.Scan(&p.Part, &p.AtMS, &p.State)

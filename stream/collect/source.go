@@ -30,12 +30,17 @@ type Config struct {
 
 // Restate counts events of any lateness, but only those of the panes From to To: what
 // a restating replay holds in memory until its sources end. Events from the future are
-// refused as ever. Such a fold keeps no ledger and writes no dead letters: what became
+// refused as ever. With a Model only that model is counted. Such a fold keeps no ledger and writes no dead letters: what became
 // of each record was told when it was read live.
-type Restate struct{ From, To int64 }
+type Restate struct {
+	From, To int64
+	Model    string // "" for all
+}
 
-// holds reports whether the fold may count into the pane.
-func (r *Restate) holds(pane int64) bool { return r == nil || pane >= r.From && pane <= r.To }
+// holds reports whether the fold counts the model into the pane.
+func (r *Restate) holds(model string, pane int64) bool {
+	return r == nil || pane >= r.From && pane <= r.To && (r.Model == "" || r.Model == model)
+}
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
 type Source struct {
@@ -302,7 +307,7 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if s.tracker.Future(ts) {
 		return wire.Future, nil
 	}
-	if s.tracker.Builds(p) && s.cfg.Restate.holds(p) {
+	if s.tracker.Builds(p) && s.cfg.Restate.holds(ev.Model, p) {
 		into, grids := s.pane(p, r.Offset), s.view.Grids(ev.Model, p)
 		for i := range rows {
 			into.add(&rows[i], m.Model, grids)

@@ -202,8 +202,13 @@ func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part l
 }
 
 func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
+	return collect.New(p.sourceConfig(l, id), o)
+}
+
+// sourceConfig is fold 1 of one source, live or replayed.
+func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
-	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}, o)
+	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
