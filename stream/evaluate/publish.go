@@ -101,6 +101,9 @@ func (f *Fold) pane(fin final, out *output) error {
 	if err := f.store(fin, merged); err != nil {
 		return err
 	}
+	if err := f.join(fin.pane); err != nil {
+		return err
+	}
 	l := f.cfg.Layout
 	slotEnds := f.slotOf(fin.pane+1) != f.slotOf(fin.pane)
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {

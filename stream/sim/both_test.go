@@ -31,6 +31,9 @@ func (w *world) references(t testing.TB) {
 	}
 	for _, m := range models {
 		r := wire.Reference{Model: m, Kind: "file", Counts: c}
+		if m == "alpha" && w.blocks {
+			r.Blocks = w.referenceBlocks(t, c)
+		}
 		w.append(t, wire.Control{Kind: "reference", ID: m, Seq: 1, Value: r.Encode()})
 		p := wire.DefaultPolicy()
 		p.Rule, p.MinRows, p.FireAfter, p.ResolveAfter = "classic", 5, 0, 0
@@ -40,6 +43,34 @@ func (w *world) references(t testing.TB) {
 		}
 		w.append(t, wire.Control{Kind: "policy", ID: m, Seq: 1, Value: p.Encode()})
 	}
+}
+
+// referenceBlocks are block sums for every window, as a reference in order of time has.
+func (w *world) referenceBlocks(t testing.TB, c *sketches.Counts) (all []*sketches.Blocks) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, window := range w.layout.WindowsMS {
+		var bins []int
+		for i := range c.Grid.Features {
+			_, n := c.Grid.Features[i].VerdictBins(&c.Features[i])
+			bins = append(bins, n)
+		}
+		b, err := sketches.NewBlocks(window, bins)
+		must(t, err)
+		for range 12 {
+			var counts [][]uint64
+			for _, n := range bins {
+				x := make([]uint64, n)
+				for k := range x {
+					x[k] = uint64(5 + rng.IntN(10))
+				}
+				counts = append(counts, x)
+			}
+			must(t, b.AddBlock(counts))
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {

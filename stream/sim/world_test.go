@@ -63,6 +63,7 @@ type world struct {
 	log    *memlog.Log
 	plan   plan
 
+	blocks     bool // alpha's reference has block sums, so that nothing is learnt from live windows
 	admission  evaluate.Admission
 	maxPending int
 	ahead      int64            // provisional scores after so many ms behind; 0: none
