@@ -23,7 +23,7 @@ func (w *world) replayConfig() replay.Config {
 		},
 		NewPanes: func(q int32, past *wire.Past) replay.Fold {
 			return evaluate.New(evaluate.Config{
-				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), Admission: w.admission, Past: past,
+				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), Admission: w.admission, Past: past, MaxPending: -1,
 				Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
 			})
 		},
