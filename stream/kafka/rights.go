@@ -74,17 +74,27 @@ func (s Ops) String() string {
 	return strings.Join(names, ", ")
 }
 
+// TopicState is a topic as the brokers show it to this client. Where Ops is empty the
+// client may not see the topic, and nothing else is known.
+type TopicState struct {
+	Ops        Ops
+	Partitions int
+	Replicas   int // copies of the partition that has fewest
+	Behind     int // partitions with fewer copies in sync than copies, or without a leader
+}
+
 // Rights is what the brokers let this client do. A topic that does not exist is not
-// in Topics; one that the client may not even see has an empty set.
+// in Topics.
 type Rights struct {
-	Topics, Groups map[string]Ops
+	Topics map[string]TopicState
+	Groups map[string]Ops
 }
 
 // Rights asks the brokers what this client may do (KIP-430: Metadata v8 and
 // DescribeGroups v3). It needs no right of its own. A cluster without an authorizer
 // grants everything.
 func (l *Log) Rights(ctx context.Context, topics, groups []string) (Rights, error) {
-	out := Rights{Topics: map[string]Ops{}, Groups: map[string]Ops{}}
+	out := Rights{Topics: map[string]TopicState{}, Groups: map[string]Ops{}}
 	err := l.do(ctx, "rights on topics", log.Partition{}, 0, func(ctx context.Context, t *lease) error {
 		res, err := t.RoundTrip(ctx, l.addr, &topicRights{clientID: l.cfg.ClientID, topics: topics})
 		if err != nil {
@@ -94,9 +104,9 @@ func (l *Log) Rights(ctx context.Context, topics, groups []string) (Rights, erro
 			switch code := kafkago.Error(a.code); code {
 			case kafkago.UnknownTopicOrPartition:
 			case kafkago.TopicAuthorizationFailed:
-				out.Topics[name] = 0
+				out.Topics[name] = TopicState{}
 			case 0, kafkago.LeaderNotAvailable:
-				out.Topics[name] = a.ops
+				out.Topics[name] = a.TopicState
 			default:
 				return fmt.Errorf("topic %s: %w", name, code)
 			}
@@ -143,6 +153,13 @@ func (r *reader) granted() Ops {
 	return Ops(v)
 }
 
+// numbers passes over an array of int32 and returns its length.
+func (r *reader) numbers() int {
+	n := r.count(4)
+	r.take(4 * n)
+	return n
+}
+
 // topicRights is a Metadata request that asks for operations.
 type topicRights struct {
 	clientID string
@@ -153,11 +170,11 @@ type topicRights struct {
 // last that is not flexible.
 const rightsMetadataVersion = 8
 
-type topicRightsAnswer struct {
-	topics map[string]struct {
-		code int16
-		ops  Ops
-	}
+type topicRightsAnswer struct{ topics map[string]topicAnswer }
+
+type topicAnswer struct {
+	code int16
+	TopicState
 }
 
 // ApiKey implements protocol.Message.
@@ -188,10 +205,7 @@ func (*topicRightsAnswer) ApiKey() protocol.ApiKey { return protocol.Metadata }
 
 func parseTopicRights(body []byte) (*topicRightsAnswer, error) {
 	r := &reader{b: body}
-	a := &topicRightsAnswer{topics: map[string]struct {
-		code int16
-		ops  Ops
-	}{}}
+	a := &topicRightsAnswer{topics: map[string]topicAnswer{}}
 	r.i32() // throttle time
 	for range r.count(12) {
 		r.i32() // node id
@@ -202,21 +216,27 @@ func parseTopicRights(body []byte) (*topicRightsAnswer, error) {
 	r.str() // cluster id
 	r.i32() // controller
 	for range r.count(13) {
-		code, name := r.i16(), r.str()
+		t := topicAnswer{code: r.i16()}
+		name := r.str()
 		r.bool() // internal
 		for range r.count(26) {
-			r.i16()   // code
-			r.i32()   // index
-			r.i32()   // leader
-			r.i32()   // leader epoch
-			r.skip(4) // replicas
-			r.skip(4) // in sync
-			r.skip(4) // offline
+			r.i16() // code
+			r.i32() // index
+			leader := r.i32()
+			r.i32() // leader epoch
+			copies := r.numbers()
+			inSync := r.numbers()
+			r.numbers() // offline
+			if t.Partitions == 0 || copies < t.Replicas {
+				t.Replicas = copies
+			}
+			if leader < 0 || inSync < copies {
+				t.Behind++
+			}
+			t.Partitions++
 		}
-		a.topics[name] = struct {
-			code int16
-			ops  Ops
-		}{code, r.granted()}
+		t.Ops = r.granted()
+		a.topics[name] = t
 	}
 	if r.err != nil {
 		return nil, fmt.Errorf("metadata with operations: %w", r.err)

@@ -22,7 +22,7 @@ func TestRights_WithoutAuthorizerAreAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := kafka.OpsOf(kafka.OpRead, kafka.OpWrite, kafka.OpDescribe, kafka.OpDescribeConfigs)
-	if !r.Topics["in"].Has(all) || !r.Groups["g"].Has(kafka.OpsOf(kafka.OpRead, kafka.OpDescribe)) {
+	if !r.Topics["in"].Ops.Has(all) || !r.Groups["g"].Has(kafka.OpsOf(kafka.OpRead, kafka.OpDescribe)) {
 		t.Errorf("rights %v, want everything", r)
 	}
 	if _, ok := r.Topics["none"]; ok {
@@ -47,15 +47,18 @@ func TestRights_OnKafkaAreThoseGranted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, x := range map[string]struct{ got, want kafka.Ops }{
-		"in":     {r.Topics["in"], kafka.OpsOf(kafka.OpRead, kafka.OpDescribe, kafka.OpDescribeConfigs)},
-		"out":    {r.Topics["out"], kafka.OpsOf(kafka.OpWrite, kafka.OpDescribe)},
-		"hidden": {r.Topics["hidden"], 0},
+		"in":     {r.Topics["in"].Ops, kafka.OpsOf(kafka.OpRead, kafka.OpDescribe, kafka.OpDescribeConfigs)},
+		"out":    {r.Topics["out"].Ops, kafka.OpsOf(kafka.OpWrite, kafka.OpDescribe)},
+		"hidden": {r.Topics["hidden"].Ops, 0},
 		"mine":   {r.Groups["mine"], kafka.OpsOf(kafka.OpRead, kafka.OpDescribe)},
 		"others": {r.Groups["others"], 0},
 	} {
 		if x.got != x.want {
 			t.Errorf("%s: %s, want %s", what, x.got, x.want)
 		}
+	}
+	if in := r.Topics["in"]; in.Partitions != 2 || in.Replicas != 1 || in.Behind != 0 {
+		t.Errorf("in: %+v, want 2 partitions of one copy each", in)
 	}
 	if err := l.Append(t.Context(), []log.Record{{Partition: log.Partition{Topic: "in"}, TimeMS: log.StampNow, Value: []byte("x")}}); err == nil {
 		t.Error("a record was written without the right to")
