@@ -107,6 +107,12 @@ func (o *outside) want(got map[string]check, name, state, says string) {
 // start runs the role collect until it is up, or returns why it did not start.
 func (o *outside) start(job func(ctx context.Context, r *app.Running)) (logged string, err error) {
 	o.t.Helper()
+	return o.role(app.Roles{Collect: true}, job)
+}
+
+// role runs roles beside a job and returns when that is done.
+func (o *outside) role(roles app.Roles, job func(ctx context.Context, r *app.Running)) (logged string, err error) {
+	o.t.Helper()
 	cfg, err := config.Load(config.Layers{File: o.file})
 	if err != nil {
 		o.t.Fatal(err)
@@ -115,7 +121,7 @@ func (o *outside) start(job func(ctx context.Context, r *app.Running)) (logged s
 	defer cancel()
 	var text bytes.Buffer
 	err = app.Run(ctx, app.Options{
-		Cfg: &cfg.Config, Build: cli.Build{Version: "test"}, Log: zerolog.New(zerolog.SyncWriter(&text)), Roles: app.Roles{Collect: true},
+		Cfg: &cfg.Config, Build: cli.Build{Version: "test"}, Log: zerolog.New(zerolog.SyncWriter(&text)), Roles: roles,
 		Job: func(ctx context.Context, r *app.Running) error {
 			job(ctx, r)
 			return nil
