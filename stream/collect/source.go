@@ -23,7 +23,7 @@ type Config struct {
 	DeadTopic  string
 	Limits     event.Limits
 	Reader     event.Reader // nil: native JSON under Limits
-	Mutant     loop.Mutant // tests only
+	Mutant     loop.Mutant  // tests only
 }
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
