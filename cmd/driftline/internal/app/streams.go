@@ -32,7 +32,7 @@ const (
 // IO gives a driver its connection.
 func (p *Parts) IO() loop.IO {
 	return loop.IO{
-		Log: p.Kafka, NowMS: NowMS, Pause: p.pause, Wait: fetchWait,
+		Log: p.Source(), NowMS: NowMS, Pause: p.pause, Retry: p.retry, Wait: fetchWait,
 		Retried: func(what string, attempt int, err error) {
 			if p.Metrics != nil {
 				p.Metrics.Retried(what, attempt, err)
@@ -203,7 +203,7 @@ func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part l
 
 func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
 	t := p.Topics()
-	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}, o)
+	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic)}, o)
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
