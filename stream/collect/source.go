@@ -30,8 +30,8 @@ type Config struct {
 
 // Restate counts events of any lateness, but only those of the panes From to To: what
 // a restating replay holds in memory until its sources end. Events from the future are
-// refused as ever. With a Model only that model is counted. Such a fold keeps no ledger and writes no dead letters: what became
-// of each record was told when it was read live.
+// refused as ever. With a Model only that model is counted. Such a fold keeps no ledger
+// and writes no dead letters: what became of each record was told when it was read live.
 type Restate struct {
 	From, To int64
 	Model    string // "" for all

@@ -32,7 +32,7 @@ const (
 // IO gives a driver its connection.
 func (p *Parts) IO() loop.IO {
 	return loop.IO{
-		Log: p.Kafka, NowMS: NowMS, Pause: p.pause, Wait: fetchWait,
+		Log: p.Source(), NowMS: NowMS, Pause: p.pause, Retry: p.retry, Wait: fetchWait,
 		Retried: func(what string, attempt int, err error) {
 			if p.Metrics != nil {
 				p.Metrics.Retried(what, attempt, err)
@@ -208,7 +208,7 @@ func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.So
 // sourceConfig is fold 1 of one source, live or replayed.
 func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
-	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}
+	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic)}
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
