@@ -35,7 +35,7 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		out.slots = append(out.slots, f.learntRecords(f.models[name])...)
 	}
-	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last), Table: last.table}
+	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last), Table: f.markerTable(last)}
 	admitted := f.admissions(last.pane)
 	c := loop.Cycle{
 		Stages: []loop.Stage{

@@ -60,7 +60,7 @@ func TestReplay_FromTheMiddleCountsTheSameRows(t *testing.T) {
 		cfg.NewPanes = func(q int32) loop.PanesFold {
 			return evaluate.New(evaluate.Config{
 				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), UnknownAlarms: true,
-				Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
+				Topics: w.topics(),
 			})
 		}
 		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
