@@ -60,6 +60,7 @@ type Source struct {
 	position  int64
 	end       int64
 	restart   int64 // time to look up at the next start; Never: none
+	overtaken int64 // position that retention overtook; 0: it has not
 	lastTick  int64
 	empty     int   // empty polls in a row at the high watermark
 	pollMS    int64 // wall clock before the last of them
@@ -94,7 +95,7 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 	nowMS := s.io.NowMS()
 	batch, err := s.io.fetch(ctx, s.cfg.Partition, s.position, s.io.Wait)
 	if errors.Is(err, log.ErrOutOfRange) {
-		s.fold = nil // retention overtook us: start again, the horizon flags the gap
+		s.fold, s.overtaken = nil, s.position // retention overtook us: start again, the horizon flags the gap
 		return false, nil
 	}
 	if err != nil {
@@ -120,39 +121,38 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 
 // apply folds a batch: its records, and between them the holes that transactions
 // and compaction leave. A batch says how many records of aborted transactions it
-// left out, not where: each hole but the last keeps one offset for the marker that
-// ends a transaction, which is exact where a hole is one transaction.
+// left out, not where: each hole keeps one offset for the marker that ends a
+// transaction, unless the holes after it cannot take what is left. So the sum over a
+// batch is exact; where it is counted is exact if a hole is one transaction.
 func (s *Source) apply(batch log.Batch) {
 	aborted := batch.Aborted
-	skip := func(next int64, last bool) {
-		hole := next - s.position
-		if !last {
-			hole--
+	left := batch.Next - s.position // offsets of all holes to come
+	for _, r := range batch.Records {
+		if r.Offset >= s.position {
+			left--
 		}
-		n := min(aborted, hole)
+	}
+	skip := func(next int64) {
+		hole := next - s.position
+		left -= hole
+		n := min(hole, max(min(aborted, hole-1), aborted-left))
 		s.fold.Skip(next, n)
 		aborted -= n
 		s.position = next
 	}
-	for i, r := range batch.Records {
+	for _, r := range batch.Records {
 		if r.Offset < s.position {
 			continue // a batch is served whole
 		}
 		if r.Offset > s.position {
-			last := batch.Next == batch.Records[len(batch.Records)-1].Offset+1 && dense(batch.Records[i:])
-			skip(r.Offset, last)
+			skip(r.Offset)
 		}
 		s.fold.Apply(r)
 		s.position = r.Offset + 1
 	}
 	if batch.Next > s.position {
-		skip(batch.Next, true)
+		skip(batch.Next)
 	}
-}
-
-// dense reports whether no offset is missing between the records.
-func dense(recs []log.Record) bool {
-	return recs[len(recs)-1].Offset-recs[0].Offset == int64(len(recs)-1)
 }
 
 // Position returns the next offset to be read and the end as last seen.
@@ -206,7 +206,11 @@ func (s *Source) start(ctx context.Context) error {
 		return err
 	}
 	s.restart = Never
-	s.io.count(p, "removed_unread", origin.GapBefore)
+	gap := origin.GapBefore
+	if s.overtaken > 0 { // where nothing was committed yet, only we know how far we had read
+		gap, s.overtaken = max(gap, origin.LogStart-s.overtaken), 0
+	}
+	s.io.count(p, "removed_unread", gap)
 	s.fold = s.cfg.New(origin)
 	s.position, s.empty, s.lastTick = origin.Offset, 0, s.io.NowMS()
 	if _, err := s.fold.Control(control, s.control.Next()); err != nil {
@@ -227,7 +231,8 @@ func (s *Source) resume(ctx context.Context, control []log.Record) (Origin, erro
 	if err != nil {
 		return Origin{}, err
 	}
-	origin, err := Start(committed, lo, hi, s.cfg.First, p)
+	// Brokers forget commits together with their topic: a run under way still knows.
+	origin, err := Start(max(committed, s.overtakenPast(hi)), lo, hi, s.cfg.First, p)
 	if err != nil || committed < 0 {
 		return origin, err
 	}
@@ -254,7 +259,18 @@ func (s *Source) resume(ctx context.Context, control []log.Record) (Origin, erro
 	if ok && from+t.SkewMS >= at+t.SkewMS+t.DisorderMS {
 		return origin, nil // this start builds every pane that is named
 	}
-	return StartAt(ctx, s.io.Log, p, from, t)
+	earlier, err := StartAt(ctx, s.io.Log, p, from, t)
+	earlier.GapBefore = origin.GapBefore
+	return earlier, err
+}
+
+// overtakenPast returns the position at which this run was refused where it lies past
+// the end, so that the log cannot be the one it read, else −1.
+func (s *Source) overtakenPast(end int64) int64 {
+	if s.overtaken > end {
+		return s.overtaken
+	}
+	return -1
 }
 
 // readControl hands new control records to the fold. A record that names a pane

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (w *world) referenceBlocks(t testing.TB, c *sketches.Counts) (all []*sketch
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
 	return evaluate.New(evaluate.Config{
 		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, MaxPending: w.pending(run), Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
-		Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
+		Topics: w.topics(),
 	})
 }
 
@@ -91,10 +92,9 @@ func (w *world) pending(run int) int {
 
 func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
 	return loop.NewPanes(w.io(l), loop.PanesConfig{
-		Panes: log.Partition{Topic: panesTopic, Index: q}, State: log.Partition{Topic: stateTopic, Index: q},
-		Control: log.Partition{Topic: controlTopic}, Group: group, ProvisionalMS: w.ahead,
+		Panes: w.part(panesTopic, q), State: w.part(stateTopic, q), Control: w.part(controlTopic, 0), Group: w.groupName(), ProvisionalMS: w.ahead,
 		New: func() loop.PanesFold {
-			f := w.panesFold(q, m, 3)
+			f := w.panesFold(q, m, cmp.Or(w.maxRun, 3))
 			w.folds = append(w.folds, f)
 			return f
 		},
@@ -163,7 +163,7 @@ func (w *world) results(t testing.TB) []replay.Line {
 	seen := map[string]bool{} // repeats are many after kills, and parsing them costs
 	add := func(topic string, line func([]byte) (replay.Line, error)) {
 		for q := range w.layout.PanesPartitions {
-			for _, r := range w.log.Records(log.Partition{Topic: topic, Index: q}) {
+			for _, r := range w.records(t, w.part(topic, q)) {
 				if seen[string(r.Value)] {
 					continue
 				}
