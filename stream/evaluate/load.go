@@ -25,6 +25,8 @@ func (f *Fold) Control(recs []log.Record, next int64) error {
 			}
 		case "model":
 			f.admitted[c.ID] = true
+		case "fold":
+			f.refold(c)
 		case "reference", "policy":
 			if pane, known := f.effective[c.Key()]; known {
 				f.install(c, pane)
@@ -56,7 +58,7 @@ func (f *Fold) apply() {
 		f.effective[c.Key()] = pane
 		f.install(c, pane)
 		a := wire.Applied{Kind: c.Kind, ID: c.ID, Seq: c.Seq, Pane: pane}
-		f.applied = append(f.applied, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
+		f.toApply = append(f.toApply, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
 	}
 	f.unapplied = nil
 }
@@ -282,6 +284,7 @@ func (f *Fold) Resume(committed, start int64) int64 {
 		from = start
 	}
 	if f.hasDone && from > f.loadedAt {
+		f.applied = f.loadedAt
 		f.finalise(f.loadedAt) // no record may be left to trigger it
 	}
 	return from

@@ -30,7 +30,7 @@ type Config struct {
 type Line struct {
 	Model, Version, Reference string
 	WindowMS, EndMS           int64
-	Kind                      string // "score", or the event type
+	Kind                      string // "score", Provisional, or the event type
 	Value                     []byte // canonical JSON
 }
 
@@ -40,10 +40,18 @@ func (l Line) Compare(o Line) int {
 		cmp.Compare(l.WindowMS, o.WindowMS), cmp.Compare(l.EndMS, o.EndMS), cmp.Compare(l.Kind, o.Kind), slices.Compare(l.Value, o.Value))
 }
 
+// Provisional is the kind of scores that were made without sources that were behind.
+// Results are compared without them.
+const Provisional = "provisional"
+
 // ScoreLine gives a score its place.
 func ScoreLine(value []byte) (Line, error) {
 	s, err := wire.DecodeScore(value)
-	return Line{Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS, Kind: "score", Value: value}, err
+	kind := "score"
+	if s.Provisional {
+		kind = Provisional
+	}
+	return Line{Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS, Kind: kind, Value: value}, err
 }
 
 // EventLine gives a drift event its place.
@@ -53,8 +61,9 @@ func EventLine(value []byte) (Line, error) {
 	return Line{Model: d.Model, Version: d.Version, Reference: d.Reference, WindowMS: d.WindowMS, EndMS: d.EndMS, Kind: e.Type, Value: value}, err
 }
 
-// Dedupe sorts lines and drops repeats of one record.
+// Dedupe sorts lines and drops repeats of one record, and what is provisional.
 func Dedupe(lines []Line) []Line {
+	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Kind == Provisional })
 	slices.SortFunc(lines, Line.Compare)
 	return slices.CompactFunc(lines, func(a, b Line) bool { return a.Compare(b) == 0 })
 }

@@ -44,15 +44,24 @@ func (w *world) references(t testing.TB) {
 
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
 	return evaluate.New(evaluate.Config{
-		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
+		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, MaxPending: w.pending(run), Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
 		Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
 	})
+}
+
+// pending is how many panes a fold holds merged before they are final: all of them in
+// a replay (no run given), which cannot read again.
+func (w *world) pending(run int) int {
+	if run == 0 {
+		return -1
+	}
+	return w.maxPending
 }
 
 func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
 	return loop.NewPanes(w.io(l), loop.PanesConfig{
 		Panes: log.Partition{Topic: panesTopic, Index: q}, State: log.Partition{Topic: stateTopic, Index: q},
-		Control: log.Partition{Topic: controlTopic}, Group: group,
+		Control: log.Partition{Topic: controlTopic}, Group: group, ProvisionalMS: w.ahead,
 		New: func() loop.PanesFold {
 			f := w.panesFold(q, m, 3)
 			w.folds = append(w.folds, f)
@@ -116,7 +125,7 @@ func (w *world) bothLife(l log.Log, rng *rand.Rand, m loop.Mutant) error {
 	return nil
 }
 
-// results are the scores and drift events, deduplicated and sorted.
+// results are the final scores and drift events, deduplicated and sorted.
 func (w *world) results(t testing.TB) []replay.Line {
 	t.Helper()
 	var lines []replay.Line
@@ -161,6 +170,7 @@ func runBoth(t testing.TB, seed uint64, m loop.Mutant, rate float64) string {
 	t.Helper()
 	p := bothPlan
 	p.scores = seed%16 == 0
+	p.pending = int(seed % 4) // 0: the default; else so few that panes are read again
 	if m == loop.Sound {
 		p.records = 60 // many seeds: rings still turn over and alarms still come
 	}

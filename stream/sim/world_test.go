@@ -52,6 +52,7 @@ type plan struct {
 	stepMS     int64 // mean advance of record time per record
 	shift      bool  // the second half is drawn from another distribution
 	maxAppend  int   // records of one produce call
+	pending    int   // panes merged before they are final; 0: the default
 	one        bool  // one panes partition, so that models share it
 	scores     bool  // predictions carry scores; their histograms are large, so most seeds do without
 }
@@ -62,17 +63,19 @@ type world struct {
 	log    *memlog.Log
 	plan   plan
 
-	admission evaluate.Admission
-	promiseMS int64            // idle promises of the sources, 0: off
-	tickMS    int64            // 0: cycles only where a pane has closed
-	folds     []*evaluate.Fold // every one that was made, for their counters
+	admission  evaluate.Admission
+	maxPending int
+	ahead      int64            // provisional scores after so many ms behind; 0: none
+	promiseMS  int64            // idle promises of the sources, 0: off
+	tickMS     int64            // 0: cycles only where a pane has closed
+	folds      []*evaluate.Fold // every one that was made, for their counters
 }
 
 const epochMS = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z, a multiple of every slot used here
 
 func newWorld(t testing.TB, rng *rand.Rand, p plan) *world {
 	t.Helper()
-	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p}
+	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p, maxPending: p.pending}
 	if p.one {
 		w.layout.PanesPartitions = 1
 	}

@@ -21,7 +21,7 @@ import (
 // Times of the drivers.
 const (
 	fetchWait      = 250 * time.Millisecond
-	tickMS         = 10_000 // claims are repeated at least this often
+	tickMS         = 10_000 // claims are repeated at least this often, provisional scores at most
 	partitionsPoll = 10 * time.Second
 	// idleMargin covers clocks that differ and a follower that hangs (30 s), on a
 	// cluster; the embedded broker has one clock and no followers.
@@ -245,9 +245,9 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 		judging := p.judging()
 		e := loop.NewPanes(p.IO(), loop.PanesConfig{
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
-			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"),
+			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS,
 			New: func() loop.PanesFold {
-				fold = p.panesFold(l, q, false)
+				fold = evaluate.New(p.panesConfig(l, q))
 				return fold
 			},
 			Progress: func(done int64, ok bool, next, end int64) {
@@ -264,13 +264,20 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 	return grp.Wait()
 }
 
+// panesFold is the fold of a replay, which cannot read a record of the judging side
+// again and so holds what it has read.
 func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) *evaluate.Fold {
+	cfg := p.panesConfig(l, q)
+	cfg.UnknownAlarms, cfg.MaxPending = unknownAlarms, -1
+	return evaluate.New(cfg)
+}
+
+func (p *Parts) panesConfig(l wire.Layout, q int32) evaluate.Config {
 	t := p.Topics()
-	return evaluate.New(evaluate.Config{
+	return evaluate.Config{
 		Layout: l, Partition: q, Namespace: p.Cfg.Namespace,
-		Topics:        evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
-		Admission:     evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
-		Policy:        p.Cfg.Policy.Wire(),
-		UnknownAlarms: unknownAlarms,
-	})
+		Topics:    evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
+		Admission: evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
+		Policy:    p.Cfg.Policy.Wire(),
+	}
 }

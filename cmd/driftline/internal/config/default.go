@@ -56,6 +56,7 @@ func Default() Config {
 			WorkerCount:  1,
 			RecordLimit:  1 << 20,
 			FeatureLimit: 2000,
+			Thin:         1,
 		},
 		Admission: Admission{Mode: "off", MaxModels: 100},
 		Policy:    defaultPolicy(),
