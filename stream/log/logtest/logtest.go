@@ -31,6 +31,8 @@ type Env struct {
 	Reopen func(t *testing.T) log.Log
 	// Truncate, where there is a way, drops the records before an offset.
 	Truncate func(t *testing.T, p log.Partition, newStart int64)
+	// Abort, where there is a way, writes n records and aborts their transaction.
+	Abort func(t *testing.T, p log.Partition, n int)
 	// NoBounds says that timestamp bounds of a topic are not enforced.
 	NoBounds bool
 	// NoAppendTime says that message.timestamp.type=LogAppendTime is not supported.
@@ -72,8 +74,10 @@ func Run(t *testing.T, open func(t *testing.T) Env) {
 		{"an ended context ends the call", endedContext},
 		{"a closed log is unreachable", closed},
 	}
+	cases = append(cases, sessionCases...)
 	if !env.NoAppendTime {
-		cases = append(cases, testCase{"log append time is the record time", appendTime})
+		cases = append(cases, testCase{"log append time is the record time", appendTime},
+			testCase{"a session gives the append time", sessionAppendTime})
 	}
 	t.Run("side by side", func(t *testing.T) {
 		for _, c := range cases {
