@@ -62,6 +62,12 @@ func (b *Backfilled) Events() int64 {
 	return b.EventsWritten + b.EventsEqual + b.EventsDiffer + b.EventsUntold
 }
 
+// Watch is told how a replay into the history goes; each may be nil.
+type Watch struct {
+	Read    func(replay.Progress)
+	Written func(atMS int64) // event time up to which a part of the models is written
+}
+
 // ReplayID names a replay into the history by what was asked for.
 func (p *Parts) ReplayID(r Range) string {
 	mode := "backfill"
@@ -76,9 +82,9 @@ func (p *Parts) ReplayID(r Range) string {
 // stood when the same range is asked for again, unless anew. It touches scores, drift
 // events and its own place, in one transaction per batch: no topic, no alarm, no
 // outbox, so that nothing is triggered and nobody is told.
-func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool, progress func(replay.Progress)) (Backfilled, error) {
+func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool, watch Watch) (Backfilled, error) {
 	cfg := p.replayConfig(l, r)
-	w := &backfill{p: p, id: p.ReplayID(r), repair: r.Repair}
+	w := &backfill{p: p, id: p.ReplayID(r), repair: r.Repair, written: watch.Written}
 	if err := w.resume(ctx, &cfg, anew); err != nil {
 		return w.did, err
 	}
@@ -86,7 +92,7 @@ func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool,
 	if cfg.Alarms, err = p.pastAlarms(ctx, l, r); err != nil {
 		return w.did, err
 	}
-	cfg.Progress, cfg.Sink = progress, w.write
+	cfg.Progress, cfg.Sink = watch.Read, w.write
 	if _, err := replay.Run(ctx, p.IO(), cfg); err != nil {
 		return w.did, err
 	}
@@ -133,10 +139,11 @@ func stoppedAt(old store.Replay, l wire.Layout, fromMS int64) int64 {
 
 // backfill writes the batches of one replay.
 type backfill struct {
-	p      *Parts
-	id     string
-	repair bool
-	did    Backfilled
+	p       *Parts
+	id      string
+	repair  bool
+	written func(atMS int64)
+	did     Backfilled
 }
 
 // resume reads where an earlier run of the same command stood.
@@ -187,9 +194,13 @@ func (w *backfill) write(ctx context.Context, b replay.Batch) error {
 			return fmt.Errorf("write %d rows of windows up to %s: %w", n, wire.RFC3339(b.AtMS), err)
 		}
 		w.did = did
-		if lines = lines[n:]; len(lines) == 0 {
-			return nil
+		if lines = lines[n:]; len(lines) > 0 {
+			continue
 		}
+		if w.written != nil {
+			w.written(b.AtMS)
+		}
+		return nil
 	}
 }
 

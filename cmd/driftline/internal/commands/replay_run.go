@@ -39,6 +39,9 @@ func (j *replayJob) run(ctx context.Context) error {
 		}
 	}
 	if j.flags.writes() {
+		if err := j.parts.Settled(ctx, d.Layout, j.r); err != nil {
+			return err
+		}
 		return j.write(ctx, d)
 	}
 	if j.r.FromMS != loop.Unset {
@@ -115,7 +118,7 @@ func (j *replayJob) write(ctx context.Context, d *app.Declared) error {
 	} else if found && !j.flags.anew {
 		j.note("goes on where it was stopped: windows up to %s are written; --anew begins again", moment(at))
 	}
-	did, err := j.parts.Backfill(ctx, d.Layout, j.r, j.flags.anew, show.at)
+	did, err := j.parts.Backfill(ctx, d.Layout, j.r, j.flags.anew, app.Watch{Read: show.at, Written: show.wrote})
 	show.end()
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("stopped. What is written is whole; this goes on where it stood:\n%s", j.again())
