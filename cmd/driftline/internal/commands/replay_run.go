@@ -166,6 +166,7 @@ func backfillTable(did app.Backfilled) cli.Table {
 	row("windows looked at", did.Windows(), "")
 	row("written", did.Written, "the history lacked them; marked as replayed")
 	row("equal", did.Equal, "left as they are")
+	more("equal counts", did.Alike, "left as they are; alarms, or what was learnt from windows before the range, differ")
 	more("different", did.Differ, "left as they are; --repair restates them")
 	more("restated", did.Restated, "a new revision; what they replaced is kept")
 	more("restated before", did.Kept, "left as they are")
