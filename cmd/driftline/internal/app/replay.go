@@ -11,6 +11,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/collect"
+	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
@@ -84,6 +85,44 @@ func (p *Parts) OpenHistory(ctx context.Context) (bool, error) {
 	}
 	p.Store = s
 	return true, nil
+}
+
+// Settled refuses a range that ends later than what can be said for good, before it is
+// written: a window whose events are still coming would stand in the history as whole.
+// Where live operation runs that is what it has judged, else what no event can still
+// be on time for.
+func (p *Parts) Settled(ctx context.Context, l wire.Layout, r Range) error {
+	if r.ToMS == loop.Never {
+		return nil // ends with what is final
+	}
+	done, live := loop.Never, true
+	for q := range l.PanesPartitions {
+		recs, err := loop.NewReader(p.IO(), log.Partition{Topic: p.Topics().State, Index: q}, -1).ToEnd(ctx)
+		if err != nil {
+			return err
+		}
+		newest := wire.NoPane
+		for _, rec := range recs {
+			if kind, err := wire.Peek(rec.Value); err != nil || kind != wire.KindDone {
+				continue
+			}
+			if d, err := wire.DecodeDone(rec.Value); err == nil {
+				newest = max(newest, d.Pane)
+			}
+		}
+		if newest == wire.NoPane {
+			live = false
+			continue
+		}
+		done = min(done, (newest+1)*l.PaneMS)
+	}
+	if live && r.ToMS > done {
+		return cli.Usagef("--to: %s is later than %s, up to which windows are judged; what comes after is still being counted", wire.RFC3339(r.ToMS), wire.RFC3339(done))
+	}
+	if now := NowMS() - l.LatenessMS - l.SkewMS - l.DisorderMS; !live && r.ToMS > now {
+		return cli.Usagef("--to: %s is later than %s; events of the windows before it may still come", wire.RFC3339(r.ToMS), wire.RFC3339(now))
+	}
+	return nil
 }
 
 // pastAlarms are the states of alarms at the start of the range, where the history has
