@@ -43,6 +43,7 @@ func Default() Config {
 			InputPartitions: 6,
 			InputRetention:  7 * days,
 		},
+		Ingest: Ingest{MaxBody: 4 << 20, MaxEvents: 10_000, EventsPerSecond: 10_000, InFlight: 16, Timeout: 10 * second},
 		Stream: Stream{
 			Resolution:   60 * second,
 			Slide:        60,
