@@ -56,6 +56,9 @@ func (p *Parts) Accesses() []Access {
 	}
 	all[0].Groups = []GroupAccess{{collect, reads &^ see}, {collect + loop.ControlGroup, reads &^ see}}
 	all[1].Groups = []GroupAccess{{evaluate, reads &^ see}}
+	if p.Cfg.Ingest.Enabled {
+		all = append(all, p.access("serve", 0, map[string]kafka.Ops{p.Cfg.IngestTopic(): writes, p.Cfg.IngestLabelTopic(): writes}))
+	}
 	setup := Access{Role: RoleSetup}
 	for _, s := range p.TopicSpecs() {
 		setup.Topics = append(setup.Topics, TopicAccess{s.Name, prepare})

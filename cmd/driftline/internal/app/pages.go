@@ -28,6 +28,10 @@ func (r *Running) pages() (http.Handler, error) {
 	for _, w := range r.Cfg.Stream.Windows {
 		cfg.Windows = append(cfg.Windows, w.MS())
 	}
+	var err error
+	if cfg.Ingest, err = r.newIngest(); err != nil {
+		return nil, err
+	}
 	if r.Trainer != nil {
 		cfg.Trigger = r.Trainer.Trigger
 	}

@@ -102,6 +102,7 @@ func (c *Config) check(origin func(string) string) []error {
 	c.checkBroker(k)
 	c.checkTopics(k)
 	c.checkRegistry(k)
+	c.checkIngest(k)
 	c.checkStream(k)
 	k.enum("admission.mode", c.Admission.Mode, "off", "auto")
 	k.whole("admission.max_models", c.Admission.MaxModels, 1, 100_000)

@@ -70,6 +70,10 @@ var catalog = []Entry{
 	{"driftline_stream_source_age_seconds", Gauge, byTopic, "Wall clock since the slowest partition of the topic was last heard of.", "Is counting alive?"},
 	{"driftline_stream_unreadable_total", Counter, nil, "Records of Driftline's own topics that could not be read.", "Is something broken in our own topics?"},
 
+	{"driftline_ingest_bytes_total", Counter, nil, "Bytes of events that came over HTTP and were acknowledged by the brokers.", "How much comes in over HTTP?"},
+	{"driftline_ingest_events_total", Counter, nil, "Events that came over HTTP and were acknowledged by the brokers.", "How many events come in over HTTP?"},
+	{"driftline_ingest_requests_total", Counter, []string{"result"}, "Requests with events: ok, invalid, too_large, unsupported, unauthorized, limited, unavailable.", "Are senders turned away, and why?"},
+
 	{"driftline_trainer_active_age_seconds", Gauge, []string{"model", "state"}, "Wall clock since the model's active retrain reached its state.", "Is a retrain stuck, or waiting for a person?"},
 	{"driftline_trainer_retrains_total", Counter, []string{"model", "outcome"}, "Retrains by outcome: promoted, registered (its automation ends there), refused, merged, rolled_back, failed.", "What comes of retraining?"},
 

@@ -74,6 +74,7 @@ func TestCatalog_EveryMetricIsShownAsItSaysAndPassesTheLint(t *testing.T) {
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", 3)
 	m.RegistryWrite(errors.New("disk full"))
 	m.Delivery("slack", nil)
+	m.Ingested("ok", 3, 900)
 	m.Event("fraud", "dev.driftline.drift.detected.v1", startMS-5000)
 
 	problems, err := testutil.GatherAndLint(reg)

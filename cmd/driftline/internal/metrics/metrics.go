@@ -34,6 +34,9 @@ type Config struct {
 	Top        int // features per model; 0: DefaultTop
 	// Lag returns the reading positions of this process; nil where it reads nothing.
 	Lag func() []Lag
+	// Ingest are the results of requests with events over HTTP; none in a process that
+	// takes no events.
+	Ingest []string
 	// Judged returns the event time up to which this process has judged, over all
 	// partitions it judges; ok is false before the first. nil where it judges nothing.
 	Judged func() (ms int64, ok bool)
@@ -74,6 +77,8 @@ type Metrics struct {
 	counters []prometheus.Collector      // of what is counted
 
 	repeated, lost, writes, deliveries, events *prometheus.CounterVec
+	requests                                   *prometheus.CounterVec // of events over HTTP
+	ingested, ingestedBytes                    prometheus.Counter
 	late, differing, unreadable, refused       prometheus.Counter
 	delay                                      prometheus.Histogram
 
