@@ -74,6 +74,7 @@ func (c *converter) example(r log.Record, rows *Rows) {
 	if c.ev.HasLabel {
 		if text, ok := c.ev.Label.Text(); ok {
 			l := x
+			text = strings.Clone(text)
 			l.Label = &text
 			rows.Examples = append(rows.Examples, l)
 		}
@@ -89,7 +90,8 @@ func (c *converter) example(r log.Record, rows *Rows) {
 			p.Prediction.Score = &score
 		}
 		if c.ev.HasPrediction {
-			p.Prediction.Class, _ = c.ev.Prediction.Text()
+			class, _ := c.ev.Prediction.Text()
+			p.Prediction.Class = strings.Clone(class)
 		}
 		rows.Examples = append(rows.Examples, p)
 	}
