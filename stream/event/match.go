@@ -1,8 +1,6 @@
 package event
 
 import (
-	"math"
-	"math/bits"
 	"unicode/utf8"
 
 	"github.com/driftline/driftline/sketches"
@@ -37,77 +35,27 @@ func (d *Decoder) match(t *template, value []byte, ev *Event, others bool) bool 
 		complete(ev, 0) == nil
 }
 
-// row reads the features. Nothing in the loop waits for a number to be read: the next
-// step needs only its end.
+// row reads the features: those of the usual sort in one go, the others one by one.
 func (d *Decoder) row(t *template, feats []Feature) bool {
 	if len(t.features) == 0 {
 		return true
 	}
 	c := &d.cursor
-	lits := t.features
-	names := t.shape.Names[:len(lits)]
-	feats = feats[:len(lits)]
-	b, at, limit := c.b, c.at, c.limit
-	for i := range lits {
-		l := &lits[i]
-		if at > limit {
-			c.at = at
-			c.room()
-			b, at, limit = c.b, c.at, c.limit
+	names := t.shape.Names
+	for i := 0; ; i++ {
+		i, c.at = quick(c.b, c.at, c.limit, t, names, feats, i)
+		if i == len(feats) {
+			return true
 		}
-		if (word(b, at)^l.word[0])&l.mask[0]|(word(b, at+8)^l.word[1])&l.mask[1] != 0 {
-			c.at = at
+		if !c.literal(&t.features[i], t) {
 			return false
 		}
-		if l.n > 16 {
-			c.at = at
-			if !c.long(l, t) {
-				return false
-			}
-			b, at, limit = c.b, c.at, c.limit
-		} else {
-			at += l.n
+		v, ok := d.odd(names[i])
+		if !ok {
+			return false
 		}
-		f := &feats[i]
-		f.Name = names[i]
-
-		// A number of at most 16 characters: where does it end?
-		found, second := numberEnd(word(b, at)), numberEnd(word(b, at+8))
-		length := bits.TrailingZeros64(found) >> 3 // 8 if there is no end in the first word
-		length += bits.TrailingZeros64(second) >> 3 & -(length >> 3)
-		end := at + length
-
-		// Sign, up to eight digits, point, up to eight digits.
-		var sign, point int
-		if b[at] == '-' {
-			sign = 1
-		}
-		whole := at + sign
-		t1 := digits8(word(b, whole))
-		n1 := run(t1)
-		dot := whole + n1
-		if b[dot] == '.' {
-			point = 1
-		}
-		t2 := digits8(word(b, dot+1))
-		n2 := run(t2) & -point
-		if n1 == 0 || dot+point+n2 != end || point > n2 || bits.ReverseBytes16(uint16(t1)) < 10 || b[end]|0x20 == 'e' || found|second == 0 {
-			c.at = at
-			v, ok := d.odd(names[i])
-			if !ok {
-				return false
-			}
-			f.Value = v
-			b, at, limit = c.b, c.at, c.limit
-			continue
-		}
-		m := number8(t1, n1)*intTens[n2] + number8(t2, n2) // below 10^15
-		x := float64(int64(m)) / tens[n2]
-		f.Value = sketches.Number(math.Float64frombits(math.Float64bits(x) | uint64(sign)<<63))
-		at = end
+		feats[i] = Feature{Name: names[i], Value: v}
 	}
-	c.at = at
-	return true
 }
 
 // odd reads the value of a feature that is no short number.

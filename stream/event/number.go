@@ -15,13 +15,23 @@ var (
 	fives   = powersOfFive()
 )
 
+// five is a power of five, shifted until its highest bit is set, and the exponent of
+// the quotient by it that divide needs, biased as a float64's.
+type five struct {
+	top uint64
+	exp int
+}
+
 // maxFive is the largest power of five below 2^64.
 const maxFive = 27
 
-func powersOfFive() (p [maxFive + 1]uint64) {
-	p[0] = 1
-	for i := 1; i < len(p); i++ {
-		p[i] = p[i-1] * 5
+func powersOfFive() (p [maxFive + 1]five) {
+	n := uint64(1)
+	for k := range p {
+		zeros := bits.LeadingZeros64(n)
+		const cut = 64 - 53
+		p[k] = five{top: n << uint(zeros), exp: 1023 + zeros - k - 64 + cut}
+		n *= 5
 	}
 	return p
 }
@@ -136,24 +146,72 @@ func scale(m uint64, exp int) (float64, bool) {
 
 // divide returns the float64 nearest to m / 10^k, for m > 0 and 0 < k ≤ 27. Both m and
 // 5^k are shifted until their highest bit is set; then the quotient of m·2^64, or of
-// m·2^63 if m is the larger, has exactly 64 bits, of which 53 are kept.
+// m·2^63 if m is the larger, has exactly 64 bits, of which 53 are kept. There is no
+// branch, as none could be foreseen.
 func divide(m uint64, k int) float64 {
-	d := fives[k]
-	exp := bits.LeadingZeros64(d) - bits.LeadingZeros64(m) - k - 64
-	m <<= uint(bits.LeadingZeros64(m))
-	d <<= uint(bits.LeadingZeros64(d))
-	var low uint64
-	if m >= d {
-		m, low = m>>1, m<<63
-		exp++
-	}
-	q, rest := bits.Div64(m, low, d)
+	d, zeros := fives[k], bits.LeadingZeros64(m)
+	m <<= uint(zeros)
+	_, less := bits.Sub64(m, d.top, 0)
+	larger := 1 - less
+	q, rest := bits.Div64(m>>larger, m<<63&-larger, d.top)
 
 	const cut = 64 - 53
 	const half = 1 << (cut - 1)
-	kept, lost := q>>cut, q&(1<<cut-1)
-	if lost > half || lost == half && (rest != 0 || kept&1 == 1) {
-		kept++
+	_, sticky := bits.Sub64(0, rest, 0) // 1 unless the division is exact
+	lost := q&(1<<cut-1) | sticky
+	kept := q >> cut
+	kept += (lost + half - 1 + kept&1) >> cut // to the nearest, ties to even
+	return float64(int64(kept)) * math.Float64frombits(uint64(d.exp-zeros+int(larger))<<52)
+}
+
+// decimal reads what most numbers of eight and more characters are: a sign, up to
+// eight digits, a point and up to 19 digits. The caller has seen that 48 bytes may be
+// loaded from at. Others go to number.
+func decimal(b []byte, at int) (x float64, end int, ok bool) {
+	sign := 0
+	if b[at] == '-' {
+		sign = 1
 	}
-	return float64(kept) * math.Float64frombits(uint64(1023+exp+cut)<<52)
+	whole := at + sign
+	t := digits8(word(b, whole))
+	n := run(t)
+	dot := whole + n
+	if !startsWell(t) || b[dot] != '.' {
+		return number(b, at)
+	}
+	m, scale := number8(t, n), 0
+	f := digits8(word(b, dot+1))
+	scale = run(f)
+	if scale == 0 {
+		return 0, 0, false
+	}
+	if scale < 8 {
+		m = m*intTens[scale] + number8(f, scale) // below 10^15
+		x = float64(int64(m)) / tens[scale]
+	} else {
+		digits := n + 8
+		if m == 0 {
+			digits = 8
+		}
+		m = m*1e8 + number8(f, 8)
+		f = digits8(word(b, dot+9))
+		next := run(f)
+		m = m*intTens[next] + number8(f, next)
+		scale, digits = scale+next, digits+next
+		if next == 8 {
+			f = digits8(word(b, dot+17))
+			next = run(f)
+			m = m*intTens[next] + number8(f, next)
+			scale, digits = scale+next, digits+next
+		}
+		if digits > maxDigits || m == 0 {
+			return number(b, at)
+		}
+		x = divide(m, scale)
+	}
+	end = dot + 1 + scale
+	if b[end]|0x20 == 'e' {
+		return number(b, at)
+	}
+	return math.Float64frombits(math.Float64bits(x) | uint64(sign)<<63), end, true
 }

@@ -21,9 +21,11 @@ type template struct {
 }
 
 // literal is the text before a value. Its first 16 bytes stand in two words, under
-// masks that hide what is beyond its end.
+// masks that hide what is beyond its end; the last 16 bytes of a longer one stand in
+// end.
 type literal struct {
 	word, mask [2]uint64
+	end        [2]uint64
 	at, n      int // where it stands in the template's text
 }
 
@@ -125,6 +127,11 @@ func (o *outline) cut(end int) literal {
 	for i := range min(len(lit), 16) {
 		l.word[i/8] |= uint64(lit[i]) << (i % 8 * 8)
 		l.mask[i/8] |= 0xff << (i % 8 * 8)
+	}
+	if len(lit) > 16 {
+		for i := range 16 {
+			l.end[i/8] |= uint64(lit[len(lit)-16+i]) << (i % 8 * 8)
+		}
 	}
 	return l
 }
