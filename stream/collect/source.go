@@ -20,10 +20,26 @@ type Config struct {
 	Layout     wire.Layout
 	Fold       int32 // of ledgers and frontiers; that of partials stands in control
 	PanesTopic string
-	DeadTopic  string
+	DeadTopic  string // "": dead letters are counted only
 	Limits     event.Limits
 	Reader     event.Reader // nil: native JSON under Limits
-	Mutant     loop.Mutant  // tests only
+	// Restate makes the fold of a restating replay; nil: the live one.
+	Restate *Restate
+	Mutant  loop.Mutant // tests only
+}
+
+// Restate counts events of any lateness, but only those of the panes From to To: what
+// a restating replay holds in memory until its sources end. Events from the future are
+// refused as ever. With a Model only that model is counted. Such a fold keeps no ledger
+// and writes no dead letters: what became of each record was told when it was read live.
+type Restate struct {
+	From, To int64
+	Model    string // "" for all
+}
+
+// holds reports whether the fold counts the model into the pane.
+func (r *Restate) holds(model string, pane int64) bool {
+	return r == nil || pane >= r.From && pane <= r.To && (r.Model == "" || r.Model == model)
 }
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
@@ -225,6 +241,9 @@ func (s *Source) Skip(next, aborted int64) {
 // ledger returns the ledger of the pane the clock stands in, or nil where this run
 // may not build that pane.
 func (s *Source) ledger() *wire.Ledger {
+	if s.cfg.Restate != nil {
+		return nil
+	}
 	clock := s.tracker.Clock()
 	if s.arrival != nil && clock < s.clocks.to { // the clock never runs back
 		return s.arrival
@@ -327,15 +346,17 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 			return wire.Unregistered, nil
 		}
 	}
-	if s.tracker.Late(ts) {
+	if s.cfg.Restate == nil && s.tracker.Late(ts) {
 		return wire.Late, nil
 	}
 	if s.tracker.Future(ts) {
 		return wire.Future, nil
 	}
-	for i := range rows {
-		if to, ok := s.route(&rows[i], p, r.Offset); ok {
-			to.count(&rows[i], s.buffers)
+	if s.cfg.Restate.holds(ev.Model, p) {
+		for i := range rows {
+			if to, ok := s.route(&rows[i], p, r.Offset); ok {
+				to.count(&rows[i], s.buffers)
+			}
 		}
 	}
 	return wire.Accepted, nil

@@ -32,10 +32,10 @@ type Config struct {
 	MaxPending int
 	Admission  Admission
 	Policy     wire.Policy // for models that have none of their own
-	// UnknownAlarms starts alarms without a past: they step, but say nothing until
-	// their first OK. For a replay that begins in the middle.
-	UnknownAlarms bool
-	Mutant        loop.Mutant // tests only
+	// Past is what is known of the time before, for a replay that begins in the middle;
+	// nil: the fold begins at the beginning, or loads its state.
+	Past   *wire.Past
+	Mutant loop.Mutant // tests only
 }
 
 // Validate returns why the configuration cannot be used.
@@ -99,6 +99,7 @@ type Fold struct {
 	queue    []final
 	running  []final                       // the run of the cycle under way
 	digests  map[int64]map[partialKey]seen // of the newest done panes
+	joined   bool                          // what cfg.Past says is in force
 
 	effective   map[string]int64 // control key → pane from which it counts
 	unapplied   []wire.Control   // evaluate-side control without a pane yet
@@ -209,10 +210,10 @@ func (f *Fold) finalise(at int64) {
 				first, found = min(first, p), true
 			}
 		}
-		if !found {
+		if first, found = f.begins(first, found, upto); !found {
 			return
 		}
-		f.first, f.next, f.started = first, first-1, true
+		f.first, f.next, f.started = f.told(first), first-1, true
 	}
 	var table []wire.SourceClaims // as of this record, shared by the panes that it makes final
 	for {

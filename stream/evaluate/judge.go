@@ -27,6 +27,7 @@ type judgement struct {
 // writes scores and events. stepped says that an alarm's state may have changed.
 func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error) {
 	in := m.reference(pane)
+	m.follow(in)
 	policy := m.policy(pane, f.cfg.Policy)
 	stepped = f.supersede(m, in, pane, policy, out)
 	var hops []*judgement

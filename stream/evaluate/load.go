@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/driftline/driftline/sketches"
@@ -202,22 +201,6 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 	return nil
 }
 
-// forgeDone is the mutant that takes the newest slot for the done marker.
-func (l *loaded) forgeDone() {
-	newest := int64(math.MinInt64)
-	for _, s := range l.slots {
-		if s.Ring == 0 {
-			newest = max(newest, s.Number)
-		}
-	}
-	if newest > math.MinInt64 && (!l.hasDone || newest > l.done.Pane) {
-		if !l.hasDone {
-			l.done = wire.Done{First: newest, At: -1, Resume: 0}
-		}
-		l.done.Pane, l.hasDone = newest, true
-	}
-}
-
 // within reports whether a ring still holds a number, given what is done.
 func (f *Fold) within(ring uint8, number int64) bool {
 	if ring == 0 {
@@ -283,7 +266,7 @@ func (f *Fold) Resume(committed, start int64) int64 {
 		f.table.cut(!f.hasDone || f.resume < start)
 		from = start
 	}
-	if f.hasDone && from > f.loadedAt {
+	if f.hasDone && from > f.loadedAt && f.cfg.Mutant != loop.NoCheckOnLoad {
 		f.applied = f.loadedAt
 		f.finalise(f.loadedAt) // no record may be left to trigger it
 	}

@@ -21,6 +21,11 @@ type model struct {
 	alarms   map[alarmKey]*alarm
 	alarmsOf int64 // pane whose slot the alarms were loaded from
 	learnt   map[int64]*learnt
+
+	// What the model's alarms stand on, and whether that changed under this fold.
+	following sketches.ID
+	followed  bool
+	born      bool
 }
 
 // installed is a reference with the pane from which it counts.

@@ -36,11 +36,7 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		out.slots = append(out.slots, f.learntRecords(f.models[name])...)
 	}
-	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last)}
-	for _, s := range last.table {
-		s.Claims = useful(s.Claims, f.end(last.pane))
-		done.Table = append(done.Table, s)
-	}
+	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last), Table: f.markerTable(last)}
 	admitted := f.admissions(last.pane)
 	c := loop.Cycle{
 		Stages: []loop.Stage{
@@ -99,6 +95,9 @@ func (f *Fold) pane(fin final, out *output) error {
 		}
 	}
 	if err := f.store(fin, merged); err != nil {
+		return err
+	}
+	if err := f.join(fin.pane); err != nil {
 		return err
 	}
 	l := f.cfg.Layout

@@ -183,15 +183,7 @@ func (d *Decoder) name(key string, whole bool) (string, *Reason) {
 
 // checkName refuses names that are too long or that cannot be shown in a line.
 func (d *Decoder) checkName(what, name string, at int) *Reason {
-	if len(name) > d.limits.Name {
-		return dead(CodeBadName, at, "%s of %d bytes, at most %d are allowed", quote(what), len(name), d.limits.Name)
-	}
-	for i := range len(name) {
-		if name[i] < ' ' || name[i] == 0x7f {
-			return dead(CodeBadName, at, "%s holds the control character 0x%02x: %s", quote(what), name[i], quote(name))
-		}
-	}
-	return nil
+	return CheckName(d.limits, what, name, at)
 }
 
 // startsNumber says whether a number is next.

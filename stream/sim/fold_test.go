@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/driftline/driftline/sketches"
-	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/memlog"
 	"github.com/driftline/driftline/stream/replay"
@@ -16,34 +15,6 @@ func (w *world) fold(t testing.TB, number int32, fromPane int64, rate uint64) {
 	t.Helper()
 	f := wire.Fold{Number: number, FromPane: fromPane, Rate: rate, Decoder: sketches.ID{byte(number)}}
 	w.append(t, wire.Control{Kind: "fold", ID: "main", Seq: int64(number), Value: f.Encode()})
-}
-
-// outcomes adds up what became of the records, of each ledger the one of larger through.
-func (w *world) outcomes(t testing.TB) (sum [wire.Outcomes]uint64) {
-	t.Helper()
-	type at struct {
-		source wire.Source
-		pane   int64
-	}
-	newest := map[at]wire.Ledger{}
-	for q := range w.layout.PanesPartitions {
-		for _, r := range w.log.Records(log.Partition{Topic: panesTopic, Index: q}) {
-			if wire.Kind(r.Value) != wire.KindLedger {
-				continue
-			}
-			l, err := wire.DecodeLedger(r.Value)
-			must(t, err)
-			if k := (at{l.Source, l.Pane}); l.Through >= newest[k].Through {
-				newest[k] = l
-			}
-		}
-	}
-	for _, l := range newest {
-		for i, n := range l.Outcomes {
-			sum[i] += n
-		}
-	}
-	return sum
 }
 
 // thinnedSpread writes the same events to a number of partitions; half of them are
@@ -64,7 +35,8 @@ func thinnedSpread(t testing.TB, seed uint64, partitions int, m loop.Mutant) (li
 	}
 	w.ticks(t, partitions, at+5*60_000)
 	must(t, w.bothLife(w.log.Handle(nil), to, m))
-	return w.results(t), w.outcomes(t)
+	sum, _ := w.outcomes(t)
+	return w.results(t), sum
 }
 
 // P2 with thinning: which records are left out depends on their bytes and on the pane

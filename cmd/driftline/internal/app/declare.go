@@ -207,7 +207,7 @@ func (p *Parts) nextFree(ctx context.Context, d *Declared) (int64, error) {
 			if err != nil {
 				return 0, fmt.Errorf("committed offset of %s: %w", part, err)
 			}
-			at, err := p.lastTime(ctx, part)
+			at, err := p.LastTime(ctx, part)
 			if err != nil {
 				return 0, err
 			}
@@ -220,8 +220,8 @@ func (p *Parts) nextFree(ctx context.Context, d *Declared) (int64, error) {
 	return (clock+l.SkewMS)/l.PaneMS + 2, nil
 }
 
-// lastTime is the time of the last record of a partition, 0 if it is empty.
-func (p *Parts) lastTime(ctx context.Context, part log.Partition) (int64, error) {
+// LastTime is the time of the last record of a partition, 0 if it is empty.
+func (p *Parts) LastTime(ctx context.Context, part log.Partition) (int64, error) {
 	lo, hi, err := p.Kafka.Bounds(ctx, part)
 	if err != nil || hi == lo {
 		return 0, err

@@ -46,6 +46,17 @@ func ParseRole(name string) (Roles, error) {
 	return Roles{}, cli.Usagef("unknown role %q; roles are %s", name, strings.Join(RoleNames, ", "))
 }
 
+// names are the roles that are set, as RoleNames has them.
+func (r Roles) names() []string {
+	var out []string
+	for i, on := range []bool{r.Collect, r.Evaluate, r.Historian, r.Trainer, r.Serve} {
+		if on {
+			out = append(out, RoleNames[i])
+		}
+	}
+	return out
+}
+
 func (r Roles) stream() bool { return r.Collect || r.Evaluate || r.Historian || r.Trainer }
 
 // Options of Run.
@@ -162,11 +173,14 @@ func (r *Running) prepare(ctx context.Context, o Options) error {
 	if o.Roles.stream() {
 		if o.Alone {
 			err = r.CreateTopics(ctx)
-		} else if err = r.CheckTopics(ctx); err != nil {
+		} else if err = r.CheckTopics(ctx, o.Roles); err != nil {
 			err = &cli.Exit{Code: cli.Usage, Err: err}
 		}
 		if err != nil {
 			return err
+		}
+		if err := r.CheckInputs(ctx); err != nil {
+			return &cli.Exit{Code: cli.Usage, Err: err}
 		}
 		if r.Declared, err = r.Declare(ctx); err != nil {
 			return err

@@ -33,7 +33,7 @@ const (
 // IO gives a driver its connection.
 func (p *Parts) IO() loop.IO {
 	return loop.IO{
-		Log: p.Kafka, NowMS: NowMS, Pause: p.pause, Wait: fetchWait,
+		Log: p.Source(), NowMS: NowMS, Pause: p.pause, Retry: p.retry, Wait: fetchWait,
 		Retried: func(what string, attempt int, err error) {
 			if p.Metrics != nil {
 				p.Metrics.Retried(what, attempt, err)
@@ -212,8 +212,13 @@ func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part l
 }
 
 func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
+	return collect.New(p.sourceConfig(l, id), o)
+}
+
+// sourceConfig is fold 1 of one source, live or replayed.
+func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
-	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}, o)
+	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic)}
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
@@ -275,10 +280,10 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 }
 
 // panesFold is the fold of a replay, which cannot read a record of the judging side
-// again and so holds what it has read.
-func (p *Parts) panesFold(l wire.Layout, q int32, unknownAlarms bool) *evaluate.Fold {
+// again and so holds what it has read. past is what it knows of the time before.
+func (p *Parts) panesFold(l wire.Layout, q int32, past *wire.Past) *evaluate.Fold {
 	cfg := p.panesConfig(l, q)
-	cfg.UnknownAlarms, cfg.MaxPending = unknownAlarms, -1
+	cfg.Past, cfg.MaxPending = past, -1
 	return evaluate.New(cfg)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
@@ -14,9 +13,6 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/datadir"
 	"github.com/driftline/driftline/stream/log"
 )
-
-// outage is how long a stop the retention of an input should cover at least.
-const outage = 24 * time.Hour
 
 // stream checks brokers and topics.
 func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
@@ -39,16 +35,19 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 		d.add("topics", stateOK, "none yet; driftline all makes them", "")
 		return
 	}
+	d.calls(ctx, p)
+	d.rights(ctx, p)
 	d.checks = append(d.checks, checkTopics(ctx, p)...)
 	d.layout(ctx, p)
 	for _, in := range d.cfg.Topics.Inputs {
 		if _, err := p.Kafka.Partitions(ctx, in.Topic); err != nil {
 			continue // told above
 		}
-		d.retention(ctx, p, in)
-		d.bounds(ctx, p, in)
 		d.silent(ctx, p, in)
+		d.offsets(ctx, p, "collect", in.Topic)
 	}
+	d.offsets(ctx, p, "evaluate", p.Topics().Panes)
+	d.clocks(ctx, p, !d.cfg.Embedded() || state == datadir.Running)
 }
 
 // layout compares configuration and deployment.
@@ -78,59 +77,6 @@ func (d *doctor) layout(ctx context.Context, p *app.Parts) {
 		return
 	}
 	d.add(name, stateOK, fmt.Sprintf("%d models in force, settings equal those configured", len(dec.View.Models())), "")
-}
-
-// retention checks that an input outlasts a stop (AX1).
-func (d *doctor) retention(ctx context.Context, p *app.Parts, in config.Input) {
-	name := "retention of " + in.Topic
-	cfg, err := p.Kafka.TopicConfig(ctx, in.Topic)
-	if d.fault(name, err, "give this user the right to describe topics") || in.Historical {
-		return
-	}
-	s := d.cfg.Stream
-	least := s.Lateness.Std() + s.Skew.Std() + s.Disorder.Std() + 2*s.Resolution.Std()
-	ms, err := strconv.ParseInt(cfg["retention.ms"], 10, 64)
-	switch {
-	case err != nil:
-		d.add(name, stateWarn, "the broker does not tell retention.ms", fmt.Sprintf("make sure that it is at least %s plus the longest outage", least))
-	case ms < 0:
-		d.add(name, stateOK, "no limit in time", "")
-	default:
-		keep := time.Duration(ms) * time.Millisecond
-		found := fmt.Sprintf("%s; a restart reads back %s", keep, least)
-		switch {
-		case keep < least:
-			d.add(name, stateFail, found, fmt.Sprintf("raise retention.ms to %d or more: windows would come out incomplete after each restart", (least+outage).Milliseconds()))
-		case keep < least+outage:
-			d.add(name, stateWarn, found, fmt.Sprintf("raise retention.ms to %d or more, so that a day's outage loses nothing", (least+outage).Milliseconds()))
-		default:
-			d.add(name, stateOK, found, "")
-		}
-	}
-}
-
-// bounds checks that brokers refuse record times far from their clock (AX5).
-func (d *doctor) bounds(ctx context.Context, p *app.Parts, in config.Input) {
-	name := "record times of " + in.Topic
-	if in.Historical {
-		d.add(name, stateOK, "historical: old times are meant", "")
-		return
-	}
-	text, ok, err := p.TimeBounds(ctx, in.Topic)
-	if d.fault(name, err, "give this user the right to describe topics") {
-		return
-	}
-	if !ok {
-		cfg, err := p.Kafka.TopicConfig(ctx, in.Topic)
-		if err == nil && cfg["message.timestamp.type"] == "LogAppendTime" {
-			d.add(name, stateOK, "set by the broker", "")
-			return
-		}
-		d.add(name, stateWarn, fmt.Sprintf("%s: stream.disorder = %s is assumed, and a silent partition holds windows back", text, d.cfg.Stream.Disorder.Std()),
-			"set message.timestamp.before.max.ms=180000 and message.timestamp.after.max.ms=60000 on the topic")
-		return
-	}
-	d.add(name, stateOK, text, "")
 }
 
 // silent finds empty partitions that hold windows back.

@@ -101,6 +101,7 @@ func (c *Config) check(origin func(string) string) []error {
 	k.address("ops.listen", c.Ops.Listen, true)
 	c.checkBroker(k)
 	c.checkTopics(k)
+	c.checkRegistry(k)
 	c.checkStream(k)
 	k.enum("admission.mode", c.Admission.Mode, "off", "auto")
 	k.whole("admission.max_models", c.Admission.MaxModels, 1, 100_000)
@@ -166,6 +167,7 @@ func (c *Config) checkTopics(k *checker) {
 		k.must(!strings.HasPrefix(in.Topic, t.Prefix+"."), key+".topic", "%q begins like Driftline's own topics, %s.*", in.Topic, t.Prefix)
 		seen[in.Topic] = true
 		k.enum(key+".role", in.Role, "events", "labels")
+		c.checkMapping(k, key, in)
 		k.whole(key+".incarnation", in.Incarnation, 0, math.MaxInt32)
 		if in.Role == "events" {
 			events++

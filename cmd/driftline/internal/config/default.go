@@ -36,13 +36,14 @@ func Default() Config {
 		Topics: Topics{
 			Prefix: "driftline",
 			Inputs: []Input{
-				{Topic: "ml.features", Role: "events"},
-				{Topic: "ml.predictions", Role: "events"},
-				{Topic: "ml.labels", Role: "labels"},
+				{Topic: "ml.features", Role: "events", Format: "native"},
+				{Topic: "ml.predictions", Role: "events", Format: "native"},
+				{Topic: "ml.labels", Role: "labels", Format: "native"},
 			},
 			InputPartitions: 6,
 			InputRetention:  7 * days,
 		},
+		SchemaRegistry: SchemaRegistry{Timeout: 10 * second},
 		Stream: Stream{
 			Resolution:   60 * second,
 			Slide:        60,
