@@ -49,6 +49,7 @@ type part struct {
 	err     error // of this fetch
 	grown   int   // bytes to ask for, where a batch is larger than usual; 0: usual
 	damaged int   // fetches in a row whose first batch was damaged
+	known   int64 // end as last told
 }
 
 // lane is one leader.
@@ -347,7 +348,7 @@ func (s *session) judge(ctx context.Context, t *lease) (class, error) {
 		c, err := final, error(nil)
 		switch {
 		case p.answered && p.code == 0:
-			worth = true
+			worth, p.known = true, p.end
 			continue
 		case p.answered:
 			err = kafkago.Error(p.code)
@@ -359,8 +360,11 @@ func (s *session) judge(ctx context.Context, t *lease) (class, error) {
 		default:
 			ln := s.lanes[p.leader]
 			if err = ln.err; err == nil {
-				// Others filled the answer; some brokers leave the rest out of it.
-				p.err = fmt.Errorf("fetch %s from %d: %w: no room in the answer", p.Partition, p.from, log.ErrAgain)
+				// Others filled the answer, and some brokers leave the rest out of it. That must not
+				// look like a partition without anything new.
+				if p.end = p.known; p.end <= p.from {
+					p.err = fmt.Errorf("fetch %s from %d: %w: no room in the answer", p.Partition, p.from, log.ErrAgain)
+				}
 				continue
 			}
 			if c = classify(err); c == final {

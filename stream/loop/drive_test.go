@@ -158,6 +158,7 @@ type tape struct {
 	applied  []int64
 	skipped  [][2]int64 // next, aborted
 	promises []int64
+	bad      []log.BadBatch
 	cycles   int
 	due      bool
 	from     int64
@@ -170,6 +171,7 @@ func (f *tape) Control([]log.Record, int64) (int64, error) {
 }
 func (f *tape) Apply(r log.Record)       { f.applied = append(f.applied, r.Offset) }
 func (f *tape) Skip(next, aborted int64) { f.skipped = append(f.skipped, [2]int64{next, aborted}) }
+func (f *tape) Bad(b *log.BadBatch)      { f.bad = append(f.bad, *b) }
 func (f *tape) Due() bool                { return f.due }
 func (f *tape) Published()               { f.cycles++ }
 func (f *tape) Publish(_ int, promise int64) (Cycle, error) {

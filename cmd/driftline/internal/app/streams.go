@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -143,12 +144,19 @@ func (g *Progress) DoneMS(n int32) (ms int64, ok bool) {
 	return ms, n > 0
 }
 
-// Collect runs fold 1 for this worker's input partitions, new ones included.
+// Collect runs fold 1 for this worker's input partitions, new ones included, on as many
+// goroutines as there are processors for Go.
 func (p *Parts) Collect(ctx context.Context, l wire.Layout, g *Progress) error {
+	workers := loop.NewWorkers(p.IO(), log.Partition{Topic: p.Topics().Control}, runtime.GOMAXPROCS(0))
 	grp, ctx := errgroup.WithContext(ctx)
+	grp.Go(func() error { return workers.Run(ctx) })
 	grp.Go(func() error {
-		return p.everyPartition(ctx, l.Inputs, func(in wire.Input, part log.Partition) {
-			grp.Go(func() error { return p.source(ctx, l, in, part, g) })
+		return p.everyPartition(ctx, l.Inputs, func(in wire.Input, part log.Partition) error {
+			cfg, err := p.source(ctx, l, in, part, g)
+			if err == nil {
+				workers.Add(cfg)
+			}
+			return err
 		})
 	})
 	return grp.Wait()
@@ -156,7 +164,7 @@ func (p *Parts) Collect(ctx context.Context, l wire.Layout, g *Progress) error {
 
 // everyPartition calls start once per partition this worker owns, and again for
 // partitions that are added later.
-func (p *Parts) everyPartition(ctx context.Context, inputs []wire.Input, start func(wire.Input, log.Partition)) error {
+func (p *Parts) everyPartition(ctx context.Context, inputs []wire.Input, start func(wire.Input, log.Partition) error) error {
 	started := map[log.Partition]bool{}
 	for {
 		for _, in := range inputs {
@@ -172,7 +180,9 @@ func (p *Parts) everyPartition(ctx context.Context, inputs []wire.Input, start f
 				part := log.Partition{Topic: in.Topic, Index: int32(i)}
 				if p.mine(i) && !started[part] {
 					started[part] = true
-					start(in, part)
+					if err := start(in, part); err != nil {
+						return fmt.Errorf("collect %s: %w", part, err)
+					}
 				}
 			}
 		}
@@ -184,21 +194,21 @@ func (p *Parts) everyPartition(ctx context.Context, inputs []wire.Input, start f
 	}
 }
 
-func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part log.Partition, g *Progress) error {
+// source describes one input partition to its worker.
+func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part log.Partition, g *Progress) (loop.SourceConfig, error) {
 	promise, err := p.promise(ctx, in.Topic)
 	if err != nil {
-		return err
+		return loop.SourceConfig{}, err
 	}
 	t := p.Topics()
 	id := wire.Source{Topic: part.Topic, Incarnation: in.Incarnation, Partition: part.Index}
-	s := loop.NewSource(p.IO(), loop.SourceConfig{
+	return loop.SourceConfig{
 		Partition: part, Group: p.Group("collect"), Control: log.Partition{Topic: t.Control}, Times: collect.Times(l),
 		TickMS: min(tickMS, max(1000, l.PaneMS)), PromiseMS: promise,
 		New:      func(o loop.Origin) loop.SourceFold { return p.sourceFold(l, id, o) },
 		Names:    func(recs []log.Record) int64 { return collect.Names(l, recs) },
 		Progress: func(position, end int64) { g.source(part, position, end) },
-	})
-	return fmt.Errorf("collect %s: %w", part, s.Run(ctx)) // Run ends with an error, be it the context's
+	}, nil
 }
 
 func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
@@ -263,7 +273,7 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 			},
 		})
 		grp.Go(func() error {
-			return fmt.Errorf("evaluate partition %d: %w", q, e.Run(ctx)) // as in source
+			return fmt.Errorf("evaluate partition %d: %w", q, e.Run(ctx)) // Run ends with an error, be it the context's
 		})
 	}
 	return grp.Wait()
