@@ -11,7 +11,7 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
-// MaxVersions is how many versions of a model one pane tells apart; further ones
+// MaxVersions is how many versions of a model one pane tells apart at most; further ones
 // are counted under OtherVersion, so that a producer cannot use up memory.
 const MaxVersions = 16
 
@@ -25,6 +25,7 @@ type pane struct {
 	first    int64 // offset of the first record counted here
 	versions map[versionKey]*versionCounts
 	perModel map[string]int
+	most     int // versions of a model
 }
 
 type versionCounts struct {
@@ -33,8 +34,8 @@ type versionCounts struct {
 	grids  []gridCounts
 }
 
-func newPane(offset int64) *pane {
-	return &pane{first: offset, versions: map[versionKey]*versionCounts{}, perModel: map[string]int{}}
+func newPane(offset int64, versions int) *pane {
+	return &pane{first: offset, most: versions, versions: map[versionKey]*versionCounts{}, perModel: map[string]int{}}
 }
 
 func (p *pane) version(model, version string) *versionCounts {
@@ -42,7 +43,7 @@ func (p *pane) version(model, version string) *versionCounts {
 	if v := p.versions[k]; v != nil {
 		return v
 	}
-	if p.perModel[model] >= MaxVersions {
+	if p.perModel[model] >= p.most {
 		k.version = OtherVersion
 		if v := p.versions[k]; v != nil {
 			return v

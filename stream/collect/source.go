@@ -22,8 +22,9 @@ type Config struct {
 	PanesTopic string
 	DeadTopic  string
 	Limits     event.Limits
+	Quota      Quota
 	Reader     event.Reader // nil: native JSON under Limits
-	Mutant     loop.Mutant // tests only
+	Mutant     loop.Mutant  // tests only
 }
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
@@ -312,7 +313,7 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 func (s *Source) pane(p, offset int64) *pane {
 	o := s.open[p]
 	if o == nil {
-		o = newPane(offset)
+		o = newPane(offset, s.cfg.Quota.versions())
 		s.open[p] = o
 	}
 	return o

@@ -21,6 +21,8 @@ type SourceFold interface {
 	Skip(next, aborted int64)
 	// Due reports whether a pane has closed since the last cycle.
 	Due() bool
+	// Full reports that a cycle must come before the next record is folded.
+	Full() bool
 	// Publish returns the next cycle. partitions is the topic's count as asked after
 	// the last fetch; promiseMS is an idle promise or Unset.
 	Publish(partitions int, promiseMS int64) (Cycle, error)
@@ -144,6 +146,9 @@ func (s *Source) apply(batch log.Batch) {
 		}
 		s.fold.Apply(r)
 		s.position = r.Offset + 1
+		if s.fold.Full() {
+			return // the rest of the batch is fetched again after the cycle
+		}
 	}
 	if batch.Next > s.position {
 		skip(batch.Next, true)

@@ -18,7 +18,7 @@ func (r *Running) measure(reg *prometheus.Registry) error {
 		historical = historical && (in.Historical || in.Role != "events")
 	}
 	m, err := metrics.New(reg, metrics.Config{
-		Store: r.Store, Layout: layout, NowMS: NowMS, Historical: historical, Lag: r.Progress.lag, Judged: r.Progress.JudgedMS,
+		Store: r.Store, Layout: layout, NowMS: NowMS, Historical: historical, Lag: r.Progress.lag, Judged: r.Progress.JudgedMS, Memory: r.Progress.bound,
 		Failed: func(err error) { r.Log.Warn().Err(err).Msg("metrics cannot be read from the database") },
 	})
 	r.Metrics = m

@@ -73,6 +73,7 @@ type Progress struct {
 	mu      sync.Mutex
 	sources map[log.Partition]Position
 	done    map[int32]DonePane
+	memory  Memory
 }
 
 // Position is the next offset and the end of a partition, as last seen.
@@ -203,7 +204,16 @@ func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part l
 
 func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.SourceFold {
 	t := p.Topics()
-	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits()}, o)
+	return collect.New(collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Limits: p.limits(), Quota: p.quota(p.historical(id.Topic))}, o)
+}
+
+func (p *Parts) historical(topic string) bool {
+	for _, in := range p.Cfg.Topics.Inputs {
+		if in.Topic == topic {
+			return in.Historical
+		}
+	}
+	return false
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
@@ -235,6 +245,10 @@ func (p *Parts) margin() int64 {
 
 // Evaluate runs fold 2 for this worker's partitions.
 func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error {
+	room, err := p.room(ctx, l)
+	if err != nil {
+		return err
+	}
 	grp, ctx := errgroup.WithContext(ctx)
 	for q := range l.PanesPartitions {
 		if !p.mine(int(q)) {
@@ -247,7 +261,9 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
 			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS,
 			New: func() loop.PanesFold {
-				fold = evaluate.New(p.panesConfig(l, q))
+				cfg := p.panesConfig(l, q)
+				cfg.Admission.Room = room
+				fold = evaluate.New(cfg)
 				return fold
 			},
 			Progress: func(done int64, ok bool, next, end int64) {
