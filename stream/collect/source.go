@@ -22,6 +22,7 @@ type Config struct {
 	PanesTopic string
 	DeadTopic  string // "": dead letters are counted only
 	Limits     event.Limits
+	Quota      Quota
 	Reader     event.Reader // nil: native JSON under Limits
 	// Restate makes the fold of a restating replay; nil: the live one.
 	Restate *Restate
@@ -365,7 +366,7 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 func (s *Source) pane(p, offset int64) *pane {
 	o := s.open[p]
 	if o == nil {
-		o = newPane(offset)
+		o = newPane(offset, s.cfg.Quota.versions())
 		s.open[p] = o
 	}
 	return o

@@ -17,6 +17,9 @@ type Topics struct{ Panes, State, Scores, Drift, Control string }
 type Admission struct {
 	Auto      bool
 	MaxModels int // admitted at most, declared ones included
+	// Room reports whether so many models more, of which nothing but rows and scores is
+	// counted, fit into memory beside those of the view; nil: yes.
+	Room func(v *wire.View, more int) bool
 }
 
 // Config fixes one partition's fold.
@@ -68,6 +71,7 @@ type Stats struct {
 	WrongFold      uint64
 	Undecodable    uint64
 	LostSlots      uint64 // ring slots and coverage records that were missing at a load: their windows end with coverage below one
+	NotAdmitted    uint64 // models that found no room: one for each name and load
 	ControlRefused int
 }
 
@@ -107,6 +111,7 @@ type Fold struct {
 	provisional int64            // newest pane of the last provisional scores
 	admitted    map[string]bool  // names written or seen
 	wanted      map[string]wire.Model
+	noRoom      map[string]bool // names that were not admitted
 	stats       Stats
 }
 
@@ -132,7 +137,7 @@ func New(cfg Config) *Fold {
 		cover:    [2]map[int64]wire.Coverage{{}, {}},
 		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[partialKey]seen{},
 		applied: -1, until: -1, provisional: wire.NoPane,
-		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{},
+		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{}, noRoom: map[string]bool{},
 	}
 }
 
@@ -240,8 +245,8 @@ func (f *Fold) Final() (waiting, run int) { return f.ready(), f.cfg.MaxRun }
 // addPartial adds a partial. Integer addition in any order gives the same numbers, so
 // the order of sources does not matter.
 func (f *Fold) addPartial(c *cell, p wire.Partial) error {
-	e := c.entry(key{p.ID.Version, p.ID.Grid})
 	if p.ID.Grid.IsZero() {
+		e := c.entry(key{version: p.ID.Version})
 		e.rows += p.Rows
 		if len(p.Scores) == 0 {
 			return nil
@@ -268,5 +273,5 @@ func (f *Fold) addPartial(c *cell, p wire.Partial) error {
 	if err != nil {
 		return err
 	}
-	return e.add(g.Grid, counts, p.ID.Chunk)
+	return c.entry(key{grid: p.ID.Grid}).add(g.Grid, counts, p.ID.Chunk)
 }

@@ -161,14 +161,21 @@ func (f *Fold) want(names map[string]bool) {
 // name, up to the bound. Repeated after a crash, the first record in the log stands.
 func (f *Fold) admissions(last int64) []log.Record {
 	var recs []log.Record
-	known := len(f.view.Models())
+	known, more := len(f.view.Models()), 0
 	for _, name := range slices.Sorted(maps.Keys(f.wanted)) {
 		m := f.wanted[name]
 		delete(f.wanted, name)
-		if f.view.Known(name) || known >= f.cfg.Admission.MaxModels {
+		if f.view.Known(name) {
 			continue
 		}
-		known++
+		if known+more >= f.cfg.Admission.MaxModels || f.cfg.Admission.Room != nil && !f.cfg.Admission.Room(f.view, more+1) {
+			if !f.noRoom[name] && len(f.noRoom) < maxNames {
+				f.noRoom[name] = true
+				f.stats.NotAdmitted++
+			}
+			continue
+		}
+		more++
 		f.admitted[name] = true
 		m.FromPane = max(last, f.next) + 1
 		c := wire.Control{Kind: "model", ID: name, Seq: 1, Value: m.Encode()}

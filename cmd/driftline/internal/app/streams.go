@@ -74,6 +74,7 @@ type Progress struct {
 	mu      sync.Mutex
 	sources map[log.Partition]Position
 	done    map[int32]DonePane
+	memory  Memory
 }
 
 // Position is the next offset and the end of a partition, as last seen.
@@ -218,7 +219,18 @@ func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.So
 // sourceConfig is fold 1 of one source, live or replayed.
 func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
-	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic)}
+	return collect.Config{
+		Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic), Quota: p.quota(p.historical(id.Topic)),
+	}
+}
+
+func (p *Parts) historical(topic string) bool {
+	for _, in := range p.Cfg.Topics.Inputs {
+		if in.Topic == topic {
+			return in.Historical
+		}
+	}
+	return false
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
@@ -250,6 +262,10 @@ func (p *Parts) margin() int64 {
 
 // Evaluate runs fold 2 for this worker's partitions.
 func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error {
+	room, err := p.room(ctx, l)
+	if err != nil {
+		return err
+	}
 	grp, ctx := errgroup.WithContext(ctx)
 	for q := range l.PanesPartitions {
 		if !p.mine(int(q)) {
@@ -262,7 +278,9 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
 			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS,
 			New: func() loop.PanesFold {
-				fold = evaluate.New(p.panesConfig(l, q))
+				cfg := p.panesConfig(l, q)
+				cfg.Admission.Room = room
+				fold = evaluate.New(cfg)
 				return fold
 			},
 			Progress: func(done int64, ok bool, next, end int64) {

@@ -59,6 +59,8 @@ func Default() Config {
 			RecordLimit:  1 << 20,
 			FeatureLimit: 2000,
 			Thin:         1,
+			Versions:     4,
+			MemoryLimit:  16 << 30,
 		},
 		Admission: Admission{Mode: "off", MaxModels: 100},
 		Policy:    defaultPolicy(),

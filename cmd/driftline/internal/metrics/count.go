@@ -37,6 +37,7 @@ func (m *Metrics) makeCounters() {
 	m.requests = vec("driftline_ingest_requests_total")
 	m.ingested = one("driftline_ingest_events_total")
 	m.ingestedBytes = one("driftline_ingest_bytes_total")
+	m.notAdmitted = one("driftline_stream_not_admitted_total")
 	e := entry("driftline_drift_detection_delay_seconds")
 	m.delay = prometheus.NewHistogram(prometheus.HistogramOpts{Name: e.Name, Help: e.Help, Buckets: delayBuckets})
 	m.counters = append(m.counters, m.delay)
@@ -151,5 +152,6 @@ func (j *Judging) Observe(s evaluate.Stats) {
 	add(j.m.differing, s.LateDiffering+s.Contradicted, j.last.LateDiffering+j.last.Contradicted)
 	add(j.m.unreadable, s.Undecodable+s.WrongFold, j.last.Undecodable+j.last.WrongFold)
 	add(j.m.refused, uint64(max(0, s.ControlRefused)), uint64(max(0, j.last.ControlRefused)))
+	add(j.m.notAdmitted, s.NotAdmitted, j.last.NotAdmitted)
 	j.last = s
 }
