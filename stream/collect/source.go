@@ -58,6 +58,7 @@ type Source struct {
 	panes   span // of event time, by the last event
 	routes  [routes]route
 	orders  map[orderKey]*order
+	names   map[string]string // names of models, in memory of their own
 	buffers *sketches.Buffers
 
 	open     map[int64]*pane        // by pane of event time
@@ -105,6 +106,7 @@ func New(cfg Config, origin loop.Origin) *Source {
 		view:     wire.NewView(wire.CollectSide),
 		reader:   reader(cfg),
 		orders:   map[orderKey]*order{},
+		names:    map[string]string{},
 		buffers:  sketches.NewBuffers(bufferBytes),
 		open:     map[int64]*pane{},
 		arrivals: map[int64]*wire.Ledger{},
@@ -301,14 +303,14 @@ func (s *Source) Apply(r log.Record) {
 	case wire.Dead:
 		s.countDead(l, r, reason)
 	case wire.Unregistered:
-		addName(&l.Unregistered, s.ev.Model)
+		s.addName(&l.Unregistered, s.ev.Model)
 		if s.ev.Type == event.TypeFeature {
-			addName(&l.RowsOnly, s.ev.Model)
+			s.addName(&l.RowsOnly, s.ev.Model)
 		}
 	case wire.Late:
-		bump(&l.LateBy, s.ev.Model)
+		bump(&l.LateBy, s.stable(s.ev.Model))
 	case wire.Future:
-		bump(&l.FutureBy, s.ev.Model)
+		bump(&l.FutureBy, s.stable(s.ev.Model))
 	}
 }
 
