@@ -380,6 +380,9 @@ func (s *Source) forget() {
 	s.arrival = nil
 }
 
+// Through returns the last offset folded, −1 before the first.
+func (s *Source) Through() int64 { return s.tracker.Through() }
+
 // Due reports whether a pane has closed since the last cycle.
 func (s *Source) Due() bool {
 	u, ok := s.tracker.Unfinished()
