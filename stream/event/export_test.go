@@ -20,7 +20,7 @@ func (d *Decoder) Blind() {
 			hide(&t.before[i].literal)
 		}
 		for i := range t.features {
-			hide(&t.features[i])
+			hide(&t.features[i].literal)
 		}
 		for i := range t.after {
 			hide(&t.after[i].literal)
