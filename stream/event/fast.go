@@ -84,7 +84,7 @@ func (t *template) first() *literal {
 	case len(t.before) > 0:
 		return &t.before[0].literal
 	case len(t.features) > 0:
-		return &t.features[0]
+		return &t.features[0].literal
 	case len(t.after) > 0:
 		return &t.after[0].literal
 	}
@@ -94,7 +94,7 @@ func (t *template) first() *literal {
 // cuts says whether two templates of one text and one list of names have their values
 // in the same places.
 func (t *template) cuts(o *template) bool {
-	same := func(a, b slot) bool { return a == b }
-	return slices.EqualFunc(t.before, o.before, same) && slices.EqualFunc(t.after, o.after, same) &&
-		slices.Equal(t.features, o.features) && t.last == o.last
+	literals := func(a, b feature) bool { return a.literal == b.literal }
+	return slices.Equal(t.before, o.before) && slices.EqualFunc(t.features, o.features, literals) &&
+		slices.Equal(t.after, o.after) && t.last == o.last
 }

@@ -72,6 +72,9 @@ func (m *memory) add(t *template, names []string) {
 		m.forget()
 	}
 	t.shape = m.keep(names)
+	for i := range t.features {
+		t.features[i].name = t.shape.Names[i]
+	}
 	t.used = m.clock
 	m.literals += size
 	m.templates = append(m.templates, t)

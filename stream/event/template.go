@@ -6,9 +6,9 @@ import "strings"
 // values. Where an event has the same bytes between its values, the keys are known
 // and need not be read, checked or looked for twice.
 type template struct {
-	text     string    // the literals, one after the other
-	before   []slot    // up to the features
-	features []literal // one before each feature
+	text     string // the literals, one after the other
+	before   []slot // up to the features
+	features []feature
 	after    []slot
 	last     literal // from the last value to the end of the record
 
@@ -27,6 +27,12 @@ type literal struct {
 	word, mask [2]uint64
 	end        [2]uint64
 	at, n      int // where it stands in the template's text
+}
+
+// feature is the text before the value of a feature, and its name.
+type feature struct {
+	literal
+	name string // of the shape
 }
 
 // slot is a place for one value outside the features.
@@ -90,7 +96,7 @@ func (o *outline) top(key string) bool {
 		return o.s.skip() == nil
 	case f == fieldFeatures && inner:
 		return o.s.open() == nil && o.members(func(name string) bool {
-			o.t.features = append(o.t.features, o.cut(o.s.at))
+			o.t.features = append(o.t.features, feature{literal: o.cut(o.s.at)})
 			o.names = append(o.names, name)
 			return o.value()
 		})
