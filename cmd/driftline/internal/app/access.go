@@ -56,6 +56,10 @@ func (p *Parts) Accesses() []Access {
 	}
 	all[0].Groups = []GroupAccess{{collect, reads &^ see}, {collect + loop.ControlGroup, reads &^ see}}
 	all[1].Groups = []GroupAccess{{evaluate, reads &^ see}}
+	if p.inGroup() {
+		all[0].Groups = append(all[0].Groups, GroupAccess{collect + kafka.Members, reads &^ see})
+		all[1].Groups = append(all[1].Groups, GroupAccess{evaluate + kafka.Members, reads &^ see})
+	}
 	setup := Access{Role: RoleSetup}
 	for _, s := range p.TopicSpecs() {
 		setup.Topics = append(setup.Topics, TopicAccess{s.Name, prepare})

@@ -73,7 +73,7 @@ type Metrics struct {
 	descs    map[string]*prometheus.Desc // of what is read, by name
 	counters []prometheus.Collector      // of what is counted
 
-	repeated, lost, writes, deliveries, events *prometheus.CounterVec
+	repeated, rebalances, lost, writes, deliveries, events *prometheus.CounterVec
 	late, differing, unreadable, refused       prometheus.Counter
 	delay                                      prometheus.Histogram
 
