@@ -50,14 +50,15 @@ type Generation struct {
 func (g *Generation) Alive(ctx context.Context) error {
 	what := fmt.Sprintf("heartbeat of %s, generation %d", g.group, g.ID)
 	return g.l.do(ctx, what, log.Partition{}, 0, func(ctx context.Context, t *lease) error {
-		res, err := g.l.client(t).Heartbeat(ctx, &kafkago.HeartbeatRequest{GroupID: g.group, GenerationID: g.ID, MemberID: g.Member})
+		x := &heartbeatExchange{clientID: g.l.cfg.ClientID, group: g.group, generation: g.ID, member: g.Member}
+		res, err := t.RoundTrip(ctx, g.l.addr, x)
 		if err != nil {
 			return err
 		}
-		if errors.Is(res.Error, kafkago.RebalanceInProgress) {
-			return nil // it goes on until this member lets go, or was not heard of for too long
+		if err := res.(*heartbeatAnswer).err; !errors.Is(err, kafkago.RebalanceInProgress) {
+			return err
 		}
-		return res.Error
+		return nil // it goes on until this member lets go, or was not heard of for too long
 	})
 }
 
