@@ -25,6 +25,7 @@ func (m *Metrics) makeCounters() {
 		m.counters = append(m.counters, c)
 		return c
 	}
+	m.rebalances = vec("driftline_stream_rebalances_total")
 	m.repeated = vec("driftline_stream_repeated_total")
 	m.lost = vec("driftline_stream_lost_records_total")
 	m.writes = vec("driftline_registry_writes_total")
@@ -57,6 +58,9 @@ func (m *Metrics) makeCounters() {
 func (m *Metrics) Retried(what string, _ int, _ error) {
 	m.repeated.WithLabelValues(repeatedWord(what)).Inc()
 }
+
+// Rebalanced counts a generation of the group of a role, collect or evaluate.
+func (m *Metrics) Rebalanced(role string) { m.rebalances.WithLabelValues(role).Inc() }
 
 // Lost counts records that retention removed before they were read. It fits
 // loop.IO.Counted.

@@ -255,6 +255,7 @@ func TestCounters_CountWhatTheProcessMeets(t *testing.T) {
 	}
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", 40)
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", -1)
+	m.Rebalanced("collect")
 	m.RegistryWrite(nil)
 	m.Delivery("pager", errors.New("no"))
 	j := m.Judging()
@@ -266,6 +267,7 @@ func TestCounters_CountWhatTheProcessMeets(t *testing.T) {
 	m.Event("m", "dev.driftline.performance.detected.v1", startMS-60_000)
 	want(t, gather(t, reg), map[string]float64{
 		"driftline_stream_repeated_total{what=fetch}": 2, "driftline_stream_repeated_total{what=publish}": 1, "driftline_stream_repeated_total{what=other}": 1,
+		"driftline_stream_rebalances_total{role=collect}":           1,
 		"driftline_stream_lost_records_total{topic=ml.predictions}": 40, "driftline_stream_lost_records_total{topic=ml.labels}": 0,
 		"driftline_registry_writes_total{result=ok}": 1, "driftline_registry_writes_total{result=failed}": 0,
 		"driftline_notify_deliveries_total{channel=pager,result=failed}": 1,
