@@ -81,6 +81,7 @@ type Metrics struct {
 	counters []prometheus.Collector      // of what is counted
 
 	repeated, lost, writes, deliveries, events *prometheus.CounterVec
+	damaged                                    *prometheus.CounterVec
 	late, differing, unreadable, refused       prometheus.Counter
 	notAdmitted                                prometheus.Counter
 	delay                                      prometheus.Histogram
