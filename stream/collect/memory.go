@@ -28,7 +28,7 @@ func (q Quota) versions() int { return cmp.Or(q.Versions, MaxVersions) }
 
 // Full reports that no further pane may be begun before the closed ones are published.
 func (s *Source) Full() bool {
-	return max(len(s.open), len(s.arrivals)) >= s.cfg.Quota.panes(s.cfg.Layout)
+	return len(s.open) >= s.most || len(s.arrivals) >= s.most
 }
 
 // tallyBytes is the most memory that the counts of one feature of one pane take:

@@ -37,6 +37,7 @@ type Source struct {
 	reader  event.Reader
 	ev      *event.Event // what the record under way says
 	thin    thinning
+	most    int // panes held at once
 
 	open     map[int64]*pane        // by pane of event time
 	arrivals map[int64]*wire.Ledger // by pane of the record clock
@@ -66,6 +67,7 @@ func New(cfg Config, origin loop.Origin) *Source {
 		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
 		view:     wire.NewView(wire.CollectSide),
 		reader:   reader(cfg),
+		most:     cfg.Quota.panes(cfg.Layout),
 		open:     map[int64]*pane{},
 		arrivals: map[int64]*wire.Ledger{},
 		deadSeen: map[deadKey]int{},

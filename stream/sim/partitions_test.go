@@ -314,6 +314,30 @@ func unknownRows(t testing.TB, seed uint64, auto bool) *world {
 	return w
 }
 
+// Where there is no room, by number or by memory, a model is not admitted: it is counted,
+// its events stay unregistered, and those that are watched go on as they did.
+func TestAdmission_WithoutRoomAModelIsCountedAndLeftOut(t *testing.T) {
+	t.Parallel()
+	none := unknownRows(t, 1, false)
+	must(t, none.bothLife(none.log.Handle(nil), nil, loop.Sound))
+	for name, admission := range map[string]evaluate.Admission{
+		"number": {Auto: true, MaxModels: 2},
+		"memory": {Auto: true, MaxModels: 100, Room: func(v *wire.View, more int) bool { return len(v.Models())+more <= 2 }},
+	} {
+		w := unknownRows(t, 1, true)
+		w.admission = admission
+		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
+		left := uint64(0)
+		for _, f := range w.folds {
+			left += f.Stats().NotAdmitted
+		}
+		if most := uint64(2 * w.layout.PanesPartitions); left < 2 || left > most {
+			t.Errorf("%s: %d models are counted as left out, want gamma and delta, once by each that reads of them", name, left)
+		}
+		same(t, 1, none.results(t), w.results(t))
+	}
+}
+
 // A model is admitted by its first events: one control record, collectors read
 // again, rows count from the pane it names, and a replay agrees.
 func TestAdmission_AModelIsAdmittedByItsFirstEvents(t *testing.T) {
