@@ -54,6 +54,7 @@ type Source struct {
 	raw     event.Raw
 	ev      *event.Event // what the record under way says
 	thin    thinning
+	most    int // panes held at once
 
 	panes   span // of event time, by the last event
 	routes  [routes]route
@@ -105,6 +106,7 @@ func New(cfg Config, origin loop.Origin) *Source {
 		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
 		view:     wire.NewView(wire.CollectSide),
 		reader:   reader(cfg),
+		most:     cfg.Quota.panes(cfg.Layout),
 		orders:   map[orderKey]*order{},
 		names:    map[string]string{},
 		buffers:  sketches.NewBuffers(bufferBytes),

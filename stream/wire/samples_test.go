@@ -132,6 +132,9 @@ func forms(t testing.TB) []form {
 		{"coverage", KindCoverage, again(DecodeCoverage, Coverage.Encode), map[string][]byte{
 			"full": Coverage{Ring: 1, Number: -7, Covered: 63, Expected: 64}.Encode(),
 		}},
+		{"coverage2", KindCoverage, again(DecodeCoverage, Coverage.Encode), map[string][]byte{
+			"with slots": Coverage{Ring: 0, Number: 29_453_760, Covered: 63, Expected: 64, Slots: 300}.Encode(),
+		}},
 		{"done", KindDone, again(DecodeDone, Done.Encode), map[string][]byte{
 			"empty": Done{}.Encode(),
 			"full": Done{

@@ -57,6 +57,7 @@ var catalog = []Entry{
 
 	{"driftline_stream_contradicting_counts_total", Counter, nil, "Counts that came after their window was final and differ from what was judged.", "Did an assumption about the brokers break?"},
 	{"driftline_stream_counted_timestamp_seconds", Gauge, nil, "Event time up to which all partitions that windows wait for are counted.", "How far could judging be?"},
+	{"driftline_stream_damaged_state_total", Counter, []string{"result"}, "Parts of the judging side's own state that were missing or unreadable when it was loaded: rebuilt from counts that are still kept, or lost, which shows as coverage below one.", "Is our own state being damaged?"},
 	{"driftline_stream_event_timestamp_seconds", Gauge, byTopic, "Event time up to which all partitions of the topic are counted.", "How far is counting?"},
 	{"driftline_stream_final_age_seconds", Gauge, nil, "Wall clock less the end of the newest final window of any model; absent where topics are historical.", "When was anything last judged?"},
 	{"driftline_stream_judged_timestamp_seconds", Gauge, nil, "Event time up to which this process has judged all windows.", "How far is judging?"},

@@ -38,6 +38,10 @@ func (m *Metrics) makeCounters() {
 	m.requests = vec("driftline_ingest_requests_total")
 	m.ingested = one("driftline_ingest_events_total")
 	m.ingestedBytes = one("driftline_ingest_bytes_total")
+	m.damaged = vec("driftline_stream_damaged_state_total")
+	for _, result := range []string{"rebuilt", "lost"} {
+		m.damaged.WithLabelValues(result)
+	}
 	m.notAdmitted = one("driftline_stream_not_admitted_total")
 	e := entry("driftline_drift_detection_delay_seconds")
 	m.delay = prometheus.NewHistogram(prometheus.HistogramOpts{Name: e.Name, Help: e.Help, Buckets: delayBuckets})
@@ -156,6 +160,8 @@ func (j *Judging) Observe(s evaluate.Stats) {
 	add(j.m.differing, s.LateDiffering+s.Contradicted, j.last.LateDiffering+j.last.Contradicted)
 	add(j.m.unreadable, s.Undecodable+s.WrongFold, j.last.Undecodable+j.last.WrongFold)
 	add(j.m.refused, uint64(max(0, s.ControlRefused)), uint64(max(0, j.last.ControlRefused)))
+	add(j.m.damaged.WithLabelValues("rebuilt"), s.RebuiltSlots, j.last.RebuiltSlots)
+	add(j.m.damaged.WithLabelValues("lost"), s.LostSlots, j.last.LostSlots)
 	add(j.m.notAdmitted, s.NotAdmitted, j.last.NotAdmitted)
 	j.last = s
 }

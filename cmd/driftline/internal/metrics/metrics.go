@@ -85,6 +85,7 @@ type Metrics struct {
 
 	repeated, rebalances, lost, writes, deliveries, events *prometheus.CounterVec
 	requests                                               *prometheus.CounterVec // of events over HTTP
+	damaged                                                *prometheus.CounterVec
 	ingested, ingestedBytes                                prometheus.Counter
 	late, differing, unreadable, refused                   prometheus.Counter
 	notAdmitted                                            prometheus.Counter
