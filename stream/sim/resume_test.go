@@ -29,7 +29,7 @@ func scoresOf(t *testing.T, ls []replay.Line) (out []wire.Score) {
 func TestReplay_FromTheMiddleWithHistoryPrintsWhatLivePrinted(t *testing.T) {
 	t.Parallel()
 	scores, events, learnt := 0, 0, 0
-	for seed := range seeds(t, 60) {
+	for seed := range seeds(t, 40) {
 		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), bothPlan)
 		w.blocks = true
 		w.references(t)
@@ -75,7 +75,7 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop")
 	stops := 0
-	for seed := range seeds(t, 60) {
+	for seed := range seeds(t, 40) {
 		w, live := prepared(t, seed)
 		if seed%2 == 0 { // also where live operation never ran
 			w.finish(t, rand.New(rand.NewPCG(uint64(seed), 12)), 0)
@@ -141,7 +141,15 @@ func TestReplay_RestatesWithLateEvents(t *testing.T) {
 	for seed := range seeds(t, 20) {
 		w, want := prepared(t, seed)
 		cfg := w.restating(epochMS+10*60_000, epochMS+30*60_000)
-		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
+		var got []replay.Line
+		cfg.Sink = func(_ context.Context, b replay.Batch) error {
+			if b.AtMS > cfg.ToMS {
+				t.Errorf("seed %d: windows to %d are judged, the range ends at %d", seed, b.AtMS, cfg.ToMS)
+			}
+			got = append(got, b.Lines...)
+			return nil
+		}
+		_, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
 		must(t, err)
 		rows := func(ls []replay.Line) map[string]uint64 {
 			m := map[string]uint64{}

@@ -148,10 +148,12 @@ func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[str
 	return replay.PastAlarms(l, r.FromMS, scores)
 }
 
-// Bytes that a replay of unbounded lateness holds per feature and step of time beside
-// its cells, and per cell once a source is read: sums and map entries; counts are
-// written as varints, of two bytes up to 16,383.
+// Bytes that a replay of unbounded lateness holds per feature and step of time, beside
+// its cells, and per cell: open for the source that is read and for the sum of all,
+// packed for each source that was read, where counts are varints, of two bytes up to
+// 16,383. Measured with 50 features, 2 sources, 13 steps: 3.9 MB, by these 3.8 MB.
 const (
+	openCopies    = 2
 	openFeature   = 256
 	openCell      = 8
 	packedFeature = 128
@@ -159,8 +161,7 @@ const (
 	openVersions  = 2 // versions of a model at a time; more are seldom
 )
 
-// RepairBytes is how much memory counts of the range need: those of one source open,
-// those of all sources packed.
+// RepairBytes is how much memory the counts of the range need.
 func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, error) {
 	sources := int64(0)
 	for _, in := range d.Layout.Inputs {
@@ -179,7 +180,7 @@ func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, e
 		for _, g := range d.View.Grids(m.Name, last) {
 			for i := range g.Grid.Features {
 				cells := int64(g.Grid.Features[i].Cells())
-				perPane += openVersions * (openFeature + cells*openCell + sources*(packedFeature+cells*packedCell))
+				perPane += openVersions * (openCopies*(openFeature+cells*openCell) + sources*(packedFeature+cells*packedCell))
 			}
 		}
 	}
