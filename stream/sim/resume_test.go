@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/driftline/driftline/stream/memlog"
 	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -130,6 +131,68 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 	t.Logf("%d stops", stops)
 	if stops == 0 {
 		t.Error("nothing was stopped")
+	}
+}
+
+// The same around a new reference: alarms that it closed, and those that began with it,
+// are told apart from those whose past is unknown, with a history and after a stop.
+func TestReplay_FromTheMiddleAroundANewReference(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("stop")
+	around, stops := 0, 0
+	for seed := range seeds(t, 40) {
+		w, _ := prepared(t, seed)
+		rng := rand.New(rand.NewPCG(uint64(seed), 17))
+		w.live(t, rng, w.swapAfter(t, 60+rng.Int64N(300))(func(memlog.Op) memlog.Fault { return memlog.Fault{} }))
+		live := w.results(t)
+		first, last := int64(0), int64(0)
+		for _, l := range live {
+			if last = max(last, l.EndMS); l.Model == "alpha" && first == 0 && l.Reference != "" && l.Reference != live[0].Reference {
+				first = l.EndMS
+			}
+		}
+		cfg := w.replayConfig()
+		cfg.FromMS = epochMS + (1+rng.Int64N(30))*60_000
+		if first > 0 {
+			around++
+			cfg.FromMS = max(epochMS+60_000, first+(rng.Int64N(16)-8)*60_000)
+		}
+		cfg.ToMS = min(last, cfg.FromMS+(5+rng.Int64N(30))*60_000)
+		if cfg.ToMS <= cfg.FromMS {
+			continue
+		}
+		var err error
+		cfg.Alarms, err = replay.PastAlarms(w.layout, cfg.FromMS, scoresOf(t, live))
+		must(t, err)
+		var got []replay.Line
+		resume := make([]*wire.Past, w.layout.PanesPartitions)
+		for life := 0; ; life++ {
+			left := 1 + rng.IntN(3)
+			cfg.Resume = resume
+			cfg.Sink = func(_ context.Context, b replay.Batch) error {
+				if left--; left == 0 && life < 10 {
+					stops++
+					return stop
+				}
+				got = append(got, b.Lines...)
+				p, err := wire.DecodePast(b.Past().Encode())
+				must(t, err)
+				resume[b.Partition] = &p
+				return nil
+			}
+			if _, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg); err == nil {
+				break
+			} else if !errors.Is(err, stop) {
+				t.Fatal(err)
+			}
+		}
+		if diff := diffLines(within(live, cfg.FromMS, cfg.ToMS, ""), replay.Dedupe(got)); diff != "" {
+			t.Fatalf("seed %d, %d to %d, new reference from %d: %s", seed, cfg.FromMS, cfg.ToMS, first, diff)
+		}
+	}
+	t.Logf("%d ranges around a new reference, %d stops", around, stops)
+	if around == 0 || stops == 0 {
+		t.Error("nothing was compared")
 	}
 }
 
