@@ -125,6 +125,33 @@ func (p *Parts) Settled(ctx context.Context, l wire.Layout, r Range) error {
 	return nil
 }
 
+// Own refuses to write into a history whose drift events another namespace told: their
+// ids hold it, so that a replay would add each of them a second time.
+func (p *Parts) Own(ctx context.Context) error {
+	rows, err := p.Store.Events(ctx, store.EventQuery{Limit: 100})
+	if err != nil {
+		return fmt.Errorf("namespace of the history: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	newest := rows[0]
+	for _, row := range rows { // what live operation told weighs more than what a replay found
+		if !row.Replayed {
+			newest = row
+			break
+		}
+	}
+	e, err := wire.DecodeEvent([]byte(newest.Body))
+	if err != nil {
+		return fmt.Errorf("namespace of the history: %w", err)
+	}
+	if theirs, ours := strings.TrimPrefix(e.Source, "/driftline/"), p.Cfg.Namespace; theirs != ours {
+		return cli.Usagef("namespace: the history holds events of the namespace %q, this command is set to %q: give --namespace %s, or the configuration of the deployment", theirs, ours, theirs)
+	}
+	return nil
+}
+
 // pastAlarms are the states of alarms at the start of the range, where the history has
 // them: those that the scores of the last alarm hop at or before say.
 func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[string][]wire.PastAlarm, error) {
