@@ -245,3 +245,60 @@ func TestReplay_RestatesWithLateEvents(t *testing.T) {
 		t.Error("no event was late: nothing was restated")
 	}
 }
+
+// A broker that fails now and then is asked again, batches of any size come ahead of
+// the folds, and more sources than are fetched ahead give the same result.
+func TestReplay_FetchFailsAndBatchesVary(t *testing.T) {
+	t.Parallel()
+	for seed := range seeds(t, 10) {
+		for _, partitions := range []int{2, 70} {
+			p := bothPlan
+			p.partitions = partitions
+			if partitions > 2 {
+				p.records = 4
+			}
+			w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), p)
+			w.references(t)
+			want, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), w.replayConfig())
+			must(t, err)
+			if len(want) == 0 {
+				t.Fatal("nothing to compare")
+			}
+			rng, failed := rand.New(rand.NewPCG(uint64(seed), 18)), 0
+			got, err := replay.Run(t.Context(), w.io(w.log.Handle(func(op memlog.Op) memlog.Fault {
+				if op.Kind == memlog.Fetch && op.Partition.Topic == inputTopic && rng.IntN(4) == 0 {
+					failed++
+					return memlog.Fault{Outcome: memlog.NotDone}
+				}
+				return memlog.Fault{Limit: 1 + rng.IntN(9)}
+			})), w.replayConfig())
+			must(t, err)
+			if diff := diffLines(want, got); diff != "" {
+				t.Fatalf("seed %d, %d partitions: %s", seed, partitions, diff)
+			}
+			if failed == 0 {
+				t.Error("no fetch failed")
+			}
+		}
+	}
+}
+
+// A replay that is told to stop does so at once, whatever is under way.
+func TestReplay_StopsWhenAsked(t *testing.T) {
+	t.Parallel()
+	w, _ := prepared(t, 1)
+	for n := range 12 {
+		ctx, cancel := context.WithCancel(t.Context())
+		cfg := w.replayConfig()
+		left := n + 1
+		cfg.Progress = func(replay.Progress) {
+			if left--; left == 0 {
+				cancel()
+			}
+		}
+		lines, err := replay.Run(ctx, w.io(w.log.Handle(func(memlog.Op) memlog.Fault { return memlog.Fault{Limit: 5} })), cfg)
+		if cancel(); !errors.Is(err, context.Canceled) || lines != nil {
+			t.Errorf("stopped at step %d: %d lines, %v", n, len(lines), err)
+		}
+	}
+}
