@@ -404,6 +404,9 @@ func (s *Source) Publish(partitions int, promiseMS int64) (loop.Cycle, error) {
 		upto = promiseMS
 		limit = s.times.Pane(promiseMS)
 	}
+	if s.cfg.Restate != nil { // nothing is counted beyond, so nothing is claimed
+		upto = min(upto, s.times.End(s.cfg.Restate.To))
+	}
 	s.publishing = u
 	partials, err := s.partials(limit)
 	if err != nil {

@@ -222,6 +222,26 @@ func drain(t testing.TB, x interface {
 	}
 }
 
+// swapAfter publishes another reference for alpha at the given I/O step.
+func (w *world) swapAfter(t *testing.T, at int64) func(memlog.Faults) memlog.Faults {
+	n := int64(0)
+	return func(next memlog.Faults) memlog.Faults {
+		return func(op memlog.Op) memlog.Fault {
+			if n++; n == at {
+				c := sketches.NewCounts(testGrid(t))
+				for i := range 300 {
+					c.AddRow()
+					c.Add(0, sketches.Number(float64(10+i%13)))
+					c.Add(1, sketches.String("abcd"[i%4:][:1]))
+				}
+				r := wire.Reference{Model: "alpha", Kind: "file", Counts: c}
+				w.append(t, wire.Control{Kind: "reference", ID: "alpha", Seq: 2, Value: r.Encode()})
+			}
+			return next(op)
+		}
+	}
+}
+
 // A reference is replaced at a random moment, under kills: the results are those of
 // a replay of the log with the same applied records.
 func TestFault_ReferenceSwap(t *testing.T) {
@@ -230,22 +250,7 @@ func TestFault_ReferenceSwap(t *testing.T) {
 	for seed := range seeds(t, 50) {
 		w, _ := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 6))
-		at, n := 100+rng.Int64N(400), int64(0)
-		swap := func(next memlog.Faults) memlog.Faults {
-			return func(op memlog.Op) memlog.Fault {
-				if n++; n == at {
-					c := sketches.NewCounts(testGrid(t))
-					for i := range 300 {
-						c.AddRow()
-						c.Add(0, sketches.Number(float64(10+i%13)))
-						c.Add(1, sketches.String("abcd"[i%4:][:1]))
-					}
-					r := wire.Reference{Model: "alpha", Kind: "file", Counts: c}
-					w.append(t, wire.Control{Kind: "reference", ID: "alpha", Seq: 2, Value: r.Encode()})
-				}
-				return next(op)
-			}
-		}
+		swap := w.swapAfter(t, 100+rng.Int64N(400))
 		for life := 0; ; life++ {
 			rate := 0.01
 			if life >= 30 {

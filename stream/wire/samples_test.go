@@ -158,6 +158,13 @@ func forms(t testing.TB) []form {
 				Alarms:   []AlarmAt{{Policy: "default", Kind: "drift", Phase: "firing", State: []byte(`{"phase":"firing"}`)}},
 			}.Encode(),
 		}},
+		{"past", 0, again(DecodePast, Past.Encode), map[string][]byte{
+			"history": Past{AtMS: 7_200_000, First: NoPane, Unknown: true}.Encode(),
+			"whole": Past{AtMS: 7_200_000, First: 3, Whole: true, Models: []ModelPast{{
+				Model: "fraud", Born: true, Following: sampleID(1), Learnt: [][]byte{{1, 2, 3}},
+				Alarms: []PastAlarm{{Version: AnyVersion, Policy: "default", Kind: "drift", WindowMS: 3_600_000, Reference: sampleID(1), State: []byte{1, 2}}},
+			}}}.Encode(),
+		}},
 		{"event", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
 			"detected": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123,
 				EventData{Model: "fraud", Version: AnyVersion, Kind: "drift", Policy: "default", Warn: 0.1, Threshold: 0.2, Detail: map[string]any{"b": 1.5, "a": "x"}}).Encode(),
