@@ -8,8 +8,8 @@ const (
 	// bufferStride parts the columns of a buffer; not a power of two, so that the columns
 	// of one row do not fall into the same few sets of the cache.
 	bufferStride = bufferRows + 8
-	// bufferBytes bounds the memory of one buffer: wide grids get fewer rows.
-	bufferBytes = 128 << 10
+	// BufferBytes bounds the memory of one buffer: wide grids get fewer rows.
+	BufferBytes = 128 << 10
 )
 
 // Buffer holds rows of a tally that are not counted yet, feature by feature.
@@ -33,7 +33,7 @@ func newBuffer(g *Grid) *Buffer {
 			columns++
 		}
 	}
-	for b.rows > 1 && columns*b.stride*8 > bufferBytes {
+	for b.rows > 1 && columns*b.stride*8 > BufferBytes-8*len(g.Features) {
 		b.rows /= 2
 		b.stride = b.rows + 8
 	}
@@ -54,13 +54,35 @@ func (b *Buffer) bytes() int { return 8*len(b.numbers) + 8*len(b.base) }
 // Put sets the value of feature i of the row that Buffers.Row began. Each feature of the
 // grid must be put once per row, Null where the record does not carry it.
 func (b *Buffer) Put(i int, v Value) {
-	at := b.base[i]
-	if v.kind == ValueNumber && at >= 0 && v.num-v.num == 0 {
+	if at := b.base[i]; v.kind == ValueNumber && at >= 0 && v.num-v.num == 0 {
 		b.numbers[at+b.n-1] = v.num
-		return
+	} else {
+		b.putOther(i, v)
 	}
+}
+
+// PutRow is Put of each value under the feature that to names at its place; a negative
+// one passes over it.
+func (b *Buffer) PutRow(to []int32, row []NamedValue) {
+	base, numbers, last := b.base, b.numbers, b.n-1
+	row = row[:len(to)]
+	for i, f := range to {
+		if f < 0 {
+			continue
+		}
+		v := &row[i].Value
+		if at := base[f]; v.kind == ValueNumber && at >= 0 && v.num-v.num == 0 {
+			numbers[at+last] = v.num
+		} else {
+			b.putOther(int(f), *v)
+		}
+	}
+}
+
+// putOther counts at once what cannot wait, and marks its place.
+func (b *Buffer) putOther(i int, v Value) {
 	b.tally.add(i, v)
-	if at >= 0 {
+	if at := b.base[i]; at >= 0 {
 		b.numbers[at+b.n-1] = math.NaN()
 	}
 }

@@ -57,11 +57,20 @@ func TestTally_IsCounts(t *testing.T) {
 			which := r.IntN(3)
 			b := buffers.Row(tallies[which])
 			wants[which].AddRow()
-			for _, i := range r.Perm(len(g.Features)) {
+			perm := r.Perm(len(g.Features))
+			cut := r.IntN(len(perm) + 1) // the first come one by one, the others as a row
+			var order []int32
+			var row []NamedValue
+			for k, i := range perm {
 				v := oddValue(r, samples[r.IntN(len(samples))].draw(r))
-				b.Put(i, v)
 				wants[which].Add(i, v)
+				if k < cut {
+					b.Put(i, v)
+					continue
+				}
+				order, row = append(order, int32(i), -1), append(row, NamedValue{Value: v}, NamedValue{Value: Number(1)})
 			}
+			b.PutRow(order, row)
 			if r.IntN(300) == 0 {
 				tallies[which].Settle()
 			}
@@ -193,12 +202,17 @@ func BenchmarkRow(b *testing.B) {
 	row := func(i int) []Value { return data[i%rows*features:][:features] }
 	b.Run("tally", func(b *testing.B) {
 		tally, buffers := NewTally(g), NewBuffers(1<<20)
+		order, named := make([]int32, features), make([]NamedValue, len(data))
+		for i := range order {
+			order[i] = int32(i)
+		}
+		for i, v := range data {
+			named[i].Value = v
+		}
+		b.ResetTimer()
 		cpuTime(b, func() {
 			for i := range b.N {
-				to := buffers.Row(tally)
-				for j, v := range row(i) {
-					to.Put(j, v)
-				}
+				buffers.Row(tally).PutRow(order, named[i%rows*features:])
 			}
 		})
 	})

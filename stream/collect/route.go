@@ -86,11 +86,7 @@ func (r *route) count(ev *event.Event, buffers *sketches.Buffers) {
 			putByName(b, w.tally.Grid(), ev.Features)
 			continue
 		}
-		for i, at := range w.order.to {
-			if at >= 0 {
-				b.Put(int(at), ev.Features[i].Value)
-			}
-		}
+		b.PutRow(w.order.to, ev.Features)
 		for _, i := range w.order.missing {
 			b.Put(int(i), sketches.Null())
 		}

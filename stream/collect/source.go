@@ -18,12 +18,29 @@ import (
 type Config struct {
 	Source     wire.Source
 	Layout     wire.Layout
-	Fold       int32 // number of decoder and thinning; partials of another fold are ignored
+	Fold       int32 // of ledgers and frontiers; that of partials stands in control
 	PanesTopic string
-	DeadTopic  string
+	DeadTopic  string // "": dead letters are counted only
 	Limits     event.Limits
+	Quota      Quota
 	Reader     event.Reader // nil: native JSON under Limits
-	Mutant     loop.Mutant  // tests only
+	// Restate makes the fold of a restating replay; nil: the live one.
+	Restate *Restate
+	Mutant  loop.Mutant // tests only
+}
+
+// Restate counts events of any lateness, but only those of the panes From to To: what
+// a restating replay holds in memory until its sources end. Events from the future are
+// refused as ever. With a Model only that model is counted. Such a fold keeps no ledger
+// and writes no dead letters: what became of each record was told when it was read live.
+type Restate struct {
+	From, To int64
+	Model    string // "" for all
+}
+
+// holds reports whether the fold counts the model into the pane.
+func (r *Restate) holds(model string, pane int64) bool {
+	return r == nil || pane >= r.From && pane <= r.To && (r.Model == "" || r.Model == model)
 }
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
@@ -36,6 +53,7 @@ type Source struct {
 	reader  event.Reader
 	raw     event.Raw
 	ev      *event.Event // what the record under way says
+	thin    thinning
 
 	panes   span // of event time, by the last event
 	routes  [routes]route
@@ -123,7 +141,8 @@ func (s *Source) Control(recs []log.Record, next int64) (fromMS int64, err error
 			if l, _ := s.view.Layout(); !sameLayout(l, s.cfg.Layout) {
 				return fromMS, fmt.Errorf("layout in the control topic differs from the one this process was started with: stop it and start it again")
 			}
-		case "model", "grid":
+		case "model", "grid", "fold":
+			s.thin.known = false
 			fromMS = min(fromMS, s.late(c))
 		}
 	}
@@ -177,6 +196,10 @@ func namedPane(kind string, value []byte) (pane int64, ok bool) {
 		if g, err := wire.DecodeGridControl(value); err == nil {
 			return g.FromPane, true
 		}
+	case "fold":
+		if f, err := wire.DecodeFold(value); err == nil {
+			return f.FromPane, true
+		}
 	}
 	return 0, false
 }
@@ -187,7 +210,7 @@ func Names(l wire.Layout, recs []log.Record) int64 {
 	from := loop.Never
 	for _, r := range recs {
 		kind, _, _ := strings.Cut(string(r.Key), "/")
-		if kind != "model" && kind != "grid" {
+		if kind != "model" && kind != "grid" && kind != "fold" {
 			continue
 		}
 		if pane, ok := namedPane(kind, r.Value); ok {
@@ -219,6 +242,9 @@ func (s *Source) Skip(next, aborted int64) {
 // ledger returns the ledger of the pane the clock stands in, or nil where this run
 // may not build that pane.
 func (s *Source) ledger() *wire.Ledger {
+	if s.cfg.Restate != nil {
+		return nil
+	}
 	clock := s.tracker.Clock()
 	if s.arrival != nil && clock < s.clocks.to { // the clock never runs back
 		return s.arrival
@@ -292,6 +318,9 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if r.TimeMS < 0 {
 		return wire.Dead, &event.Reason{Code: event.CodeNoTime, Detail: "the record carries no timestamp; let the producer or the broker set one"}
 	}
+	if s.thinned(r) {
+		return wire.Thinned, nil
+	}
 	s.raw = event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS}
 	rows, err := s.reader.Read(&s.raw)
 	if err != nil {
@@ -310,20 +339,25 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 		ts = ev.TimeMS
 	}
 	p := s.panes.of(s.times, ts)
+	if s.thinnedIn(p) {
+		return wire.Thinned, nil
+	}
 	if !s.routes[place(ev, p)].serves(ev, p) {
 		if _, ok := s.view.Model(ev.Model, p); !ok {
 			return wire.Unregistered, nil
 		}
 	}
-	if s.tracker.Late(ts) {
+	if s.cfg.Restate == nil && s.tracker.Late(ts) {
 		return wire.Late, nil
 	}
 	if s.tracker.Future(ts) {
 		return wire.Future, nil
 	}
-	for i := range rows {
-		if to, ok := s.route(&rows[i], p, r.Offset); ok {
-			to.count(&rows[i], s.buffers)
+	if s.cfg.Restate.holds(ev.Model, p) {
+		for i := range rows {
+			if to, ok := s.route(&rows[i], p, r.Offset); ok {
+				to.count(&rows[i], s.buffers)
+			}
 		}
 	}
 	return wire.Accepted, nil
@@ -332,7 +366,7 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 func (s *Source) pane(p, offset int64) *pane {
 	o := s.open[p]
 	if o == nil {
-		o = newPane(offset)
+		o = newPane(offset, s.cfg.Quota.versions())
 		s.open[p] = o
 	}
 	return o
@@ -435,7 +469,9 @@ func (s *Source) partials(limit int64) ([]log.Record, error) {
 		if p >= limit {
 			break
 		}
-		for _, x := range s.open[p].partials(s.cfg, p, through) {
+		cfg := s.cfg
+		cfg.Fold = s.view.Fold(p).Number
+		for _, x := range s.open[p].partials(cfg, p, through) {
 			recs = append(recs, s.record(wire.Home(x.ID.Model, int(s.cfg.Layout.PanesPartitions)), x.ID.Model, x.Encode()))
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/driftline/driftline/cmd/driftline/internal/bench"
+	measure "github.com/driftline/driftline/cmd/driftline/internal/bench"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 )
 
@@ -18,7 +18,7 @@ func Bench(a *cli.App) *cobra.Command {
 }
 
 func benchIngest(a *cli.App) *cobra.Command {
-	cfg := bench.Config{Features: 50, Events: 131_072, Rounds: 5, Codec: "none", Seed: 1}
+	cfg := measure.Config{Features: 50, Events: 131_072, Rounds: 5, Codec: "none", Seed: 1}
 	c := &cobra.Command{
 		Use: "ingest", Short: "What counting an event costs here, beside other ways", Args: cobra.NoArgs,
 		Long: `Measure what counting an event costs on this machine, in CPU time: a broker of its own
@@ -32,7 +32,7 @@ With --json the last line of standard output is one JSON object.`,
 	c.Flags().IntVar(&cfg.Features, "features", cfg.Features, "numeric features of an event")
 	c.Flags().IntVar(&cfg.Events, "events", cfg.Events, "events that are written and read")
 	c.Flags().IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "rounds, after one that warms up")
-	c.Flags().StringVar(&cfg.Codec, "codec", cfg.Codec, "compression: `"+strings.Join(bench.Codecs, "|")+"`")
+	c.Flags().StringVar(&cfg.Codec, "codec", cfg.Codec, "compression: `"+strings.Join(measure.Codecs, "|")+"`")
 	c.Flags().Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the events")
 	asJSON := c.Flags().Bool("json", false, "print one JSON object")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -45,7 +45,7 @@ With --json the last line of standard output is one JSON object.`,
 		}
 		cfg.Self = self
 		cfg.Progress = func(what string) { _, _ = fmt.Fprintln(a.Err, what) }
-		res, err := bench.Ingest(c.Context(), cfg)
+		res, err := measure.Ingest(c.Context(), cfg)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ With --json the last line of standard output is one JSON object.`,
 	return c
 }
 
-func printIngest(a *cli.App, r bench.Result) error {
+func printIngest(a *cli.App, r measure.Result) error {
 	t := cli.Table{Head: []string{"LAYER", "CPU NS PER EVENT", "LEAST", "MOST", "ALLOCATIONS"}}
 	for _, l := range r.Layers {
 		t.Rows = append(t.Rows, []string{
@@ -86,6 +86,6 @@ func thousands(x float64) string {
 func benchBroker(a *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use: "broker", Hidden: true, Args: cobra.NoArgs, Short: "The broker of the benchmarks; ends with its standard input",
-		RunE: func(c *cobra.Command, _ []string) error { return bench.ServeBroker(c.Context(), a.In, a.Out) },
+		RunE: func(c *cobra.Command, _ []string) error { return measure.ServeBroker(c.Context(), a.In, a.Out) },
 	}
 }

@@ -10,13 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/driftline/driftline/cmd/driftline/internal/bench"
+	measure "github.com/driftline/driftline/cmd/driftline/internal/bench"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 )
 
 func benchRivals(a *cli.App) *cobra.Command {
-	cfg := bench.RivalsConfig{
-		Config: bench.Config{Features: 50, Events: 131_072, Rounds: 3, Codec: "none", Seed: 1},
+	cfg := measure.RivalsConfig{
+		Config: measure.Config{Features: 50, Events: 131_072, Rounds: 3, Codec: "none", Seed: 1},
 		Dir:    ".ci/rivals",
 	}
 	c := &cobra.Command{
@@ -31,11 +31,11 @@ It needs a checkout of Driftline: ".ci/prepare rivals" fetches the consumers' li
 With --json the last line of standard output is one JSON object.`,
 	}
 	c.Flags().StringVar(&cfg.Dir, "dir", cfg.Dir, "folder of the consumers")
-	c.Flags().StringSliceVar(&cfg.Only, "only", nil, "measure only these: `"+strings.Join(bench.RivalNames(), ",")+"`")
+	c.Flags().StringSliceVar(&cfg.Only, "only", nil, "measure only these: `"+strings.Join(measure.RivalNames(), ",")+"`")
 	c.Flags().IntVar(&cfg.Features, "features", cfg.Features, "numeric features of an event")
 	c.Flags().IntVar(&cfg.Events, "events", cfg.Events, "events that are written; the slow consumers read fewer")
 	c.Flags().IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "rounds, after one that warms up")
-	c.Flags().StringVar(&cfg.Codec, "codec", cfg.Codec, "compression: `"+strings.Join(bench.Codecs, "|")+"`")
+	c.Flags().StringVar(&cfg.Codec, "codec", cfg.Codec, "compression: `"+strings.Join(measure.Codecs, "|")+"`")
 	c.Flags().Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the events")
 	asJSON := c.Flags().Bool("json", false, "print one JSON object")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -48,7 +48,7 @@ With --json the last line of standard output is one JSON object.`,
 		}
 		cfg.Self = self
 		cfg.Progress = func(what string) { _, _ = fmt.Fprintln(a.Err, what) }
-		res, err := bench.Rivals(c.Context(), cfg)
+		res, err := measure.Rivals(c.Context(), cfg)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ With --json the last line of standard output is one JSON object.`,
 	return c
 }
 
-func printRivals(a *cli.App, r bench.RivalsResult) error {
+func printRivals(a *cli.App, r measure.RivalsResult) error {
 	t := cli.Table{Head: []string{"CONSUMER", "CPU NS PER EVENT", "LEAST", "MOST", "TIMES OURS", "LEAST", "MOST", "EVENTS"}}
 	t.Rows = append(t.Rows, []string{
 		"driftline", fmt.Sprintf("%.0f", r.CPUNanosPerEvent), fmt.Sprintf("%.0f", r.Least), fmt.Sprintf("%.0f", r.Most), "1", "", "", fmt.Sprint(r.Events),

@@ -42,21 +42,21 @@ models:
 
 const startMS = 1_767_225_600_000 // 2026-01-01
 
-// desk is a deployment with the command line beside it.
-type desk struct {
+// bench is a deployment with the command line beside it.
+type bench struct {
 	t    *testing.T
 	dir  string
 	file string
 }
 
-func newDesk(t *testing.T) *desk {
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &desk{t: t, dir: t.TempDir()}
+	b := &bench{t: t, dir: t.TempDir()}
 	b.file = b.write("driftline.yaml", fmt.Sprintf(settings, filepath.Join(b.dir, "data")))
 	return b
 }
 
-func (b *desk) write(name, text string) string {
+func (b *bench) write(name, text string) string {
 	b.t.Helper()
 	path := filepath.Join(b.dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -66,7 +66,7 @@ func (b *desk) write(name, text string) string {
 }
 
 // run runs one command line and returns code, standard output and standard error.
-func (b *desk) run(args ...string) (code int, out, errs string) {
+func (b *bench) run(args ...string) (code int, out, errs string) {
 	b.t.Helper()
 	var o, e bytes.Buffer
 	a := &cli.App{Build: cli.Build{Version: "test"}, In: strings.NewReader(""), Out: &o, Err: &e}
@@ -77,7 +77,7 @@ func (b *desk) run(args ...string) (code int, out, errs string) {
 }
 
 // must runs a command line that succeeds.
-func (b *desk) must(args ...string) string {
+func (b *bench) must(args ...string) string {
 	b.t.Helper()
 	code, out, errs := b.run(args...)
 	if code != 0 {
@@ -87,7 +87,7 @@ func (b *desk) must(args ...string) string {
 }
 
 // during runs every role, and job beside them in the test's own goroutine.
-func (b *desk) during(job func(ctx context.Context, r *app.Running)) {
+func (b *bench) during(job func(ctx context.Context, r *app.Running)) {
 	b.t.Helper()
 	cfg, err := config.Load(config.Layers{File: b.file})
 	if err != nil {
@@ -132,7 +132,7 @@ func (b *desk) during(job func(ctx context.Context, r *app.Running)) {
 }
 
 // referenceCSV holds rows over two minutes: amount around 100, two plans.
-func (b *desk) referenceCSV(rows int) string {
+func (b *bench) referenceCSV(rows int) string {
 	r := rand.New(rand.NewPCG(1, 2))
 	var s strings.Builder
 	s.WriteString("ts,plan,amount,label\n")
@@ -149,7 +149,7 @@ func (b *desk) referenceCSV(rows int) string {
 
 // events writes a minute of predictions, shifted in its second half, and ticks on both
 // partitions that let every window end.
-func (b *desk) events(ctx context.Context, r *app.Running) {
+func (b *bench) events(ctx context.Context, r *app.Running) {
 	b.t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
 	var recs []log.Record
@@ -189,7 +189,7 @@ func (b *desk) events(ctx context.Context, r *app.Running) {
 }
 
 // lines reads what the deployment itself has written.
-func (b *desk) lines(ctx context.Context, r *app.Running) string {
+func (b *bench) lines(ctx context.Context, r *app.Running) string {
 	b.t.Helper()
 	var lines []replay.Line
 	topics := r.Topics()
@@ -231,7 +231,7 @@ func counts(lines string) (judged, events int) {
 
 func TestReferenceFromCSVJudgesEvents_ReplayGivesTheSame(t *testing.T) {
 	t.Parallel()
-	b := newDesk(t)
+	b := newBench(t)
 	csv := b.referenceCSV(3000)
 	build := []string{"reference", "build", "churn", "--from", "file:" + csv, "--time-column", "ts", "--label-column", "label", "-o", "json"}
 	var first, again string
@@ -322,7 +322,7 @@ func TestReferenceFromCSVJudgesEvents_ReplayGivesTheSame(t *testing.T) {
 }
 
 // besideTheInstance runs commands against the live deployment.
-func (b *desk) besideTheInstance(reference string) {
+func (b *bench) besideTheInstance(reference string) {
 	t := b.t
 	t.Helper()
 	var doctor report

@@ -18,7 +18,7 @@ import (
 )
 
 // twoVersions registers two versions of the model churn, both of XGBoost's own file.
-func (b *desk) twoVersions(model []byte) {
+func (b *bench) twoVersions(model []byte) {
 	b.t.Helper()
 	ctx := b.t.Context()
 	cfg, err := config.Load(config.Layers{File: b.file})
@@ -65,7 +65,7 @@ func TestPredict_ScoresWithTheChampion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newDesk(t)
+	b := newBench(t)
 	b.twoVersions(raw)
 	if code, _, errs := b.run("predict", "churn", "--features", "{}"); code != cli.Failure || !strings.Contains(errs, `model "churn" has no champion; driftline models promote`) {
 		t.Errorf("without a champion it ends with %d: %s", code, errs)
