@@ -8,13 +8,10 @@ import (
 )
 
 // markerTable is the table of claims that a done marker carries: as of the record
-// that made its last pane final, or what a mutant takes for it.
+// that made its last pane final; a mutant leaves it out.
 func (f *Fold) markerTable(last final) []wire.SourceClaims {
-	switch f.cfg.Mutant {
-	case loop.MarkerWithoutTable:
+	if f.cfg.Mutant == loop.MarkerWithoutTable {
 		return nil
-	case loop.MarkerTableOfTheWrite:
-		return f.table.snapshot(last.pane)
 	}
 	return last.table
 }
