@@ -69,13 +69,13 @@ bench-rivals: ## the same events through consumers in Java and Python; flags in 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME) $(PKG)
 
-chaos: ## long runs with kills and faults, behind the build tag chaos
-	.ci/prepare
-	go run ./.ci/gotest -tags chaos -count=1 -timeout 60m -run '^Test(Fault|Chaos)' ./stream/... ./cmd/...
+chaos: ## three brokers, a hundred kill -9, and every fault test; smaller with DRIFTLINE_CHAOS_KILLS, _PAUSE (s)
+	.ci/prepare kafka
+	go run ./.ci/gotest -tags chaos -count=1 -p 1 -timeout 60m -run '^Test(Fault|Chaos)' ./stream/... ./cmd/...
 
-soak: ## hours of load, behind the build tag soak
-	.ci/prepare
-	go test -tags soak -count=1 -timeout 12h -v -run '^TestSoak' ./stream/... ./cmd/...
+soak: ## 30 minutes of load (DRIFTLINE_SOAK_MINUTES) and 100,000 seeds of the kill simulation (DRIFTLINE_SOAK_SEEDS)
+	.ci/prepare kafka
+	go test -tags soak -count=1 -p 1 -timeout 12h -v -run '^TestSoak' ./cmd/driftline/internal/e2e ./stream/sim
 
 clean: ## remove what was built and fetched
 	rm -rf bin $(CACHE)

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,9 +210,7 @@ func TestFault_LatePartial(t *testing.T) {
 }
 
 // drain steps until nothing is read and nothing published.
-func drain(t testing.TB, x interface {
-	Step(ctx context.Context) (bool, error)
-}) {
+func drain(t testing.TB, x driver) {
 	t.Helper()
 	for idle := false; !idle; {
 		var err error

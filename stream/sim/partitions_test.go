@@ -56,6 +56,13 @@ func row(rng *rand.Rand, model string, at int64, id int, shift bool) []byte {
 // each where `to` says, and returns what the folds make of them.
 func spread(t testing.TB, seed uint64, partitions int, mergedClock bool) []replay.Line {
 	t.Helper()
+	w := spreadWorld(t, seed, partitions, mergedClock)
+	must(t, w.bothLife(w.log.Handle(nil), rand.New(rand.NewPCG(seed, uint64(partitions))), loop.Sound))
+	return w.results(t)
+}
+
+func spreadWorld(t testing.TB, seed uint64, partitions int, mergedClock bool) *world {
+	t.Helper()
 	w := bareWorld(t, partitions)
 	w.references(t)
 	rng, to := rand.New(rand.NewPCG(seed, 20)), rand.New(rand.NewPCG(seed, uint64(partitions)))
@@ -72,8 +79,7 @@ func spread(t testing.TB, seed uint64, partitions int, mergedClock bool) []repla
 		w.put(t, part, at, value)
 	}
 	w.ticks(t, partitions, at+5*60_000)
-	must(t, w.bothLife(w.log.Handle(nil), to, loop.Sound))
-	return w.results(t)
+	return w
 }
 
 // P2: the same events over 1, 2, 7 and 64 partitions, read by workers in random
