@@ -29,7 +29,7 @@ const ignoredNames = 16
 // NewDecoder returns a decoder. Zero limits are the defaults; what Limits.Validate
 // refuses is brought into range.
 func NewDecoder(l Limits) *Decoder {
-	return &Decoder{limits: l.withDefaults(), seen: make(map[string]struct{}), memory: memory{points: maxPoints}}
+	return &Decoder{limits: l.withDefaults(), seen: make(map[string]struct{}), memory: memory{points: maxPoints, trust: maxTrust}}
 }
 
 // Decode reads the value of one record into ev, whose old content is lost but whose
