@@ -71,7 +71,7 @@ func (d *Decoder) Read(r *Raw) ([]Event, error) {
 }
 
 // Ignored tells of the last record how many top-level keys were passed over, and
-// the names of the first 16 of them, valid until the next Decode.
+// the names of the first 16 of them, valid as long as the strings of its event.
 func (d *Decoder) Ignored() (n int, names []string) { return d.ignored, d.names }
 
 func (d *Decoder) decode(value []byte, ev *Event) *Reason {
