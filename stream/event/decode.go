@@ -45,8 +45,8 @@ func NewDecoder(l Limits) *Decoder {
 // Decode and as long as the bytes of value stay as they are. Names of features under a
 // Shape stay valid. The error is always a *Reason, which may be kept; ev is empty then.
 //
-// A record written like one of those before, but for its values, takes a quarter of
-// the time of others and no allocation. What is read never depends on it.
+// A record written like one of those before, but for its values, takes a sixth of the
+// time of others and no allocation. What is read never depends on it.
 func (d *Decoder) Decode(value []byte, ev *Event) error {
 	d.memory.tick()
 	if d.fast(value, ev) {
