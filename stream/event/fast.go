@@ -20,9 +20,10 @@ func (d *Decoder) fast(value []byte, ev *Event) bool {
 // begin like the record: those of its model, then others.
 func (d *Decoder) other(last *template, value []byte, ev *Event) bool {
 	m := &d.memory
-	if m.points < learnCost || len(value) < 16 {
-		return false // hardly any two records are alike
+	if m.trust == 0 && m.clock%seldom != 0 || len(value) < 16 {
+		return false
 	}
+	m.trust = max(m.trust-1, 0)
 	left := tries
 	try := func(t *template, others bool) bool {
 		left--
@@ -30,6 +31,7 @@ func (d *Decoder) other(last *template, value []byte, ev *Event) bool {
 			return false
 		}
 		last.next = t
+		m.trust = min(m.trust+earnTrust, maxTrust)
 		m.hit(t)
 		return true
 	}

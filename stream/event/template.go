@@ -12,12 +12,12 @@ type template struct {
 	after    []slot
 	last     literal // from the last value to the end of the record
 
-	kind  Type   // what "type" says, which is part of a literal; 0 without it
-	model string // of the event it was learnt from
-	hash  uint64 // of model
-	shape *Shape // nil without features
-	next  *template
-	used  uint64 // when it last matched, in events of the decoder
+	kind  Type      // what "type" says, which is part of a literal; 0 without it
+	model string    // of the event it was learnt from
+	hash  uint64    // of model
+	shape *Shape    // nil without features
+	next  *template // fitted the last time this one did not
+	used  uint64    // when it last matched, in events of the decoder
 }
 
 // literal is the text before a value. Its first 16 bytes stand in two words, under
@@ -51,11 +51,12 @@ type outline struct {
 	names    []string
 }
 
-// slots bounds how many values an event may have for a template to be made of it.
+// maxSlots bounds how many values an event may have for a template to be made of it.
 const maxSlots = 4096
 
-// learn makes a template of an event that was accepted, or nil if it has too many
-// values. value is not kept. names holds the features.
+// outlined makes a template of an event that was accepted, and returns the names of its
+// features beside it, as parts of value; nil if it has too many values. Of value itself
+// the template keeps nothing.
 func outlined(value []byte, ev *Event, depth int) (*template, []string) {
 	o := outline{s: scanner{text: text(value), maxDepth: depth}, t: &template{model: strings.Clone(ev.Model)}}
 	o.t.hash = nameHash(o.t.model)
