@@ -68,7 +68,8 @@ type Stats struct {
 	LateUnverified uint64 // of those, for a pane so old that it cannot be told
 	Contradicted   uint64 // partials that gave a pane other cells before it was final: a promise broke
 	Reread         uint64 // records applied again to merge panes that were passed over
-	WrongFold      uint64
+	Obsolete       uint64 // partials counted in a way that control has replaced for their pane
+	WrongFold      uint64 // partials counted in a way that control does not know
 	Undecodable    uint64
 	LostSlots      uint64 // ring slots and coverage records that were missing at a load: their windows end with coverage below one
 	RebuiltSlots   uint64 // that a load did not find and made again from what the panes topic still holds
