@@ -104,14 +104,22 @@ func (l *framedLog) Fetch(ctx context.Context, p log.Partition, from int64, wait
 	if err != nil || !in.Framed() || l.inputs.registry == nil {
 		return b, err
 	}
-	if err := prepare(ctx, l.inputs.registry, b.Records); err != nil {
+	if err := PrepareSchemas(ctx, l.inputs.registry, b.Records); err != nil {
 		return log.Batch{}, fmt.Errorf("records of %s: %w", p, err)
 	}
 	return b, nil
 }
 
-// prepare looks up the schemas that records name.
-func prepare(ctx context.Context, r *schemas.Registry, recs []log.Record) error {
+// Prepare makes sure that the schemas which records of a topic name are known.
+func (p *Parts) Prepare(ctx context.Context, topic string, recs []log.Record) error {
+	if in := p.inputs.topics[topic]; !in.Framed() || p.inputs.registry == nil {
+		return nil
+	}
+	return PrepareSchemas(ctx, p.inputs.registry, recs)
+}
+
+// PrepareSchemas looks up the schemas that records name.
+func PrepareSchemas(ctx context.Context, r *schemas.Registry, recs []log.Record) error {
 	last, any := uint32(0), false
 	for i := range recs {
 		id, _, bad := avro.Unframe(recs[i].Value)
