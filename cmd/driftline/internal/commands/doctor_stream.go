@@ -41,6 +41,8 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 	}
 	d.checks = append(d.checks, checkTopics(ctx, p)...)
 	d.layout(ctx, p)
+	d.registry(ctx, p)
+	seen := carried{}
 	for _, in := range d.cfg.Topics.Inputs {
 		if _, err := p.Kafka.Partitions(ctx, in.Topic); err != nil {
 			continue // told above
@@ -48,7 +50,9 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 		d.retention(ctx, p, in)
 		d.bounds(ctx, p, in)
 		d.silent(ctx, p, in)
+		d.records(ctx, p, in, seen)
 	}
+	d.features(seen)
 }
 
 // layout compares configuration and deployment.

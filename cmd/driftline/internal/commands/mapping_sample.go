@@ -40,6 +40,9 @@ func withSample(ctx context.Context, a *cli.App, cfg *config.Loaded, f mappingFl
 		return err
 	}
 	recs, err := topicSample(ctx, p, f)
+	if err == nil && len(recs) == 0 {
+		err = cli.Usagef("topic %s holds no records", f.topic)
+	}
 	if err == nil {
 		err = do(p, recs)
 	}
@@ -174,9 +177,6 @@ func topicSample(ctx context.Context, p *app.Parts, f mappingFlags) ([]log.Recor
 			}
 			at = b.Next
 		}
-	}
-	if len(out) == 0 {
-		return nil, cli.Usagef("topic %s holds no records", f.topic)
 	}
 	return out[:min(len(out), f.limit)], nil
 }
