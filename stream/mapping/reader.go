@@ -126,14 +126,14 @@ func (r *reader) read(raw *event.Raw) ([]event.Event, *event.Reason) {
 // decode reads the bytes of a payload into the tree.
 func (r *reader) decode(raw *event.Raw, data []byte) ([]event.Event, *event.Reason) {
 	rec := &r.rec
-	switch {
-	case r.m.Format == Avro:
+	switch r.m.Format {
+	case Avro:
 		rows, f, bad := r.avro(data)
 		if bad != nil && f != nil && len(f.missing) > 0 && (bad.Code == event.CodeNoType || bad.Code == event.CodeNoContent) {
 			bad = f.reason() // it says nothing because it is of another model
 		}
 		return rows, bad
-	case r.m.Format == Seldon2:
+	case Seldon2:
 		if text, found := header(raw.Headers, "seldon-pipeline-errors"); found && text != "" {
 			return nil, event.Dead(event.CodeServedError, 0, "the pipeline reports an error of %s", event.Quote(text))
 		}

@@ -205,15 +205,13 @@ func (r *reader) addSegment(ev *event.Event, called string, n tree.Node) *event.
 	if n.Kind == tree.Null {
 		return nil
 	}
-	text := ""
-	switch n.Kind {
-	case tree.Bool:
-		text, _ = sketches.Bool(n.Num != 0).Text()
-	default:
-		var bad *event.Reason
-		if text, bad = name("segment "+event.Quote(called), n); bad != nil {
-			return bad
-		}
+	if n.Kind == tree.Bool {
+		text, _ := sketches.Bool(n.Num != 0).Text()
+		n = tree.Node{Kind: tree.Text, Text: text}
+	}
+	text, bad := name("segment "+event.Quote(called), n)
+	if bad != nil {
+		return bad
 	}
 	if called == "" {
 		return event.Dead(event.CodeBadName, 0, "an empty segment name")

@@ -51,7 +51,7 @@ func withSample(ctx context.Context, a *cli.App, cfg *config.Loaded, f mappingFl
 
 // fileSample reads records from a file.
 func fileSample(a *cli.App, f mappingFlags) ([]log.Record, error) {
-	var in io.Reader = a.In
+	in := a.In
 	if f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
