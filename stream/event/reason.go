@@ -27,6 +27,7 @@ const (
 	CodeNoID            Code = "no_id"             // a label without "id" can never be joined
 	CodeNoContent       Code = "no_content"        // nothing of what the type promises
 	CodeNoTime          Code = "no_time"           // the record has no timestamp; found by the reader, not by Decode
+	CodeUnreadable      Code = "unreadable"        // the batch it came in cannot be decompressed or taken apart; as before
 
 	// Those of other formats.
 	CodeNotProtobuf   Code = "not_protobuf"    // breaks the wire format of protobuf
@@ -46,7 +47,7 @@ func Codes() []Code {
 	return append([]Code{
 		CodeEmpty, CodeTooLarge, CodeBadUTF8, CodeNotJSON, CodeNotObject, CodeTooDeep, CodeDuplicateKey,
 		CodeWrongType, CodeUnknownType, CodeBadName, CodeBadNumber, CodeBadTime, CodeTooManyFeatures,
-		CodeTooManySegments, CodeNoType, CodeNoModel, CodeNoID, CodeNoContent, CodeNoTime,
+		CodeTooManySegments, CodeNoType, CodeNoModel, CodeNoID, CodeNoContent, CodeNoTime, CodeUnreadable,
 	}, ForeignCodes()...)
 }
 

@@ -110,6 +110,50 @@ func (l *framedLog) Fetch(ctx context.Context, p log.Partition, from int64, wait
 	return b, nil
 }
 
+// Session implements log.Log.
+func (l *framedLog) Session() log.Session {
+	return &framedSession{Session: l.Log.Session(), inputs: l.inputs, failed: noAsk}
+}
+
+// framedSession is framedLog for a session.
+type framedSession struct {
+	log.Session
+	inputs *inputs
+	ctx    context.Context // of the fetch that Next gives the pieces of
+	asks   []log.Ask       // of it
+	failed int             // the ask whose schemas the registry did not give; its other pieces are left out
+}
+
+const noAsk = -1
+
+// Fetch implements log.Session.
+func (s *framedSession) Fetch(ctx context.Context, asks []log.Ask, wait time.Duration) error {
+	s.ctx, s.asks, s.failed = ctx, asks, noAsk
+	return s.Session.Fetch(ctx, asks, wait)
+}
+
+// Next implements log.Session.
+func (s *framedSession) Next() (log.Answer, bool) {
+	for {
+		a, ok := s.Session.Next()
+		if !ok {
+			return a, false
+		}
+		if a.Ask == s.failed {
+			continue
+		}
+		in := s.inputs.topics[s.asks[a.Ask].Partition.Topic]
+		if a.Err != nil || !in.Framed() || s.inputs.registry == nil {
+			return a, true
+		}
+		if err := PrepareSchemas(s.ctx, s.inputs.registry, a.Records); err != nil {
+			s.failed = a.Ask
+			return log.Answer{Ask: a.Ask, Err: fmt.Errorf("records of %s: %w: %w", s.asks[a.Ask].Partition, log.ErrAgain, err)}, true
+		}
+		return a, true
+	}
+}
+
 // Prepare makes sure that the schemas which records of a topic name are known.
 func (p *Parts) Prepare(ctx context.Context, topic string, recs []log.Record) error {
 	if in := p.inputs.topics[topic]; !in.Framed() || p.inputs.registry == nil {

@@ -102,6 +102,7 @@ func (c *Config) check(origin func(string) string) []error {
 	c.checkBroker(k)
 	c.checkTopics(k)
 	c.checkRegistry(k)
+	c.checkIngest(k)
 	c.checkStream(k)
 	k.enum("admission.mode", c.Admission.Mode, "off", "auto")
 	k.whole("admission.max_models", c.Admission.MaxModels, 1, 100_000)
@@ -190,6 +191,9 @@ func (c *Config) checkStream(k *checker) {
 	k.whole("stream.worker_count", s.WorkerCount, 1, 100_000)
 	k.whole("stream.worker_index", s.WorkerIndex, 0, max(0, s.WorkerCount-1))
 	k.must(s.RecordLimit >= 1024 && s.RecordLimit <= 64<<20, "stream.record_limit", "%s; want 1KiB to 64MiB", s.RecordLimit)
+	k.whole("stream.versions", s.Versions, 1, 16)
+	k.must(s.MemoryLimit >= 64<<20, "stream.memory_limit", "%s; want at least 64MiB", s.MemoryLimit)
+	k.must(s.Thin >= 1e-6 && s.Thin <= 1, "stream.thin", "%v; want 0.000001 to 1", s.Thin)
 	k.whole("stream.feature_limit", s.FeatureLimit, 1, 2000)
 	k.must(len(s.Windows) >= 1 && len(s.Windows) <= 16, "stream.windows", "%d of them; want 1 to 16", len(s.Windows))
 	if s.Resolution <= 0 || s.Slide < 1 {

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
 	"github.com/driftline/driftline/stream/evaluate"
@@ -23,6 +26,9 @@ func TestModel_ShowsItsNewestFinalWindows(t *testing.T) {
 		want(t, gather(t, reg), map[string]float64{
 			"driftline_model_window_end_timestamp_seconds{model=fraud,window=1h}": float64(startMS-180_000) / 1000,
 			"driftline_model_drift_score{model=fraud,window=1h}":                  0.5,
+			"driftline_model_provisional_drift_score{model=fraud,window=1h}":      0.5,
+			"driftline_model_provisional_coverage_ratio{model=fraud,window=1h}":   0.95,
+			"driftline_model_provisional_drift_score{model=fraud,window=24h}":     -1,
 			"driftline_model_features{model=fraud,window=1h}":                     12,
 			"driftline_model_drifted_features{model=fraud,window=24h}":            1,
 			"driftline_model_coverage_ratio{model=fraud,window=24h}":              0.95,
@@ -276,4 +282,25 @@ func gatherEvents(t *testing.T, m *Metrics) map[string]float64 {
 	t.Helper()
 	reg := newRegistry(t, m.events)
 	return gather(t, reg)
+}
+
+func TestIngested_CountsByKnownResults(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m, err := New(reg, Config{NowMS: func() int64 { return 0 }, Ingest: []string{"ok", "limited"}})
+	do(t, err)
+	m.Ingested("ok", 3, 900)
+	m.Ingested("limited", 0, 0)
+	m.Ingested("what an attacker sends", 0, 0)
+	want := `
+# HELP driftline_ingest_events_total Events that came over HTTP and were acknowledged by the brokers.
+# TYPE driftline_ingest_events_total counter
+driftline_ingest_events_total 3
+# HELP driftline_ingest_requests_total Requests with events: ok, invalid, too_large, unsupported, unauthorized, limited, unavailable.
+# TYPE driftline_ingest_requests_total counter
+driftline_ingest_requests_total{result="limited"} 1
+driftline_ingest_requests_total{result="ok"} 1
+driftline_ingest_requests_total{result="other"} 1
+`
+	do(t, testutil.GatherAndCompare(reg, strings.NewReader(want), "driftline_ingest_events_total", "driftline_ingest_requests_total"))
 }
