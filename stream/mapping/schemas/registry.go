@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -35,7 +36,7 @@ const (
 	maxAnswer      = 4 << 20 // bytes
 	maxReferences  = 64      // of one schema, all levels together
 	absentAnswers  = 3       // "not found" in a row until it is believed: followers of a registry lag
-	maxKept        = 100_000 // ids; beyond it the answers are forgotten and asked for again
+	maxKept        = 100_000 // ids; beyond it those that the registry does not know are forgotten
 )
 
 // Registry keeps the answers of one registry. It is safe for concurrent use.
@@ -46,6 +47,7 @@ type Registry struct {
 
 	mu   sync.RWMutex
 	kept map[uint32]*avro.Schema // nil: the registry has none
+	most int                     // of them
 }
 
 // Check returns what is wrong with the URL and login, or nil.
@@ -97,7 +99,7 @@ func New(cfg Config) (*Registry, error) {
 		transport.TLSClientConfig = cfg.TLS
 	}
 	return &Registry{
-		cfg: cfg, base: base, kept: map[uint32]*avro.Schema{},
+		cfg: cfg, base: base, kept: map[uint32]*avro.Schema{}, most: maxKept, most: maxKept,
 		http: &http.Client{
 			Transport: transport, Timeout: cfg.Timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -145,11 +147,19 @@ func (r *Registry) Prepare(ctx context.Context, ids ...uint32) error {
 			return fmt.Errorf("schema %d: %w", id, err)
 		}
 		r.mu.Lock()
-		if len(r.kept) >= maxKept {
-			clear(r.kept)
+		if len(r.kept) >= r.most {
+			// A schema that is known stays: a record of another reader may be about to need
+			// it, and must not be taken for one that the registry does not know.
+			maps.DeleteFunc(r.kept, func(_ uint32, s *avro.Schema) bool { return s == nil })
 		}
-		r.kept[id] = s
+		full := len(r.kept) >= r.most
+		if !full {
+			r.kept[id] = s
+		}
 		r.mu.Unlock()
+		if full && s != nil {
+			return fmt.Errorf("schema %d: %d schemas are in use already, which is all that are kept: %w", id, r.most, ErrUnreachable)
+		}
 	}
 	return nil
 }

@@ -119,9 +119,12 @@ func TestRegistry_OutOfReachIsNoAnswer(t *testing.T) {
 		name    string
 		handler func(w http.ResponseWriter, r *http.Request) bool
 	}{
-		{"503", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true }},
+		{"503", func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}},
 		{"404 of a proxy", func(w http.ResponseWriter, _ *http.Request) bool {
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			fmt.Fprint(w, "no such page")
 			return true
 		}},
@@ -134,7 +137,7 @@ func TestRegistry_OutOfReachIsNoAnswer(t *testing.T) {
 			fmt.Fprint(w, `{"schema":"`+strings.Repeat("x", 5<<20)+`"}`)
 			return true
 		}},
-		{"401", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(401); return true }},
+		{"401", func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusUnauthorized); return true }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +190,7 @@ func TestRegistry_AnUnknownIdIsAskedForThreeTimes(t *testing.T) {
 	var n atomic.Int32
 	late.handler = func(w http.ResponseWriter, _ *http.Request) bool {
 		if n.Add(1) < 3 {
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			fmt.Fprint(w, `{"error_code":40403,"message":"Schema 5 not found"}`)
 			return true
 		}

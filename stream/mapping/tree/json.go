@@ -42,9 +42,10 @@ func Shallow(b []byte) *event.Reason {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case inText:
-			if c == '\\' {
+			switch c {
+			case '\\':
 				i++
-			} else if c == '"' {
+			case '"':
 				inText = false
 			}
 		case c == '"':

@@ -8,7 +8,7 @@ import (
 // half reads IEEE 754 binary16: 1 sign bit, 5 of exponent with bias 15, 10 of fraction.
 func half(b uint16) float64 {
 	fraction, exponent := float64(b&0x3ff), int(b>>10&0x1f)
-	x := 0.0
+	var x float64
 	switch exponent {
 	case 0: // subnormal
 		x = math.Ldexp(fraction, -24)

@@ -229,7 +229,7 @@ func (x *tensor) contents(b []byte, k kind) *event.Reason {
 			return x.text(value)
 		}
 		for len(value) > 0 {
-			n := 0
+			var n int
 			switch num {
 			case 6:
 				var f uint32
