@@ -46,13 +46,17 @@ type installedPolicy struct {
 func (f *Fold) model(name string) *model {
 	m := f.models[name]
 	if m == nil {
-		m = &model{
-			name: name, ring: [2]map[int64]*cell{{}, {}}, lost: [2]map[int64]bool{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
-			alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
-		}
+		m = newModel(name)
 		f.models[name] = m
 	}
 	return m
+}
+
+func newModel(name string) *model {
+	return &model{
+		name: name, ring: [2]map[int64]*cell{{}, {}}, lost: [2]map[int64]bool{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
+		alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
+	}
 }
 
 // install puts a reference or policy in force from a pane on. One that cannot be

@@ -7,14 +7,18 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
-// KindScore is the kind of a line that is a score; any other is the type of an event.
-const KindScore = "score"
+// Kinds of lines; any other is the type of an event. KindProvisional is a score that was
+// made without sources that were behind: results are compared without those.
+const (
+	KindScore       = "score"
+	KindProvisional = "provisional"
+)
 
 // Line is one record of the result with what it is sorted by.
 type Line struct {
 	Model, Version, Reference string
 	WindowMS, EndMS           int64
-	Kind                      string // KindScore, or the event type
+	Kind                      string // KindScore, KindProvisional, or the event type
 	Value                     []byte // canonical JSON
 }
 
@@ -27,7 +31,11 @@ func (l Line) Compare(o Line) int {
 // ScoreLine gives a score its place.
 func ScoreLine(value []byte) (Line, error) {
 	s, err := wire.DecodeScore(value)
-	return Line{Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS, Kind: KindScore, Value: value}, err
+	kind := KindScore
+	if s.Provisional {
+		kind = KindProvisional
+	}
+	return Line{Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS, Kind: kind, Value: value}, err
 }
 
 // EventLine gives a drift event its place.
@@ -37,8 +45,9 @@ func EventLine(value []byte) (Line, error) {
 	return Line{Model: d.Model, Version: d.Version, Reference: d.Reference, WindowMS: d.WindowMS, EndMS: d.EndMS, Kind: e.Type, Value: value}, err
 }
 
-// Dedupe sorts lines and drops repeats of one record.
+// Dedupe sorts lines and drops repeats of one record, and what is provisional.
 func Dedupe(lines []Line) []Line {
+	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Kind == KindProvisional })
 	slices.SortFunc(lines, Line.Compare)
 	return slices.CompactFunc(lines, func(a, b Line) bool { return a.Compare(b) == 0 })
 }

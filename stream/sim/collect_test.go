@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/driftline/driftline/stream/collect"
+	"github.com/driftline/driftline/stream/kafka/kafkatest"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/memlog"
@@ -22,12 +23,12 @@ func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 	times := collect.Times(w.layout)
 	return loop.NewSource(w.io(l), loop.SourceConfig{
 		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
-		Partition: log.Partition{Topic: inputTopic, Index: part}, Group: group,
-		Control: log.Partition{Topic: controlTopic}, Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
+		Partition: w.part(inputTopic, part), Group: w.groupName(),
+		Control: w.part(controlTopic, 0), Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
 		New: func(o loop.Origin) loop.SourceFold {
 			return collect.New(collect.Config{
-				Source: wire.Source{Topic: inputTopic, Partition: part}, Layout: w.layout,
-				PanesTopic: panesTopic, DeadTopic: deadTopic, Mutant: m,
+				Source: wire.Source{Topic: w.prefix + inputTopic, Partition: part}, Layout: w.layout,
+				PanesTopic: w.prefix + panesTopic, DeadTopic: w.prefix + deadTopic, Mutant: m,
 			}, o)
 		},
 	})
@@ -37,6 +38,7 @@ func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 // process dies.
 func (w *world) collectLife(l log.Log, rng *rand.Rand, m loop.Mutant) error {
 	ctx := context.Background()
+	l = mutated(l, m)
 	sources := make([]*loop.Source, w.plan.partitions)
 	for i := range sources {
 		sources[i] = w.source(l, int32(i), m)
@@ -88,7 +90,7 @@ func (w *world) read(t testing.TB) claimed {
 		}
 	}
 	for q := range w.layout.PanesPartitions {
-		for _, r := range w.log.Records(log.Partition{Topic: panesTopic, Index: q}) {
+		for _, r := range w.records(t, w.part(panesTopic, q)) {
 			kind, err := wire.Peek(r.Value)
 			must(t, err)
 			switch kind {
@@ -240,7 +242,7 @@ func inHalves(t *testing.T, n int, do func(t *testing.T, seed int)) {
 // TestMain lets garbage grow: the simulation makes much of it in a small heap.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(800)
-	os.Exit(m.Run())
+	os.Exit(kafkatest.Main(m))
 }
 
 func seeds(t testing.TB, n int) int {
@@ -260,48 +262,4 @@ func TestFault_CollectorKilledAnywhere(t *testing.T) {
 		}
 	})
 	t.Logf("%d seeds", n)
-}
-
-func TestFault_TruncatedAtStartAndResetsAnywhere(t *testing.T) {
-	t.Parallel()
-	n := seeds(t, 600)
-	for seed := range n {
-		c := collectCase{plan: plan{partitions: 1, records: 120, jitterMS: 90_000, stepMS: 20_000}, cut: seed%2 == 0, resets: true}
-		if diff := runCollect(t, uint64(seed), c); diff != "" {
-			t.Fatalf("seed %d: %s", seed, diff)
-		}
-	}
-	t.Logf("%d seeds, 0 differ", n)
-}
-
-// Each wrong rule must be found out, or the simulation proves nothing. share is the
-// least share of seeds on which it must fail.
-func TestFault_WrongCollectRulesAreFoundOut(t *testing.T) {
-	t.Parallel()
-	plain := plan{partitions: 1, records: 120, jitterMS: 90_000, stepMS: 20_000}
-	for _, m := range []struct {
-		name  string
-		c     collectCase
-		share float64
-	}{
-		{"commit up to the oldest open pane", collectCase{plan: plain, mutant: loop.CommitOldestOpen, all: true}, 0.5},
-		{"no horizon at any log start", collectCase{plan: plain, mutant: loop.NoHorizonAtLogStart, cut: true}, 0.5},
-		{"no disorder", collectCase{plan: plain, mutant: loop.NoDisorder, resets: true}, 0.001},
-		{"oldest pane that holds data", collectCase{plan: plan{partitions: 1, records: 60, jitterMS: 90_000, stepMS: 90_000}, mutant: loop.OldestPaneWithData, all: true}, 0.001},
-		{"commit past the record-high", collectCase{plan: plain, mutant: loop.CommitPastHigh, all: true}, 0.001},
-	} {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			n, bad := seeds(t, 300), 0
-			for seed := range n {
-				if runCollect(t, uint64(seed), m.c) != "" {
-					bad++
-				}
-			}
-			t.Logf("%d of %d seeds fail", bad, n)
-			if float64(bad) <= m.share*float64(n) {
-				t.Errorf("%d of %d seeds fail, want more than %.1f %%", bad, n, 100*m.share)
-			}
-		})
-	}
 }

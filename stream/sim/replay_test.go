@@ -16,15 +16,15 @@ import (
 
 func (w *world) replayConfig() replay.Config {
 	return replay.Config{
-		Layout: w.layout, Control: controlTopic, State: stateTopic, Panes: panesTopic, Scores: scoresTopic, Drift: driftTopic,
+		Layout: w.layout, Control: w.prefix + controlTopic, State: w.prefix + stateTopic, Panes: w.prefix + panesTopic, Scores: w.prefix + scoresTopic, Drift: w.prefix + driftTopic,
 		FromMS: loop.Unset, ToMS: loop.Never,
 		NewSource: func(s wire.Source, o loop.Origin) loop.SourceFold {
-			return collect.New(collect.Config{Source: s, Layout: w.layout, PanesTopic: panesTopic, DeadTopic: deadTopic}, o)
+			return collect.New(collect.Config{Source: s, Layout: w.layout, PanesTopic: w.prefix + panesTopic, DeadTopic: w.prefix + deadTopic}, o)
 		},
 		NewPanes: func(q int32, past *wire.Past) replay.Fold {
 			return evaluate.New(evaluate.Config{
-				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), Admission: w.admission, Past: past,
-				Topics: evaluate.Topics{Panes: panesTopic, State: stateTopic, Scores: scoresTopic, Drift: driftTopic, Control: controlTopic},
+				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), Admission: w.admission, Past: past, MaxPending: -1,
+				Topics: w.topics(),
 			})
 		},
 	}

@@ -123,13 +123,3 @@ func (p *Parts) WantedLayout(ctx context.Context) (wire.Layout, error) { return 
 
 // SameLayout refuses a configuration that differs from the deployment's layout.
 func (p *Parts) SameLayout(have, want wire.Layout) error { return p.sameLayout(have, want) }
-
-// TimeBounds returns the broker's bounds on record times of a topic in words, and
-// whether both exist.
-func (p *Parts) TimeBounds(ctx context.Context, topic string) (text string, ok bool, err error) {
-	before, after, ok, err := p.bounds(ctx, topic)
-	if err != nil || !ok {
-		return "no bound", false, err
-	}
-	return fmt.Sprintf("%s behind to %s ahead", before, after), true, nil
-}

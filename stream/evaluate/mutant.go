@@ -1,0 +1,38 @@
+package evaluate
+
+import (
+	"math"
+
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// markerTable is the table of claims that a done marker carries: as of the record
+// that made its last pane final; a mutant leaves it out.
+func (f *Fold) markerTable(last final) []wire.SourceClaims {
+	if f.cfg.Mutant == loop.MarkerWithoutTable {
+		return nil
+	}
+	out := make([]wire.SourceClaims, len(last.table))
+	for i, s := range last.table {
+		s.Claims = useful(s.Claims, f.end(last.pane))
+		out[i] = s
+	}
+	return out
+}
+
+// forgeDone is the mutant that takes the newest slot for the done marker.
+func (l *loaded) forgeDone() {
+	newest := int64(math.MinInt64)
+	for _, s := range l.slots {
+		if s.Ring == 0 {
+			newest = max(newest, s.Number)
+		}
+	}
+	if newest > math.MinInt64 && (!l.hasDone || newest > l.done.Pane) {
+		if !l.hasDone {
+			l.done = wire.Done{First: newest, At: -1, Resume: 0}
+		}
+		l.done.Pane, l.hasDone = newest, true
+	}
+}
