@@ -76,7 +76,7 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop")
 	stops := 0
-	for seed := range seeds(t, 40) {
+	for seed := range seeds(t, 24) {
 		w, live := prepared(t, seed)
 		if seed%2 == 0 { // also where live operation never ran
 			w.finish(t, rand.New(rand.NewPCG(uint64(seed), 12)), 0)
@@ -140,7 +140,7 @@ func TestReplay_FromTheMiddleAroundANewReference(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop")
 	around, stops := 0, 0
-	for seed := range seeds(t, 40) {
+	for seed := range seeds(t, 24) {
 		w, _ := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 17))
 		w.live(t, rng, w.swapAfter(t, 60+rng.Int64N(300))(func(memlog.Op) memlog.Fault { return memlog.Fault{} }))
