@@ -99,7 +99,7 @@ func New(cfg Config) (*Registry, error) {
 		transport.TLSClientConfig = cfg.TLS
 	}
 	return &Registry{
-		cfg: cfg, base: base, kept: map[uint32]*avro.Schema{}, most: maxKept, most: maxKept,
+		cfg: cfg, base: base, kept: map[uint32]*avro.Schema{}, most: maxKept,
 		http: &http.Client{
 			Transport: transport, Timeout: cfg.Timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
