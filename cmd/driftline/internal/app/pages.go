@@ -29,6 +29,10 @@ func (r *Running) pages() (http.Handler, error) {
 		cfg.Windows = append(cfg.Windows, w.MS())
 	}
 	var err error
+	cfg.Schemas = Schemas()
+	if cfg.AsyncAPI, err = r.AsyncAPI(r.Build.Version); err != nil {
+		return nil, err
+	}
 	if cfg.Ingest, err = r.newIngest(); err != nil {
 		return nil, err
 	}

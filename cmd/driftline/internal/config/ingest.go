@@ -193,7 +193,7 @@ func (g Ingest) readTokens(into map[string]Token) error {
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
-		fault := ""
+		var fault string
 		switch {
 		case len(words) != 2 || !tokenName(words[0]):
 			fault = "want \"name token\""

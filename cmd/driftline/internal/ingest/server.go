@@ -38,8 +38,8 @@ func New(cfg Config) (*Server, error) {
 	makers := map[string]func() event.Reader{CloudEvents: func() event.Reader { return newCloudReader(cfg.Limits) }}
 	maps.Copy(makers, cfg.Formats)
 	makers[Native] = func() event.Reader { return event.NewDecoder(cfg.Limits) }
-	for name, make := range makers {
-		s.readers[name] = &sync.Pool{New: func() any { return make() }}
+	for name, maker := range makers {
+		s.readers[name] = &sync.Pool{New: func() any { return maker() }}
 	}
 	return s, nil
 }
