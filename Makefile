@@ -18,6 +18,7 @@ BENCH    ?= .
 export DRIFTLINE_MLFLOW_PYTHON ?= $(CACHE)/venv/bin/python
 export DRIFTLINE_XGB_PYTHON    ?= $(CACHE)/venv/bin/python
 export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
+export DRIFTLINE_KAFKA_OLD_LIB ?= $(CACHE)/kafka/lib-old
 export DRIFTLINE_BIKESHARE     ?= $(CURDIR)/cmd/driftline/internal/demo/data/bikeshare-hourly.csv.gz
 
 .PHONY: help build demo test test-short check fmt vet lint race docs bench fuzz chaos soak clean

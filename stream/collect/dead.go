@@ -26,7 +26,7 @@ func asReason(err error) *event.Reason {
 func (s *Source) countDead(l *wire.Ledger, r log.Record, reason *event.Reason) {
 	bump(&l.DeadBy, string(reason.Code))
 	k := deadKey{pane: l.Pane, reason: string(reason.Code)}
-	if s.deadSeen[k] >= DeadPerPane {
+	if s.cfg.DeadTopic == "" || s.deadSeen[k] >= DeadPerPane {
 		return
 	}
 	s.deadSeen[k]++

@@ -2,8 +2,6 @@ package evaluate
 
 import (
 	"cmp"
-	"encoding/binary"
-	"hash/fnv"
 	"slices"
 
 	"github.com/driftline/driftline/sketches"
@@ -194,16 +192,4 @@ func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) *ske
 		}
 	}
 	return nil
-}
-
-// digest is an 8-byte hash of what a partial counted.
-func digest(p wire.Partial) uint64 {
-	h := fnv.New64a()
-	var n [8]byte
-	binary.LittleEndian.PutUint64(n[:], p.Rows)
-	h.Write(n[:])
-	h.Write(p.Counts)
-	h.Write([]byte{0xff})
-	h.Write(p.Scores)
-	return h.Sum64()
 }

@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/driftline/driftline/sketches"
@@ -25,6 +24,8 @@ func (f *Fold) Control(recs []log.Record, next int64) error {
 			}
 		case "model":
 			f.admitted[c.ID] = true
+		case "fold":
+			f.refold(c)
 		case "reference", "policy":
 			if pane, known := f.effective[c.Key()]; known {
 				f.install(c, pane)
@@ -56,7 +57,7 @@ func (f *Fold) apply() {
 		f.effective[c.Key()] = pane
 		f.install(c, pane)
 		a := wire.Applied{Kind: c.Kind, ID: c.ID, Seq: c.Seq, Pane: pane}
-		f.applied = append(f.applied, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
+		f.toApply = append(f.toApply, f.state(wire.AppliedKey(a.Kind, a.ID, a.Seq), a.Encode()))
 	}
 	f.unapplied = nil
 }
@@ -200,22 +201,6 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 	return nil
 }
 
-// forgeDone is the mutant that takes the newest slot for the done marker.
-func (l *loaded) forgeDone() {
-	newest := int64(math.MinInt64)
-	for _, s := range l.slots {
-		if s.Ring == 0 {
-			newest = max(newest, s.Number)
-		}
-	}
-	if newest > math.MinInt64 && (!l.hasDone || newest > l.done.Pane) {
-		if !l.hasDone {
-			l.done = wire.Done{First: newest, At: -1, Resume: 0}
-		}
-		l.done.Pane, l.hasDone = newest, true
-	}
-}
-
 // within reports whether a ring still holds a number, given what is done.
 func (f *Fold) within(ring uint8, number int64) bool {
 	if ring == 0 {
@@ -281,7 +266,8 @@ func (f *Fold) Resume(committed, start int64) int64 {
 		f.table.cut(!f.hasDone || f.resume < start)
 		from = start
 	}
-	if f.hasDone && from > f.loadedAt {
+	if f.hasDone && from > f.loadedAt && f.cfg.Mutant != loop.NoCheckOnLoad {
+		f.applied = f.loadedAt
 		f.finalise(f.loadedAt) // no record may be left to trigger it
 	}
 	return from

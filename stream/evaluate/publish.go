@@ -19,13 +19,14 @@ type output struct {
 // drift events, scores, ring slots, done marker, commit. In this order, because a
 // marker says that all before it is durable.
 func (f *Fold) Publish() (loop.Cycle, bool, error) {
-	if len(f.queue) == 0 {
+	ready := f.ready()
+	if ready == 0 {
 		return loop.Cycle{}, false, nil
 	}
-	f.running = f.queue[:min(len(f.queue), f.cfg.MaxRun)]
+	f.running = f.queue[:min(ready, f.cfg.MaxRun)]
 	f.apply()
 	last := f.running[len(f.running)-1]
-	f.applied = append(f.applied, f.intend(last.pane))
+	f.toApply = append(f.toApply, f.intend(last.pane))
 	var out output
 	for _, fin := range f.running {
 		if err := f.pane(fin, &out); err != nil {
@@ -35,12 +36,12 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		out.slots = append(out.slots, f.learntRecords(f.models[name])...)
 	}
-	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last), Table: last.table}
+	done := wire.Done{Pane: last.pane, First: f.first, At: last.at, Resume: f.resumeAfter(last), Table: f.markerTable(last)}
 	admitted := f.admissions(last.pane)
 	c := loop.Cycle{
 		Stages: []loop.Stage{
 			{What: "control records", Records: admitted},
-			{What: "applied control", Records: f.applied, State: true},
+			{What: "applied control", Records: f.toApply, State: true},
 			{What: "drift events", Records: out.events},
 			{What: "scores", Records: out.scores},
 			{What: "ring slots", Records: out.slots, State: true},
@@ -56,12 +57,14 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 func (f *Fold) Published() {
 	last := f.running[len(f.running)-1]
 	for _, fin := range f.running {
-		delete(f.pending, fin.pane)
+		f.leave(fin.pane)
 	}
+	maps.DeleteFunc(f.digests, func(pane int64, _ map[partialKey]seen) bool { return pane <= last.pane-pendingPanes })
+	f.table.forget(f.end(last.pane))
 	f.queue = slices.Delete(f.queue, 0, len(f.running))
 	f.running = nil
 	f.done, f.hasDone, f.at, f.intent = last.pane, true, last.at, last.pane
-	f.applied = nil
+	f.toApply = nil
 	for _, m := range f.models {
 		m.forget(f.done)
 	}
@@ -83,7 +86,18 @@ func (f *Fold) resumeAfter(last final) int64 {
 // pane processes one final pane: rings, then per model its windows and alarms, then
 // the slots that say how things stand after it.
 func (f *Fold) pane(fin final, out *output) error {
-	if err := f.store(fin); err != nil {
+	var merged map[string]*cell
+	if w := f.pending[fin.pane]; w != nil {
+		merged = w.merged
+		f.want(w.names)
+		if w.torn {
+			fin.covered.Covered = 0
+		}
+	}
+	if err := f.store(fin, merged); err != nil {
+		return err
+	}
+	if err := f.join(fin.pane); err != nil {
 		return err
 	}
 	l := f.cfg.Layout
@@ -128,17 +142,15 @@ func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *ou
 
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
 
-// want notes unknown models of a final pane for admission.
-func (f *Fold) want(l wire.Ledger) {
-	if !f.cfg.Admission.Auto {
-		return
-	}
-	for name := range l.Unregistered {
+// want notes unknown models of a final pane for admission; features says of each
+// whether it sends its features apart.
+func (f *Fold) want(names map[string]bool) {
+	for name, features := range names {
 		if f.view.Known(name) || f.admitted[name] {
 			continue
 		}
 		m := wire.Model{Name: name, FeaturesFrom: "prediction", Classes: wire.DefaultClasses}
-		if l.RowsOnly[name] > 0 || f.wanted[name].FeaturesFrom == "feature" {
+		if features || f.wanted[name].FeaturesFrom == "feature" {
 			m.FeaturesFrom = "feature"
 		}
 		f.wanted[name] = m

@@ -37,7 +37,16 @@ func deleteRecords(t *testing.T, brokers []string, p log.Partition, newStart int
 
 func TestConformance_ApacheKafka(t *testing.T) {
 	t.Parallel()
-	c := kafkatest.Start(t, 1)
+	conform(t, kafkatest.Start(t, 1))
+}
+
+func TestConformance_ApacheKafkaOldRelease(t *testing.T) {
+	t.Parallel()
+	conform(t, kafkatest.StartOld(t, 1))
+}
+
+func conform(t *testing.T, c *kafkatest.Cluster) {
+	t.Helper()
 	open := func(t *testing.T) log.Log {
 		return dial(t, kafka.Config{Brokers: c.Brokers(), RetryTimeout: time.Minute})
 	}
@@ -45,6 +54,7 @@ func TestConformance_ApacheKafka(t *testing.T) {
 		return logtest.Env{
 			Log: open(t), Open: open,
 			NowMS:    func() int64 { return time.Now().UnixMilli() },
+			Abort:    func(t *testing.T, p log.Partition, n int) { abort(t, c.Brokers(), p, n) },
 			Truncate: func(t *testing.T, p log.Partition, newStart int64) { deleteRecords(t, c.Brokers(), p, newStart) },
 			Reopen: func(t *testing.T) log.Log {
 				c.Kill(0)

@@ -185,7 +185,8 @@ func (*topicRights) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange implements protocol.RawExchanger.
 func (m *topicRights) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	w := request(int16(protocol.Metadata), rightsMetadataVersion, m.clientID)
+	var w writer
+	w.request(int16(protocol.Metadata), rightsMetadataVersion, m.clientID)
 	w.i32(int32(len(m.topics)))
 	for _, t := range m.topics {
 		w.str(t)
@@ -193,7 +194,7 @@ func (m *topicRights) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	w.i8(0) // never create a topic by asking for it
 	w.i8(0) // no operations on the cluster
 	w.i8(1) // operations on topics
-	body, err := exchange(rw, w.finish(), maxMetadataBytes)
+	body, err := exchange(rw, w.finish(), maxMetadataBytes, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -270,11 +271,12 @@ func (*groupRights) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange implements protocol.RawExchanger.
 func (m *groupRights) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	w := request(int16(protocol.DescribeGroups), rightsGroupsVersion, m.clientID)
+	var w writer
+	w.request(int16(protocol.DescribeGroups), rightsGroupsVersion, m.clientID)
 	w.i32(1)
 	w.str(m.group)
 	w.i8(1) // operations on the group
-	body, err := exchange(rw, w.finish(), maxGroupBytes)
+	body, err := exchange(rw, w.finish(), maxGroupBytes, nil)
 	if err != nil {
 		return nil, err
 	}

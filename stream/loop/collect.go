@@ -19,6 +19,8 @@ type SourceFold interface {
 	// Skip says that offsets below next held no readable record, aborted of them
 	// for the transaction they belonged to.
 	Skip(next, aborted int64)
+	// Bad counts the records of a batch that cannot be read as dead, and moves no clock.
+	Bad(b *log.BadBatch)
 	// Due reports whether a pane has closed since the last cycle.
 	Due() bool
 	// Publish returns the next cycle. partitions is the topic's count as asked after
@@ -47,28 +49,44 @@ type SourceConfig struct {
 	Progress func(position, end int64)
 }
 
-// Source drives fold 1 for one source. Step and Run must not be called at the
-// same time.
+// Source drives fold 1 for one source, alone (Step, Run) or as one of many (Worker).
+// Step and Run must not be called at the same time.
 type Source struct {
 	io  IO
 	cfg SourceConfig
 
-	fold    SourceFold // nil: start (again)
-	control *Reader
+	fold SourceFold // nil: start (again)
+	feed *feed      // of control; shared with the other sources of a worker
+	// known is the offset up to which the fold knows control, pending what is read of it
+	// and not told yet.
+	known   int64
+	pending []log.Record
 	// controlAt is what this process committed last to the control group.
 	controlAt int64
 	position  int64
 	end       int64
 	restart   int64 // time to look up at the next start; Never: none
+	overtaken int64 // position that retention overtook; 0: it has not
 	lastTick  int64
 	empty     int   // empty polls in a row at the high watermark
 	pollMS    int64 // wall clock before the last of them
 	emptyMS   int64 // wall clock before the one before it
+
+	// Of the poll under way.
+	answered bool // it told how far the partition goes
+	read     bool // records came, be they bad
+	again    int  // polls in a row that were not answered
 }
 
 // NewSource prepares a driver; nothing is read yet.
 func NewSource(io IO, cfg SourceConfig) *Source {
-	return &Source{io: io, cfg: cfg, restart: Never}
+	return newSource(io, cfg, newFeed(io, cfg.Control))
+}
+
+func newSource(io IO, cfg SourceConfig, feed *feed) *Source {
+	s := &Source{io: io, cfg: cfg, restart: Never, feed: feed}
+	feed.sources = append(feed.sources, s)
+	return s
 }
 
 // Run steps until the context ends or a final error comes.
@@ -86,73 +104,118 @@ func (s *Source) Run(ctx context.Context) error {
 // Step fetches once, folds what came and publishes a cycle where one is due. idle
 // reports that nothing was read and nothing published.
 func (s *Source) Step(ctx context.Context) (idle bool, err error) {
-	if s.fold == nil {
-		if err := s.start(ctx); err != nil {
-			return false, err
-		}
+	if err := s.begin(ctx); err != nil {
+		return false, err
 	}
 	nowMS := s.io.NowMS()
 	batch, err := s.io.fetch(ctx, s.cfg.Partition, s.position, s.io.Wait)
-	if errors.Is(err, log.ErrOutOfRange) {
-		s.fold = nil // retention overtook us: start again, the horizon flags the gap
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
 	if len(batch.Records) > 0 {
-		// Control that was there before these records is known before they are folded.
-		if err := s.readControl(ctx); err != nil || s.fold == nil {
+		if err := s.feed.read(ctx); err != nil {
 			return false, err
 		}
 	}
-	s.apply(batch)
-	s.end = batch.End
-	s.noteEmpty(len(batch.Records) == 0 && s.position >= batch.End, nowMS)
+	if err := s.take(log.Answer{Batch: batch, Err: err}); err != nil {
+		return false, err
+	}
+	return s.finish(ctx, nowMS)
+}
 
+// begin starts the fold where it has to be.
+func (s *Source) begin(ctx context.Context) error {
+	s.answered, s.read = false, false
+	if s.fold != nil {
+		return nil
+	}
+	return s.start(ctx)
+}
+
+// take folds an answer of the poll under way. Control that was there before its
+// records were fetched is in s.pending by now, and is told to the fold before them.
+func (s *Source) take(a log.Answer) error {
+	if s.fold == nil {
+		return nil // an answer before this one sent the source to a new start
+	}
+	var bad *log.BadBatch
+	switch {
+	case errors.Is(a.Err, log.ErrOutOfRange):
+		s.fold, s.overtaken = nil, s.position // retention overtook us: start again, the horizon flags the gap
+		return nil
+	case errors.Is(a.Err, log.ErrAgain):
+		if s.again++; s.io.Retried != nil {
+			s.io.Retried(fmt.Sprintf("fetch %s at %d", s.cfg.Partition, s.position), s.again, a.Err)
+		}
+		s.answered = false
+		return nil
+	case errors.As(a.Err, &bad) && bad.Records > 0 && bad.Last >= s.position:
+		// Its header was sound, so its records can be counted, and read never.
+		s.read = true
+		s.fold.Bad(bad)
+		s.position = bad.Last + 1
+		return nil
+	case a.Err != nil:
+		return a.Err
+	}
+	if len(a.Records) > 0 {
+		s.read = true
+		if err := s.tell(); err != nil || s.fold == nil {
+			return err
+		}
+	}
+	s.apply(a.Batch)
+	s.end, s.answered, s.again = a.End, true, 0
+	return nil
+}
+
+// finish ends a poll that was begun at nowMS, with a cycle where one is due.
+func (s *Source) finish(ctx context.Context, nowMS int64) (idle bool, err error) {
+	if s.fold == nil {
+		return false, nil
+	}
+	if s.answered || s.read {
+		s.noteEmpty(!s.read && s.position >= s.end, nowMS)
+	}
 	promise := s.promise()
 	tick := nowMS-s.lastTick >= s.cfg.TickMS
 	if !s.fold.Due() && !tick {
-		return len(batch.Records) == 0, nil
+		return !s.read, nil
 	}
 	return false, s.cycle(ctx, nowMS, promise)
 }
 
 // apply folds a batch: its records, and between them the holes that transactions
 // and compaction leave. A batch says how many records of aborted transactions it
-// left out, not where: each hole but the last keeps one offset for the marker that
-// ends a transaction, which is exact where a hole is one transaction.
+// left out, not where: each hole keeps one offset for the marker that ends a
+// transaction, unless the holes after it cannot take what is left. So the sum over a
+// batch is exact; where it is counted is exact if a hole is one transaction.
 func (s *Source) apply(batch log.Batch) {
 	aborted := batch.Aborted
-	skip := func(next int64, last bool) {
-		hole := next - s.position
-		if !last {
-			hole--
+	left := batch.Next - s.position // offsets of all holes to come
+	for _, r := range batch.Records {
+		if r.Offset >= s.position {
+			left--
 		}
-		n := min(aborted, hole)
+	}
+	skip := func(next int64) {
+		hole := next - s.position
+		left -= hole
+		n := min(hole, max(min(aborted, hole-1), aborted-left))
 		s.fold.Skip(next, n)
 		aborted -= n
 		s.position = next
 	}
-	for i, r := range batch.Records {
+	for _, r := range batch.Records {
 		if r.Offset < s.position {
 			continue // a batch is served whole
 		}
 		if r.Offset > s.position {
-			last := batch.Next == batch.Records[len(batch.Records)-1].Offset+1 && dense(batch.Records[i:])
-			skip(r.Offset, last)
+			skip(r.Offset)
 		}
 		s.fold.Apply(r)
 		s.position = r.Offset + 1
 	}
 	if batch.Next > s.position {
-		skip(batch.Next, true)
+		skip(batch.Next)
 	}
-}
-
-// dense reports whether no offset is missing between the records.
-func dense(recs []log.Record) bool {
-	return recs[len(recs)-1].Offset-recs[0].Offset == int64(len(recs)-1)
 }
 
 // Position returns the next offset to be read and the end as last seen.
@@ -188,8 +251,7 @@ func (s *Source) controlGroup() string { return s.cfg.Group + ControlGroup }
 
 func (s *Source) start(ctx context.Context) error {
 	p := s.cfg.Partition
-	s.control = NewReader(s.io, s.cfg.Control, -1)
-	control, err := s.control.ToEnd(ctx)
+	control, known, err := s.feed.all(ctx)
 	if err != nil {
 		return err
 	}
@@ -206,10 +268,15 @@ func (s *Source) start(ctx context.Context) error {
 		return err
 	}
 	s.restart = Never
-	s.io.count(p, "removed_unread", origin.GapBefore)
+	gap := origin.GapBefore
+	if s.overtaken > 0 { // where nothing was committed yet, only we know how far we had read
+		gap, s.overtaken = max(gap, origin.LogStart-s.overtaken), 0
+	}
+	s.io.count(p, "removed_unread", gap)
 	s.fold = s.cfg.New(origin)
 	s.position, s.empty, s.lastTick = origin.Offset, 0, s.io.NowMS()
-	if _, err := s.fold.Control(control, s.control.Next()); err != nil {
+	s.known, s.pending = known, nil
+	if _, err := s.fold.Control(control, known); err != nil {
 		return fmt.Errorf("control for %s: %w", p, err)
 	}
 	return nil
@@ -227,7 +294,8 @@ func (s *Source) resume(ctx context.Context, control []log.Record) (Origin, erro
 	if err != nil {
 		return Origin{}, err
 	}
-	origin, err := Start(committed, lo, hi, s.cfg.First, p)
+	// Brokers forget commits together with their topic: a run under way still knows.
+	origin, err := Start(max(committed, s.overtakenPast(hi)), lo, hi, s.cfg.First, p)
 	if err != nil || committed < 0 {
 		return origin, err
 	}
@@ -254,17 +322,33 @@ func (s *Source) resume(ctx context.Context, control []log.Record) (Origin, erro
 	if ok && from+t.SkewMS >= at+t.SkewMS+t.DisorderMS {
 		return origin, nil // this start builds every pane that is named
 	}
-	return StartAt(ctx, s.io.Log, p, from, t)
+	earlier, err := StartAt(ctx, s.io.Log, p, from, t)
+	earlier.GapBefore = origin.GapBefore
+	return earlier, err
 }
 
-// readControl hands new control records to the fold. A record that names a pane
-// which may have been built without it sends the source back by time look-up.
-func (s *Source) readControl(ctx context.Context) error {
-	recs, err := s.control.ToEnd(ctx)
-	if err != nil {
-		return err
+// overtakenPast returns the position at which this run was refused where it lies past
+// the end, so that the log cannot be the one it read, else −1.
+func (s *Source) overtakenPast(end int64) int64 {
+	if s.overtaken > end {
+		return s.overtaken
 	}
-	from, err := s.fold.Control(recs, s.control.Next())
+	return -1
+}
+
+// tell hands control that was read to the fold. A record that names a pane which may
+// have been built without it sends the source back by time look-up.
+func (s *Source) tell() error {
+	recs, next := s.pending, s.feed.next()
+	s.pending = nil
+	for len(recs) > 0 && recs[0].Offset < s.known {
+		recs = recs[1:] // the source started after they were read for others
+	}
+	if next <= s.known {
+		return nil
+	}
+	s.known = next
+	from, err := s.fold.Control(recs, next)
 	if err != nil {
 		return fmt.Errorf("control for %s: %w", s.cfg.Partition, err)
 	}
@@ -275,7 +359,10 @@ func (s *Source) readControl(ctx context.Context) error {
 }
 
 func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
-	if err := s.readControl(ctx); err != nil || s.fold == nil {
+	if err := s.feed.read(ctx); err != nil {
+		return err
+	}
+	if err := s.tell(); err != nil || s.fold == nil {
 		return err
 	}
 	var partitions int
@@ -316,10 +403,10 @@ func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
 
 // commitControl notes up to where control was known, where that has changed.
 func (s *Source) commitControl(ctx context.Context) error {
-	if s.control.Next() == s.controlAt {
+	if s.known == s.controlAt {
 		return nil
 	}
-	next := s.control.Next()
+	next := s.known
 	err := s.io.try(ctx, fmt.Sprintf("commit control %d for %s", next, s.cfg.Partition), func() error {
 		return s.io.Log.Commit(ctx, s.controlGroup(), s.cfg.Partition, next)
 	})

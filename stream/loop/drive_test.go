@@ -158,6 +158,7 @@ type tape struct {
 	applied  []int64
 	skipped  [][2]int64 // next, aborted
 	promises []int64
+	bad      []log.BadBatch
 	cycles   int
 	due      bool
 	from     int64
@@ -170,6 +171,7 @@ func (f *tape) Control([]log.Record, int64) (int64, error) {
 }
 func (f *tape) Apply(r log.Record)       { f.applied = append(f.applied, r.Offset) }
 func (f *tape) Skip(next, aborted int64) { f.skipped = append(f.skipped, [2]int64{next, aborted}) }
+func (f *tape) Bad(b *log.BadBatch)      { f.bad = append(f.bad, *b) }
 func (f *tape) Due() bool                { return f.due }
 func (f *tape) Published()               { f.cycles++ }
 func (f *tape) Publish(_ int, promise int64) (Cycle, error) {
@@ -240,6 +242,79 @@ func TestFault_IdlePartitionPromisesAfterTwoEmptyPolls(t *testing.T) {
 	promise := planTimes.Start(planTimes.Pane(before[1] - 220_000 - planTimes.LatenessMS))
 	if want := []int64{Unset, Unset, promise, promise, Unset}; !slices.Equal(f.promises, want) {
 		t.Errorf("promises %v, want %v", f.promises, want)
+	}
+}
+
+// The marker that ends an aborted transaction may come after other records: what was
+// taken back is counted all the same, each record once.
+func TestSource_CountsAbortedRecordsWhoseMarkerComesLater(t *testing.T) {
+	t.Parallel()
+	f := &tape{from: Never}
+	s := NewSource(quickIO(nil), SourceConfig{})
+	s.fold = f
+	s.apply(log.Batch{Records: []log.Record{{Offset: 3}, {Offset: 4}, {Offset: 6}}, Next: 7, Aborted: 3}) // 0–2 void, 5 the marker
+	sum := int64(0)
+	for _, x := range f.skipped {
+		sum += x[1]
+	}
+	if want := [][2]int64{{3, 2}, {6, 1}}; sum != 3 || len(f.skipped) != 2 {
+		t.Errorf("skipped (next, aborted) %v, want %v or as many aborted", f.skipped, want)
+	}
+}
+
+// A topic that is made again takes its commits with it; the run that was reading it
+// does not begin anew as if nothing had been.
+func TestFault_TopicMadeAgainUnderARun(t *testing.T) {
+	t.Parallel()
+	p := log.Partition{Topic: "in"}
+	l := newLog(t, map[string]int{"in": 1, "control": 1})
+	write(t, l, p, 10)
+	s := NewSource(quickIO(l.Handle(nil)), SourceConfig{
+		Names:     func([]log.Record) int64 { return Never },
+		Partition: p, Group: "g", Control: log.Partition{Topic: "control"}, Times: planTimes, TickMS: 1 << 40,
+		New: func(Origin) SourceFold { return &tape{from: Never} },
+	})
+	if _, err := s.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	must(t, l.Recreate("in"))
+	l.DropCommits("g")
+	write(t, l, p, 3)
+	for range 3 {
+		if _, err := s.Step(t.Context()); err != nil {
+			if !errors.Is(err, ErrRemade) {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Error("a topic that was made again is read on as if it were the old one")
+}
+
+// Before its first commit a source knows by itself how many records it never saw.
+func TestFault_RetentionOvertakesBeforeTheFirstCommit(t *testing.T) {
+	t.Parallel()
+	p := log.Partition{Topic: "in"}
+	l := newLog(t, map[string]int{"in": 1, "control": 1})
+	write(t, l, p, 10)
+	gap := int64(0)
+	io := quickIO(l.Handle(func(memlog.Op) memlog.Fault { return memlog.Fault{Limit: 2} }))
+	io.Counted = func(_ log.Partition, _ string, n int64) { gap += n }
+	s := NewSource(io, SourceConfig{
+		Names:     func([]log.Record) int64 { return Never },
+		Partition: p, Group: "g", Control: log.Partition{Topic: "control"}, Times: planTimes, TickMS: 1 << 40,
+		New: func(Origin) SourceFold { return &tape{from: Never} },
+	})
+	for i := range 6 {
+		if i == 1 {
+			must(t, l.Truncate(p, 7))
+		}
+		if _, err := s.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pos, _ := s.Position(); gap != 5 || pos != 10 {
+		t.Errorf("%d records counted as removed, position %d; want 5 (two of seven were read) and 10", gap, pos)
 	}
 }
 

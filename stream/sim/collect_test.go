@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/driftline/driftline/stream/collect"
+	"github.com/driftline/driftline/stream/kafka/kafkatest"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/memlog"
@@ -22,12 +23,12 @@ func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 	times := collect.Times(w.layout)
 	return loop.NewSource(w.io(l), loop.SourceConfig{
 		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
-		Partition: log.Partition{Topic: inputTopic, Index: part}, Group: group,
-		Control: log.Partition{Topic: controlTopic}, Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
+		Partition: w.part(inputTopic, part), Group: w.groupName(),
+		Control: w.part(controlTopic, 0), Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
 		New: func(o loop.Origin) loop.SourceFold {
 			return collect.New(collect.Config{
-				Source: wire.Source{Topic: inputTopic, Partition: part}, Layout: w.layout,
-				PanesTopic: panesTopic, DeadTopic: deadTopic, Mutant: m,
+				Source: wire.Source{Topic: w.prefix + inputTopic, Partition: part}, Layout: w.layout,
+				PanesTopic: w.prefix + panesTopic, DeadTopic: w.prefix + deadTopic, Mutant: m,
 			}, o)
 		},
 	})
@@ -88,7 +89,7 @@ func (w *world) read(t testing.TB) claimed {
 		}
 	}
 	for q := range w.layout.PanesPartitions {
-		for _, r := range w.log.Records(log.Partition{Topic: panesTopic, Index: q}) {
+		for _, r := range w.records(t, w.part(panesTopic, q)) {
 			kind, err := wire.Peek(r.Value)
 			must(t, err)
 			switch kind {
@@ -240,7 +241,7 @@ func inHalves(t *testing.T, n int, do func(t *testing.T, seed int)) {
 // TestMain lets garbage grow: the simulation makes much of it in a small heap.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(800)
-	os.Exit(m.Run())
+	os.Exit(kafkatest.Main(m))
 }
 
 func seeds(t testing.TB, n int) int {
@@ -260,18 +261,6 @@ func TestFault_CollectorKilledAnywhere(t *testing.T) {
 		}
 	})
 	t.Logf("%d seeds", n)
-}
-
-func TestFault_TruncatedAtStartAndResetsAnywhere(t *testing.T) {
-	t.Parallel()
-	n := seeds(t, 600)
-	for seed := range n {
-		c := collectCase{plan: plan{partitions: 1, records: 120, jitterMS: 90_000, stepMS: 20_000}, cut: seed%2 == 0, resets: true}
-		if diff := runCollect(t, uint64(seed), c); diff != "" {
-			t.Fatalf("seed %d: %s", seed, diff)
-		}
-	}
-	t.Logf("%d seeds, 0 differ", n)
 }
 
 // Each wrong rule must be found out, or the simulation proves nothing. share is the

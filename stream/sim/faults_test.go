@@ -74,7 +74,7 @@ func same(t testing.TB, seed int, want, got []replay.Line) {
 // lastDone returns the newest done markers of a state partition, newest first.
 func (w *world) markers(t testing.TB, q int32) (all []log.Record) {
 	t.Helper()
-	for _, r := range w.log.Records(log.Partition{Topic: stateTopic, Index: q}) {
+	for _, r := range w.records(t, w.part(stateTopic, q)) {
 		if strings.HasPrefix(string(r.Key), "_done/") {
 			all = append([]log.Record{r}, all...)
 		}
@@ -115,17 +115,6 @@ func TestFault_MarkerMovedBack(t *testing.T) {
 
 func TestFault_CommitLost(t *testing.T) {
 	disturbed(t, 40, func(t testing.TB, w *world, rng *rand.Rand) { w.log.DropCommits(group) })
-}
-
-func TestFault_OffsetReset(t *testing.T) {
-	disturbed(t, 40, func(t testing.TB, w *world, rng *rand.Rand) {
-		for q := range w.layout.PanesPartitions {
-			p := log.Partition{Topic: panesTopic, Index: q}
-			if _, end := w.log.Ends(p); end > 0 {
-				w.log.SetCommit(group, p, rng.Int64N(end))
-			}
-		}
-	})
 }
 
 // The applied record is stored and the answer lost: it is written again, or loaded.
@@ -335,7 +324,7 @@ func TestFault_StateSlotGarbled(t *testing.T) {
 		w.live(t, rng, memlog.KillAt(150+rng.Int64N(200), memlog.KillAfter))
 		for q := range w.layout.PanesPartitions {
 			var slots []log.Record
-			for _, r := range w.log.Records(log.Partition{Topic: stateTopic, Index: q}) {
+			for _, r := range w.records(t, w.part(stateTopic, q)) {
 				if kind, _ := wire.Peek(r.Value); kind == wire.KindSlot || kind == wire.KindCoverage {
 					slots = append(slots, r)
 				}
@@ -393,28 +382,6 @@ func TestFault_PanesTrimmed(t *testing.T) {
 		admitted += n
 	}
 	t.Logf("%d scores with coverage below one", admitted)
-	if admitted == 0 {
-		t.Error("no score admits that something is missing")
-	}
-}
-
-// Retention takes input that no collector has read.
-func TestFault_InputTruncatedUnderWay(t *testing.T) {
-	t.Parallel()
-	admitted := 0
-	for seed := range seeds(t, 60) {
-		w, want := prepared(t, seed)
-		rng := rand.New(rand.NewPCG(uint64(seed), 9))
-		w.live(t, rng, memlog.KillAt(60+rng.Int64N(100), memlog.KillAfter))
-		p := log.Partition{Topic: inputTopic, Index: int32(rng.IntN(2))}
-		must(t, w.log.Truncate(p, int64(20+rng.IntN(40))))
-		w.finish(t, rng, 0.005)
-		lie, n := honest(t, want, w.results(t))
-		if lie != "" {
-			t.Fatalf("seed %d: %s", seed, lie)
-		}
-		admitted += n
-	}
 	if admitted == 0 {
 		t.Error("no score admits that something is missing")
 	}

@@ -27,7 +27,7 @@ func bareWorld(t testing.TB, partitions int) *world {
 
 func (w *world) put(t testing.TB, part int, timeMS int64, value []byte) {
 	t.Helper()
-	must(t, w.log.Write(log.Record{Partition: log.Partition{Topic: inputTopic, Index: int32(part)}, TimeMS: timeMS, Value: value}))
+	w.write(t, log.Record{Partition: w.part(inputTopic, int32(part)), TimeMS: timeMS, Value: value})
 }
 
 // ticks ends an archive: every partition's clock passes the last event.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ type plan struct {
 	stepMS     int64 // mean advance of record time per record
 	shift      bool  // the second half is drawn from another distribution
 	maxAppend  int   // records of one produce call
+	pending    int   // panes merged before they are final; 0: the default
 	one        bool  // one panes partition, so that models share it
 	scores     bool  // predictions carry scores; their histograms are large, so most seeds do without
 }
@@ -62,17 +64,59 @@ type world struct {
 	log    *memlog.Log
 	plan   plan
 
-	admission evaluate.Admission
-	promiseMS int64            // idle promises of the sources, 0: off
-	tickMS    int64            // 0: cycles only where a pane has closed
-	folds     []*evaluate.Fold // every one that was made, for their counters
+	blocks     bool // alpha's reference has block sums, so that nothing is learnt from live windows
+	admission  evaluate.Admission
+	maxPending int
+	ahead      int64            // provisional scores after so many ms behind; 0: none
+	promiseMS  int64            // idle promises of the sources, 0: off
+	tickMS     int64            // 0: cycles only where a pane has closed
+	maxRun     int              // panes of one judging cycle, 0: 3
+	folds      []*evaluate.Fold // every one that was made, for their counters
+
+	group  string        // of committed offsets; empty: the constant
+	lost   func(n int64) // told of records that were removed unread; nil: nobody asks
+	pod    func() int64  // a wall clock of the processes' own; nil: the log's
+	prefix string        // of all topics
+	real   *realLog      // Apache Kafka in place of log; nil: simulated
+}
+
+func (w *world) part(topic string, index int32) log.Partition {
+	return log.Partition{Topic: w.prefix + topic, Index: index}
+}
+
+func (w *world) groupName() string { return cmp.Or(w.group, group) }
+
+func (w *world) topics() evaluate.Topics {
+	return evaluate.Topics{
+		Panes: w.prefix + panesTopic, State: w.prefix + stateTopic, Scores: w.prefix + scoresTopic,
+		Drift: w.prefix + driftTopic, Control: w.prefix + controlTopic,
+	}
+}
+
+// write appends as a producer does, outside any process life.
+func (w *world) write(t testing.TB, recs ...log.Record) {
+	t.Helper()
+	if w.real != nil {
+		must(t, w.real.Append(t.Context(), recs))
+		return
+	}
+	must(t, w.log.Write(recs...))
+}
+
+// records returns all that a partition holds.
+func (w *world) records(t testing.TB, p log.Partition) []log.Record {
+	t.Helper()
+	if w.real != nil {
+		return w.real.records(t, p)
+	}
+	return w.log.Records(p)
 }
 
 const epochMS = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z, a multiple of every slot used here
 
 func newWorld(t testing.TB, rng *rand.Rand, p plan) *world {
 	t.Helper()
-	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p}
+	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p, maxPending: p.pending}
 	if p.one {
 		w.layout.PanesPartitions = 1
 	}
@@ -88,7 +132,12 @@ func (w *world) createTopics(t testing.TB, partitions int) {
 	t.Helper()
 	q := int(w.layout.PanesPartitions)
 	for name, n := range map[string]int{inputTopic: partitions, panesTopic: q, stateTopic: q, scoresTopic: q, driftTopic: q, controlTopic: 1, deadTopic: 1} {
-		must(t, w.log.Create(log.Topic{Name: name, Partitions: n, Config: map[string]string{"retention.ms": "-1"}}))
+		topic := log.Topic{Name: w.prefix + name, Partitions: n, Config: map[string]string{"retention.ms": "-1"}}
+		if w.real != nil {
+			must(t, w.real.CreateTopics(t.Context(), []log.Topic{topic}))
+			continue
+		}
+		must(t, w.log.Create(topic))
 	}
 }
 
@@ -107,7 +156,7 @@ func (w *world) control(t testing.TB) {
 func (w *world) append(t testing.TB, c wire.Control) {
 	t.Helper()
 	for _, kv := range c.Records() {
-		must(t, w.log.Write(log.Record{Partition: log.Partition{Topic: controlTopic}, TimeMS: log.StampNow, Key: kv.Key, Value: kv.Value}))
+		w.write(t, log.Record{Partition: w.part(controlTopic, 0), TimeMS: log.StampNow, Key: kv.Key, Value: kv.Value})
 	}
 }
 
@@ -131,7 +180,7 @@ func testGrid(t testing.TB) *sketches.Grid {
 // ones, labels and unknown models among them, and ticks at the end.
 func (w *world) input(t testing.TB, rng *rand.Rand, part int32) {
 	t.Helper()
-	p := log.Partition{Topic: inputTopic, Index: part}
+	p := w.part(inputTopic, part)
 	now := epochMS + rng.Int64N(w.layout.PaneMS)
 	var recs []log.Record
 	put := func(timeMS int64, value []byte) {
@@ -149,7 +198,7 @@ func (w *world) input(t testing.TB, rng *rand.Rand, part int32) {
 	for step := range int64(3) {
 		put(end+step*w.layout.PaneMS, []byte(`{"type":"tick"}`))
 	}
-	must(t, w.log.Write(recs...))
+	w.write(t, recs...)
 }
 
 func (w *world) event(rng *rand.Rand, at int64, id string, i int) []byte {
@@ -179,14 +228,38 @@ func (w *world) event(rng *rand.Rand, at int64, id string, i int) []byte {
 	return event.Encode(ev)
 }
 
+// wait is how long a fetch waits for a first record; memlog does not wait at all.
+func (w *world) wait() time.Duration {
+	if w.real != nil {
+		return 5 * time.Millisecond
+	}
+	return time.Second
+}
+
+func (w *world) nowMS() func() int64 {
+	if w.pod != nil {
+		return w.pod
+	}
+	if w.real != nil {
+		return func() int64 { return time.Now().UnixMilli() }
+	}
+	return w.log.NowMS
+}
+
 // io gives a process life its connection: nothing waits, and only a kill is final.
 func (w *world) io(l log.Log) loop.IO {
 	return loop.IO{
 		Log:   l,
-		NowMS: w.log.NowMS,
+		NowMS: w.nowMS(),
 		Pause: func(context.Context, int) error { return nil },
 		Retry: func(err error) bool { return !errors.Is(err, memlog.ErrKilled) && loop.Retryable(err) },
-		Wait:  time.Second,
+		Wait:  w.wait(),
+
+		Counted: func(_ log.Partition, _ string, n int64) {
+			if w.lost != nil {
+				w.lost(n)
+			}
+		},
 
 		MaxAppend: w.plan.maxAppend, // a process may die between any few records
 	}

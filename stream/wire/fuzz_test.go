@@ -53,6 +53,7 @@ func FuzzDecodeFrontier(f *testing.F)   { fuzz(f, "frontier") }
 func FuzzDecodeLayout(f *testing.F)     { fuzz(f, "layout") }
 func FuzzDecodeModel(f *testing.F)      { fuzz(f, "model") }
 func FuzzDecodeGrid(f *testing.F)       { fuzz(f, "grid") }
+func FuzzDecodeFold(f *testing.F)       { fuzz(f, "fold") }
 func FuzzDecodeReference(f *testing.F)  { fuzz(f, "reference") }
 func FuzzDecodePolicy(f *testing.F)     { fuzz(f, "policy") }
 func FuzzDecodeSlot(f *testing.F)       { fuzz(f, "slot") }

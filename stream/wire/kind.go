@@ -19,6 +19,7 @@ const (
 	KindPolicy    byte = 36
 	KindManifest  byte = 37
 	KindPart      byte = 38
+	KindFold      byte = 39
 	KindSlot      byte = 48
 	KindCoverage  byte = 49
 	KindDone      byte = 50
@@ -47,6 +48,15 @@ func open(b []byte, kind byte, what string) (*sketches.Decoder, error) {
 func Peek(b []byte) (kind byte, err error) {
 	k, _, _, err := sketches.Unframe(b)
 	return k, err
+}
+
+// Kind returns the kind that a frame names without checking it, 0 for what is no
+// frame; the decoder of that kind checks.
+func Kind(b []byte) byte {
+	if len(b) <= len(sketches.Magic) || string(b[:len(sketches.Magic)]) != sketches.Magic {
+		return 0
+	}
+	return b[len(sketches.Magic)]
 }
 
 // Home returns the partition that a model, or the text of a source, belongs to

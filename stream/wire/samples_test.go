@@ -112,6 +112,10 @@ func forms(t testing.TB) []form {
 		{"grid", KindGrid, again(DecodeGridControl, GridControl.Encode), map[string][]byte{
 			"full": GridControl{Model: "fraud", FromPane: -3, Grid: grid}.Encode(),
 		}},
+		{"fold", KindFold, again(DecodeFold, Fold.Encode), map[string][]byte{
+			"all":  Fold{Number: 1, Rate: FullRate}.Encode(),
+			"full": Fold{Number: 7, FromPane: 29_453_760, Rate: FullRate / 10, Decoder: sampleID(8)}.Encode(),
+		}},
 		{"reference", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
 			"without blocks": Reference{Model: "fraud", Kind: "file", Counts: sampleCounts(t, 50)}.Encode(),
 			"full":           sampleReference(t).Encode(),

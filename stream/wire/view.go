@@ -37,6 +37,7 @@ type View struct {
 	laidOut  bool
 	models   map[string]AdmittedModel
 	grids    map[string][]ActiveGrid // by FromPane, then log order
+	folds    []activeFold            // in log order
 	Refused  int                     // control records that could not be used
 	Problems []error                 // the newest of them, at most 16
 }
@@ -88,6 +89,12 @@ func (v *View) apply(c Control) error {
 			return err
 		}
 		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset})
+	case "fold":
+		f, err := DecodeFold(c.Value)
+		if err != nil {
+			return err
+		}
+		return v.addFold(f, c.Offset)
 	case "reference", "policy":
 		// The evaluating side decodes them when they take effect.
 	default:
@@ -202,6 +209,11 @@ func (v *View) CollectSince(pane int64) int64 {
 			if g.FromPane <= pane {
 				need = max(need, g.Offset+1)
 			}
+		}
+	}
+	for _, f := range v.folds {
+		if f.FromPane <= pane {
+			need = max(need, f.offset+1)
 		}
 	}
 	return need

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,58 +25,83 @@ const ready = 120 * time.Second
 
 // Cluster is a running Apache Kafka.
 type Cluster struct {
-	t     testing.TB
-	lib   string
-	dir   string
+	t     testing.TB // nil where all tests of a package share the cluster
 	nodes []*node
 }
 
-// Start runs a cluster of one or three nodes and waits until its metadata lists
-// them all. extra are lines of server.properties for every node.
+// Start runs a cluster of one or three nodes of the current release and waits until
+// its metadata lists them all. extra are lines of server.properties for every node.
 func Start(t testing.TB, nodes int, extra ...string) *Cluster {
+	t.Helper()
+	return start(t, current, nodes, extra)
+}
+
+// StartOld is Start with the last release of the line before the current one, the
+// oldest that is tested.
+func StartOld(t testing.TB, nodes int, extra ...string) *Cluster {
+	t.Helper()
+	return start(t, old, nodes, extra)
+}
+
+func start(t testing.TB, r release, nodes int, extra []string) *Cluster {
+	t.Helper()
+	lib := needed(t, r)
+	c := &Cluster{t: t}
+	t.Cleanup(c.stopAll)
+	if err := c.launch(t.Context(), lib, t.TempDir(), nodes, extra); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// needed returns the jars of a release, or ends the test where they are missing.
+func needed(t testing.TB, r release) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("real Kafka: skipped with -short")
 	}
-	if nodes != 1 && nodes != 3 {
-		t.Fatalf("kafkatest: %d nodes, want 1 or 3", nodes)
-	}
-	lib, err := jars()
+	lib, err := r.jars()
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("real Kafka: %v", err)
 		}
 		t.Skipf("real Kafka: %v", err)
 	}
-	c := &Cluster{t: t, lib: lib, dir: t.TempDir()}
+	return lib
+}
+
+func (c *Cluster) launch(ctx context.Context, lib, dir string, nodes int, extra []string) error {
+	if nodes != 1 && nodes != 3 {
+		return fmt.Errorf("kafkatest: %d nodes, want 1 or 3", nodes)
+	}
 	ports, err := freePorts(2 * nodes)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	var voters []string
 	for i := range nodes {
 		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports[2*i+1]))
 	}
 	for i := range nodes {
-		n := &node{id: i + 1, dir: filepath.Join(c.dir, fmt.Sprint(i+1)), port: ports[2*i], lib: lib}
+		n := &node{id: i + 1, dir: filepath.Join(dir, fmt.Sprint(i+1)), port: ports[2*i], lib: lib}
 		if err := n.configure(ports[2*i+1], voters, extra); err != nil {
-			t.Fatal(err)
+			return err
 		}
 		c.nodes = append(c.nodes, n)
 	}
-	t.Cleanup(c.stopAll)
 	var g errgroup.Group
 	for _, n := range c.nodes {
-		g.Go(func() error { return n.format(t.Context()) })
+		g.Go(func() error { return n.format(ctx) })
 	}
 	if err := g.Wait(); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	for i := range c.nodes {
-		c.start(i)
+	for _, n := range c.nodes {
+		if err := n.start(); err != nil {
+			return err
+		}
 	}
-	c.wait()
-	return c
+	return c.wait(ctx)
 }
 
 // Brokers returns host:port of every node, running or not.
@@ -103,24 +129,37 @@ func (c *Cluster) Kill(i int) {
 	}
 }
 
+// Pause stops node i (from 0) as SIGSTOP does: it holds its connections and answers
+// nothing until Resume.
+func (c *Cluster) Pause(i int) {
+	c.t.Helper()
+	if _, err := c.nodes[i].signal(syscall.SIGSTOP); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Resume lets node i (from 0) go on after Pause.
+func (c *Cluster) Resume(i int) {
+	c.t.Helper()
+	if _, err := c.nodes[i].signal(syscall.SIGCONT); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // Restart starts node i (from 0) again on its address and data, and waits for it.
 func (c *Cluster) Restart(i int) {
 	c.t.Helper()
-	c.start(i)
-	c.wait()
-}
-
-func (c *Cluster) start(i int) {
-	c.t.Helper()
 	if err := c.nodes[i].start(); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.wait(c.t.Context()); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
 // wait returns when each running node answers with all running nodes in its metadata.
-func (c *Cluster) wait() {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), ready)
+func (c *Cluster) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ready)
 	defer cancel()
 	up := 0
 	for _, n := range c.nodes {
@@ -133,9 +172,10 @@ func (c *Cluster) wait() {
 			continue
 		}
 		if err := n.await(ctx, up); err != nil {
-			c.t.Fatalf("node %d on %s: %v\n%s", n.id, n.addr(), err, n.tail())
+			return fmt.Errorf("node %d on %s: %w\n%s", n.id, n.addr(), err, n.tail())
 		}
 	}
+	return nil
 }
 
 func (n *node) await(ctx context.Context, brokers int) error {
@@ -174,26 +214,6 @@ func (c *Cluster) stopAll() {
 			c.t.Logf("end of the log of node %d:\n%s", n.id, n.tail())
 		}
 	}
-}
-
-// jars returns the directory of Kafka's jars.
-func jars() (string, error) {
-	lib := os.Getenv("DRIFTLINE_KAFKA_LIB")
-	if lib == "" {
-		root, err := repository()
-		if err != nil {
-			return "", err
-		}
-		lib = filepath.Join(root, ".cache", "kafka", "lib")
-	}
-	found, err := filepath.Glob(filepath.Join(lib, "kafka_2.13-*.jar"))
-	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf("no Kafka jars in %s: run .ci/kafka/fetch, or set DRIFTLINE_KAFKA_LIB", lib)
-	}
-	if _, err := javaPath(); err != nil {
-		return "", fmt.Errorf("no java (17 or newer) in PATH: %w", err)
-	}
-	return lib, nil
 }
 
 // repository returns the directory of the go.mod above the test.

@@ -101,6 +101,7 @@ func (c *Config) check(origin func(string) string) []error {
 	k.address("ops.listen", c.Ops.Listen, true)
 	c.checkBroker(k)
 	c.checkTopics(k)
+	c.checkRegistry(k)
 	c.checkIngest(k)
 	c.checkStream(k)
 	k.enum("admission.mode", c.Admission.Mode, "off", "auto")
@@ -167,6 +168,7 @@ func (c *Config) checkTopics(k *checker) {
 		k.must(!strings.HasPrefix(in.Topic, t.Prefix+"."), key+".topic", "%q begins like Driftline's own topics, %s.*", in.Topic, t.Prefix)
 		seen[in.Topic] = true
 		k.enum(key+".role", in.Role, "events", "labels")
+		c.checkMapping(k, key, in)
 		k.whole(key+".incarnation", in.Incarnation, 0, math.MaxInt32)
 		if in.Role == "events" {
 			events++
@@ -189,6 +191,7 @@ func (c *Config) checkStream(k *checker) {
 	k.whole("stream.worker_count", s.WorkerCount, 1, 100_000)
 	k.whole("stream.worker_index", s.WorkerIndex, 0, max(0, s.WorkerCount-1))
 	k.must(s.RecordLimit >= 1024 && s.RecordLimit <= 64<<20, "stream.record_limit", "%s; want 1KiB to 64MiB", s.RecordLimit)
+	k.must(s.Thin >= 1e-6 && s.Thin <= 1, "stream.thin", "%v; want 0.000001 to 1", s.Thin)
 	k.whole("stream.feature_limit", s.FeatureLimit, 1, 2000)
 	k.must(len(s.Windows) >= 1 && len(s.Windows) <= 16, "stream.windows", "%d of them; want 1 to 16", len(s.Windows))
 	if s.Resolution <= 0 || s.Slide < 1 {

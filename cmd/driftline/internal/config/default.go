@@ -36,14 +36,15 @@ func Default() Config {
 		Topics: Topics{
 			Prefix: "driftline",
 			Inputs: []Input{
-				{Topic: "ml.features", Role: "events"},
-				{Topic: "ml.predictions", Role: "events"},
-				{Topic: "ml.labels", Role: "labels"},
+				{Topic: "ml.features", Role: "events", Format: "native"},
+				{Topic: "ml.predictions", Role: "events", Format: "native"},
+				{Topic: "ml.labels", Role: "labels", Format: "native"},
 			},
 			InputPartitions: 6,
 			InputRetention:  7 * days,
 		},
-		Ingest: Ingest{MaxBody: 4 << 20, MaxEvents: 10_000, EventsPerSecond: 10_000, InFlight: 16, Timeout: 10 * second},
+		SchemaRegistry: SchemaRegistry{Timeout: 10 * second},
+		Ingest:         Ingest{MaxBody: 4 << 20, MaxEvents: 10_000, EventsPerSecond: 10_000, InFlight: 16, Timeout: 10 * second},
 		Stream: Stream{
 			Resolution:   60 * second,
 			Slide:        60,
@@ -57,6 +58,7 @@ func Default() Config {
 			WorkerCount:  1,
 			RecordLimit:  1 << 20,
 			FeatureLimit: 2000,
+			Thin:         1,
 		},
 		Admission: Admission{Mode: "off", MaxModels: 100},
 		Policy:    defaultPolicy(),

@@ -19,6 +19,7 @@ type Stream struct {
 	WorkerIndex  int        `yaml:"worker_index" doc:"Which of the workers this one is, from 0: it reads the partitions p with p mod worker_count = worker_index."`
 	WorkerCount  int        `yaml:"worker_count" doc:"How many workers share the partitions."`
 	RecordLimit  Size       `yaml:"record_limit" doc:"Largest event; bigger ones are set aside as dead."`
+	Thin         float64    `yaml:"thin" doc:"Share of the records that are counted, above 0 and at most 1; which ones depends on their bytes alone. Less saves work where there are more than a million a second. The rest is counted as thinned. A change takes effect a few resolutions ahead."`
 	FeatureLimit int        `yaml:"feature_limit" doc:"Most features of one event, at most 2000."`
 }
 

@@ -148,7 +148,7 @@ func (j *Judging) Observe(s evaluate.Stats) {
 		c.Add(float64(now - last))
 	}
 	add(j.m.late, s.LatePartials, j.last.LatePartials)
-	add(j.m.differing, s.LateDiffering, j.last.LateDiffering)
+	add(j.m.differing, s.LateDiffering+s.Contradicted, j.last.LateDiffering+j.last.Contradicted)
 	add(j.m.unreadable, s.Undecodable+s.WrongFold, j.last.Undecodable+j.last.WrongFold)
 	add(j.m.refused, uint64(max(0, s.ControlRefused)), uint64(max(0, j.last.ControlRefused)))
 	j.last = s

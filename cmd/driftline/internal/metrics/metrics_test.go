@@ -26,6 +26,9 @@ func TestModel_ShowsItsNewestFinalWindows(t *testing.T) {
 		want(t, gather(t, reg), map[string]float64{
 			"driftline_model_window_end_timestamp_seconds{model=fraud,window=1h}": float64(startMS-180_000) / 1000,
 			"driftline_model_drift_score{model=fraud,window=1h}":                  0.5,
+			"driftline_model_provisional_drift_score{model=fraud,window=1h}":      0.5,
+			"driftline_model_provisional_coverage_ratio{model=fraud,window=1h}":   0.95,
+			"driftline_model_provisional_drift_score{model=fraud,window=24h}":     -1,
 			"driftline_model_features{model=fraud,window=1h}":                     12,
 			"driftline_model_drifted_features{model=fraud,window=24h}":            1,
 			"driftline_model_coverage_ratio{model=fraud,window=24h}":              0.95,

@@ -1,0 +1,42 @@
+package evaluate
+
+import (
+	"math"
+
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// markerTable is the table of claims that a done marker carries: as of the record
+// that made its last pane final, or what a mutant takes for it.
+func (f *Fold) markerTable(last final) []wire.SourceClaims {
+	table := last.table
+	switch f.cfg.Mutant {
+	case loop.MarkerWithoutTable:
+		return nil
+	case loop.MarkerTableOfTheWrite:
+		table = f.table.snapshot()
+	}
+	out := make([]wire.SourceClaims, len(table))
+	for i, s := range table {
+		s.Claims = useful(s.Claims, f.end(last.pane))
+		out[i] = s
+	}
+	return out
+}
+
+// forgeDone is the mutant that takes the newest slot for the done marker.
+func (l *loaded) forgeDone() {
+	newest := int64(math.MinInt64)
+	for _, s := range l.slots {
+		if s.Ring == 0 {
+			newest = max(newest, s.Number)
+		}
+	}
+	if newest > math.MinInt64 && (!l.hasDone || newest > l.done.Pane) {
+		if !l.hasDone {
+			l.done = wire.Done{First: newest, At: -1, Resume: 0}
+		}
+		l.done.Pane, l.hasDone = newest, true
+	}
+}

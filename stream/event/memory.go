@@ -1,0 +1,169 @@
+package event
+
+import (
+	"slices"
+	"strings"
+)
+
+// Bounds of what a decoder remembers: about 2 MB when full.
+const (
+	maxTemplates = 256
+	maxLiterals  = 1 << 14
+)
+
+// Learning takes about as long as reading slowly. Each record earns one point, each
+// template costs several, so that records which never look alike cost little more than
+// without.
+const (
+	learnCost = 8
+	maxPoints = 2 * maxTemplates * learnCost
+)
+
+// tries bounds how many templates are tried on one record.
+const tries = 4
+
+// memory holds the templates of a decoder and the names they share. It changes how
+// fast a record is read, never what is read.
+type memory struct {
+	templates []*template
+	leads     []lead // one for each template, side by side
+	literals  int    // in all templates
+	shapes    map[uint64][]*kept
+	last      *template // that matched
+	clock     uint64    // records so far
+	hits      int       // of them, read by a template
+	points    int
+}
+
+// lead is what tells quickly that a template is no candidate.
+type lead struct {
+	word, mask [2]uint64
+	model      uint64 // hash
+}
+
+// kept is a shape and the number of templates that have it.
+type kept struct {
+	shape Shape
+	users int
+}
+
+func (m *memory) tick() {
+	m.clock++
+	m.points = min(m.points+1, maxPoints)
+}
+
+// hit notes that t fitted the record.
+func (m *memory) hit(t *template) {
+	m.hits++
+	t.used, m.last = m.clock, t
+}
+
+// add keeps t. Names of its features are taken from shape's, or become a new shape.
+func (m *memory) add(t *template, names []string) {
+	m.points -= learnCost
+	for i, old := range m.templates {
+		if old.hash == t.hash && old.model == t.model && old.text == t.text && old.shape.same(names) && old.cuts(t) {
+			m.last = m.templates[i]
+			return
+		}
+	}
+	size := len(t.before) + len(t.features) + len(t.after)
+	for len(m.templates) > 0 && (len(m.templates) == maxTemplates || m.literals+size > maxLiterals) {
+		m.forget()
+	}
+	t.shape = m.keep(names)
+	t.used = m.clock
+	m.literals += size
+	m.templates = append(m.templates, t)
+	first := t.first()
+	m.leads = append(m.leads, lead{word: first.word, mask: first.mask, model: t.hash})
+	m.last = t
+}
+
+// forget drops the template that matched longest ago.
+func (m *memory) forget() {
+	oldest := 0
+	for i, t := range m.templates {
+		if t.used < m.templates[oldest].used {
+			oldest = i
+		}
+	}
+	t := m.templates[oldest]
+	m.literals -= len(t.before) + len(t.features) + len(t.after)
+	m.templates = slices.Delete(m.templates, oldest, oldest+1)
+	m.leads = slices.Delete(m.leads, oldest, oldest+1)
+	for _, other := range m.templates {
+		if other.next == t {
+			other.next = nil
+		}
+	}
+	if t.shape == nil {
+		return
+	}
+	h := shapeHash(t.shape.Names)
+	m.shapes[h] = slices.DeleteFunc(m.shapes[h], func(k *kept) bool {
+		if &k.shape == t.shape {
+			k.users--
+		}
+		return k.users == 0
+	})
+	if len(m.shapes[h]) == 0 {
+		delete(m.shapes, h)
+	}
+}
+
+// keep returns the one shape with these names, nil for no names.
+func (m *memory) keep(names []string) *Shape {
+	if len(names) == 0 {
+		return nil
+	}
+	h := shapeHash(names)
+	for _, k := range m.shapes[h] {
+		if k.shape.same(names) {
+			k.users++
+			return &k.shape
+		}
+	}
+	k := &kept{users: 1, shape: Shape{Names: make([]string, len(names))}}
+	for i, name := range names {
+		k.shape.Names[i] = strings.Clone(name)
+	}
+	if m.shapes == nil {
+		m.shapes = make(map[uint64][]*kept)
+	}
+	m.shapes[h] = append(m.shapes[h], k)
+	return &k.shape
+}
+
+// known returns the shape with the names of these features if there is one.
+func (m *memory) known(features []Feature) *Shape {
+	if len(features) == 0 || len(m.shapes) == 0 {
+		return nil
+	}
+	h := uint64(len(features))
+	for i := range features {
+		h = h*31 + nameHash(features[i].Name)
+	}
+	for _, k := range m.shapes[h] {
+		if slices.EqualFunc(k.shape.Names, features, func(name string, f Feature) bool { return name == f.Name }) {
+			return &k.shape
+		}
+	}
+	return nil
+}
+
+func shapeHash(names []string) uint64 {
+	h := uint64(len(names))
+	for _, name := range names {
+		h = h*31 + nameHash(name)
+	}
+	return h
+}
+
+// same says whether s, which may be nil, has these names.
+func (s *Shape) same(names []string) bool {
+	if s == nil {
+		return len(names) == 0
+	}
+	return slices.Equal(s.Names, names)
+}
