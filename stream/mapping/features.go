@@ -57,6 +57,10 @@ func (r *reader) object(ev *event.Event, at tree.Ref, rest bool) *event.Reason {
 	t := &r.rec.tree
 	if r.shape == nil {
 		clear(r.seen)
+		r.unique = true // the tree has no name twice in one object; nesting may make equal ones
+		for _, n := range t.Children(at) {
+			r.unique = r.unique && n.Kind != tree.Object
+		}
 		return r.members(ev, at, "", rest)
 	}
 	found := 0
@@ -116,10 +120,12 @@ func (r *reader) add(ev *event.Event, name string, n *tree.Node) *event.Reason {
 	if len(ev.Features) == r.limits.Features {
 		return event.Dead(event.CodeTooManyFeatures, 0, "more than %d features", r.limits.Features)
 	}
-	if _, twice := r.seen[name]; twice {
-		return event.Dead(event.CodeDuplicateKey, 0, "the feature %s stands twice", event.Quote(name))
+	if !r.unique {
+		if _, twice := r.seen[name]; twice {
+			return event.Dead(event.CodeDuplicateKey, 0, "the feature %s stands twice", event.Quote(name))
+		}
+		r.seen[name] = struct{}{}
 	}
-	r.seen[name] = struct{}{}
 	ev.Features = append(ev.Features, event.Feature{Name: name, Value: r.value(n)})
 	return nil
 }
@@ -148,6 +154,7 @@ func (r *reader) positions(ev *event.Event) *event.Reason {
 	t := &r.rec.tree
 	if r.shape == nil {
 		clear(r.seen)
+		r.unique = false
 		for _, p := range r.flat {
 			if bad := r.add(ev, p.name, t.At(p.at)); bad != nil {
 				return bad

@@ -24,11 +24,14 @@ type reader struct {
 	dropped                       map[string]bool
 	shape                         *event.Shape // of FeatureNames
 
-	rec  record
-	v2   v2.Decoder
-	rows []event.Event
-	flat []position
-	seen map[string]struct{}
+	rec    record
+	v2     v2.Decoder
+	rows   []event.Event
+	flat   []position
+	fit    map[*avro.Schema]*fit
+	slow   bool // tests only: always by the tree
+	seen   map[string]struct{}
+	unique bool // names of features cannot repeat, so seen is not needed
 }
 
 // New returns the reader of a topic. Mapping.Validate tells faults better; New only makes
@@ -125,12 +128,11 @@ func (r *reader) decode(raw *event.Raw, data []byte) ([]event.Event, *event.Reas
 	rec := &r.rec
 	switch {
 	case r.m.Format == Avro:
-		bad := r.avro(data)
-		if bad != nil {
-			return nil, bad
+		rows, f, bad := r.avro(data)
+		if bad != nil && f != nil && len(f.missing) > 0 && (bad.Code == event.CodeNoType || bad.Code == event.CodeNoContent) {
+			bad = f.reason() // it says nothing because it is of another model
 		}
-		rec.root = rec.tree.Root()
-		return r.payload()
+		return rows, bad
 	case r.m.Format == Seldon2:
 		if text, found := header(raw.Headers, "seldon-pipeline-errors"); found && text != "" {
 			return nil, event.Dead(event.CodeServedError, 0, "the pipeline reports an error of %s", event.Quote(text))
@@ -173,12 +175,12 @@ func (r *reader) payload() ([]event.Event, *event.Reason) {
 }
 
 // avro reads a record by the schema that its frame names, or by the configured one.
-func (r *reader) avro(data []byte) *event.Reason {
+func (r *reader) avro(data []byte) ([]event.Event, *fit, *event.Reason) {
 	schema, body := r.schema, 0
 	if schema == nil {
 		id, at, bad := avro.Unframe(data)
 		if bad != nil {
-			return bad
+			return nil, nil, bad
 		}
 		body = at
 		var known bool
@@ -186,8 +188,21 @@ func (r *reader) avro(data []byte) *event.Reason {
 			schema, known = r.schemas.Schema(id)
 		}
 		if !known {
-			return event.Dead(event.CodeUnknownSchema, 1, "schema %d is not in the registry", id)
+			return nil, nil, event.Dead(event.CodeUnknownSchema, 1, "schema %d is not in the registry", id)
 		}
 	}
-	return schema.Decode(data, body, &r.rec.tree)
+	f, bad := r.fits(schema)
+	if bad != nil {
+		return nil, f, bad
+	}
+	if f.fast != nil {
+		rows, bad := f.fast.read(r, data, body)
+		return rows, f, bad
+	}
+	if bad := schema.Decode(data, body, &r.rec.tree); bad != nil {
+		return nil, f, bad
+	}
+	r.rec.root = r.rec.tree.Root()
+	rows, bad := r.payload()
+	return rows, f, bad
 }

@@ -88,7 +88,7 @@ func (r *reader) common(ev *event.Event, row tree.Ref, number int) *event.Reason
 	var bad *event.Reason
 	if n, _, ok := r.rec.get(r.typ, row); ok {
 		if ev.Type = event.ParseType(n.Text); ev.Type == 0 {
-			return event.Dead(event.CodeUnknownType, 0, "type %s; it must be feature, prediction, label or tick; set mapping.type to one, such as =prediction", event.Quote(n.Text))
+			return unknownType(&n)
 		}
 	}
 	if n, _, ok := r.rec.get(r.model, row); ok {
@@ -121,6 +121,10 @@ func (r *reader) common(ev *event.Event, row tree.Ref, number int) *event.Reason
 		}
 	}
 	return nil
+}
+
+func unknownType(n *tree.Node) *event.Reason {
+	return event.Dead(event.CodeUnknownType, 0, "type %s; it must be feature, prediction, label or tick; set mapping.type to one, such as =prediction", event.Quote(n.Text))
 }
 
 // answers reads score, prediction and label.

@@ -99,7 +99,7 @@ var exponents = map[string]int{"s": 3, "ms": 0, "us": -3, "ns": -6}
 // time makes the time of an event. A format that says itself what its numbers count is
 // believed.
 func (r *reader) time(n tree.Node) (int64, *event.Reason) {
-	digits, exponent := n.Digits(), exponents[r.m.TimeUnit]
+	exponent := exponents[r.m.TimeUnit]
 	switch n.Unit {
 	case tree.Millis:
 		exponent = 0
@@ -108,6 +108,10 @@ func (r *reader) time(n tree.Node) (int64, *event.Reason) {
 	case tree.Nanos:
 		exponent = -6
 	}
+	if n.Kind == tree.Number && n.Whole && n.Text == "" && (n.Unit != 0 || r.m.TimeUnit != "rfc3339") {
+		return wholeTime(n.Int, exponent)
+	}
+	digits := n.Digits()
 	if n.Kind == tree.Text {
 		if _, isUnit := exponents[r.m.TimeUnit]; !isUnit {
 			if ms, ok := event.ParseTime(n.Text); ok {
@@ -127,6 +131,33 @@ func (r *reader) time(n tree.Node) (int64, *event.Reason) {
 		return 0, event.Dead(event.CodeBadTime, 0, "time %s as epoch %s is outside the years 0001 to 9999", event.Quote(digits), timeWords(r.m.TimeUnit))
 	}
 	return ms, nil
+}
+
+// wholeTime turns a whole number of a unit into milliseconds, floored.
+func wholeTime(v int64, exponent int) (int64, *event.Reason) {
+	ms := v
+	switch exponent {
+	case 3:
+		if ms = v * 1000; ms/1000 != v {
+			ms = math.MinInt64
+		}
+	case -3:
+		ms = floorDiv(v, 1000)
+	case -6:
+		ms = floorDiv(v, 1_000_000)
+	}
+	if !event.InYears(ms) {
+		return 0, event.Dead(event.CodeBadTime, 0, "time %d, in units of 10^%d milliseconds, is outside the years 0001 to 9999", v, exponent)
+	}
+	return ms, nil
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
 }
 
 func timeWords(unit string) string {

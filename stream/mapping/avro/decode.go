@@ -49,8 +49,10 @@ func (s *Schema) Decode(b []byte, at int, t *tree.Tree) *event.Reason {
 type decoder struct {
 	b    []byte
 	at   int
-	tree *tree.Tree
+	tree *tree.Tree // nil in a Program
 	bad  *event.Reason
+
+	skipped int // values that a Program passed over
 }
 
 func (d *decoder) fail(code event.Code, format string, args ...any) {
@@ -181,18 +183,28 @@ func (d *decoder) bytes(x *typ, name string, b []byte) {
 	if d.stop() {
 		return
 	}
-	if !x.decimal || len(b) > maxDecimal {
+	v, ok := decimalOf(x, b)
+	if !ok {
 		d.tree.Open(tree.List, name)
 		d.tree.Close()
 		return
 	}
-	n := new(big.Int).SetBytes(b) // two's complement, most significant byte first
+	d.tree.AddFloat(name, v)
+}
+
+// decimalOf reads a decimal: a whole number in two's complement, most significant byte
+// first, over a power of ten.
+func decimalOf(x *typ, b []byte) (float64, bool) {
+	if !x.decimal || len(b) > maxDecimal {
+		return 0, false
+	}
+	n := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
 	}
 	ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(x.scale)), nil)
 	v, _ := new(big.Rat).SetFrac(n, ten).Float64()
-	d.tree.AddFloat(name, v)
+	return v, true
 }
 
 // maxDecimal bounds the bytes of a decimal: more than any database stores.

@@ -206,41 +206,33 @@ func (t *Tree) Item(r Ref, i int) Ref {
 
 // Find follows a path of names with dots from r on; numbers are places in lists. The
 // path "" is r itself. A name that holds dots itself is found too, before nested ones.
+// It goes as deep as the path has dots.
 func (t *Tree) Find(r Ref, path string) Ref {
-	for {
-		if path == "" || r == None {
-			return r
+	if path == "" || r == None {
+		return r
+	}
+	switch t.nodes[r].Kind {
+	case Object:
+		if c := t.Member(r, path); c != None {
+			return c
 		}
-		switch t.nodes[r].Kind {
-		case Object:
-			if c := t.Member(r, path); c != None {
-				return c
+		for i := range len(path) {
+			if path[i] != '.' {
+				continue
 			}
-			head, rest, found := strings.Cut(path, ".")
-			if !found {
-				return None
-			}
-			c := t.Member(r, head)
-			for c == None { // a name with a dot, such as "customer.age" of "customer.age.years"
-				more, after, found := strings.Cut(rest, ".")
-				if !found {
-					return None
+			if c := t.Member(r, path[:i]); c != None {
+				if found := t.Find(c, path[i+1:]); found != None {
+					return found
 				}
-				head, rest = head+"."+more, after
-				c = t.Member(r, head)
 			}
-			r, path = c, rest
-		case List:
-			head, rest, _ := strings.Cut(path, ".")
-			i, err := strconv.Atoi(head)
-			if err != nil {
-				return None
-			}
-			r, path = t.Item(r, i), rest
-		default:
-			return None
+		}
+	case List:
+		head, rest, _ := strings.Cut(path, ".")
+		if i, err := strconv.Atoi(head); err == nil {
+			return t.Find(t.Item(r, i), rest)
 		}
 	}
+	return None
 }
 
 // Digits returns a number as text of the JSON grammar, exactly; "" for what is no

@@ -104,7 +104,7 @@ func (l *framedLog) Fetch(ctx context.Context, p log.Partition, from int64, wait
 	if err != nil || !in.Framed() || l.inputs.registry == nil {
 		return b, err
 	}
-	if err := lookUp(ctx, l.inputs.registry, b.Records); err != nil {
+	if err := PrepareSchemas(ctx, l.inputs.registry, b.Records); err != nil {
 		return log.Batch{}, fmt.Errorf("records of %s: %w", p, err)
 	}
 	return b, nil
@@ -146,7 +146,7 @@ func (s *framedSession) Next() (log.Answer, bool) {
 		if a.Err != nil || !in.Framed() || s.inputs.registry == nil {
 			return a, true
 		}
-		if err := lookUp(s.ctx, s.inputs.registry, a.Records); err != nil {
+		if err := PrepareSchemas(s.ctx, s.inputs.registry, a.Records); err != nil {
 			s.failed = a.Ask
 			return log.Answer{Ask: a.Ask, Err: fmt.Errorf("records of %s: %w: %w", s.asks[a.Ask].Partition, log.ErrAgain, err)}, true
 		}
@@ -154,8 +154,16 @@ func (s *framedSession) Next() (log.Answer, bool) {
 	}
 }
 
-// lookUp asks for the schemas that records name.
-func lookUp(ctx context.Context, r *schemas.Registry, recs []log.Record) error {
+// Prepare makes sure that the schemas which records of a topic name are known.
+func (p *Parts) Prepare(ctx context.Context, topic string, recs []log.Record) error {
+	if in := p.inputs.topics[topic]; !in.Framed() || p.inputs.registry == nil {
+		return nil
+	}
+	return PrepareSchemas(ctx, p.inputs.registry, recs)
+}
+
+// PrepareSchemas looks up the schemas that records name.
+func PrepareSchemas(ctx context.Context, r *schemas.Registry, recs []log.Record) error {
 	last, any := uint32(0), false
 	for i := range recs {
 		id, _, bad := avro.Unframe(recs[i].Value)

@@ -39,13 +39,17 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 	d.rights(ctx, p)
 	d.checks = append(d.checks, checkTopics(ctx, p)...)
 	d.layout(ctx, p)
+	d.registry(ctx, p)
+	seen := carried{}
 	for _, in := range d.cfg.Topics.Inputs {
 		if _, err := p.Kafka.Partitions(ctx, in.Topic); err != nil {
 			continue // told above
 		}
 		d.silent(ctx, p, in)
 		d.offsets(ctx, p, "collect", in.Topic)
+		d.records(ctx, p, in, seen)
 	}
+	d.features(seen)
 	d.offsets(ctx, p, "evaluate", p.Topics().Panes)
 	d.clocks(ctx, p, !d.cfg.Embedded() || state == datadir.Running)
 }

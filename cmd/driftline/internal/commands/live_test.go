@@ -72,7 +72,7 @@ func (b *bench) run(args ...string) (code int, out, errs string) {
 	var o, e bytes.Buffer
 	a := &cli.App{Build: cli.Build{Version: "test"}, In: strings.NewReader(""), Out: &o, Err: &e}
 	code = a.Execute(b.t.Context(), append(args, "--config", b.file), func(a *cli.App) []*cobra.Command {
-		return []*cobra.Command{Models(a), Alarms(a), Explain(a), Retrain(a), Retrains(a), Reference(a), Replay(a), Predict(a), Topics(a), Migrate(a), Doctor(a)}
+		return []*cobra.Command{Models(a), Alarms(a), Explain(a), Retrain(a), Retrains(a), Reference(a), Replay(a), Predict(a), Topics(a), Migrate(a), Mapping(a), Doctor(a)}
 	})
 	return code, o.String(), e.String()
 }
@@ -335,7 +335,7 @@ func (b *bench) besideTheInstance(reference string) {
 			t.Errorf("doctor: %+v", c)
 		}
 	}
-	for _, name := range []string{"configuration", "data directory", "brokers", "deployment", "topic driftline.control", "retention of ml.events", "record times of ml.events", "partitions of ml.events", "database", "artifacts", "champions", "admission"} {
+	for _, name := range []string{"configuration", "data directory", "brokers", "deployment", "topic driftline.control", "retention of ml.events", "record times of ml.events", "partitions of ml.events", "records of ml.events", "features of churn", "database", "artifacts", "champions", "admission"} {
 		if _, ok := state[name]; !ok && name != "retention of ml.events" {
 			t.Errorf("doctor did not look at %s; it has %v", name, state)
 		}
