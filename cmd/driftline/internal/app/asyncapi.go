@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/mapping"
 )
 
 // channel is what a topic carries, in words.
@@ -35,13 +36,21 @@ func (p *Parts) channels() map[string]channel {
 			"Events", "Features, predictions and labels of your services. Windows wait for this topic.",
 			"free; records of one key keep their order", SchemaEvent, true, p.Cfg.Ingest.Enabled && (in.Topic == p.Cfg.IngestTopic() || in.Topic == p.Cfg.IngestLabelTopic()),
 		}
+		if in.Format != "" && in.Format != mapping.Native {
+			c.schema = schemaMapped
+			c.description += " Records are of the format " + in.Format + " and become events by the topic's mapping."
+		}
 		if in.Role == "labels" {
-			c.title, c.description = "Labels", "Labels of your services, joined by model and id. Windows do not wait for this topic."
+			c.title = "Labels"
+			c.description = strings.Replace(c.description, "Features, predictions and labels of your services. Windows wait for this topic.", "Labels of your services, joined by model and id. Windows do not wait for this topic.", 1)
 		}
 		out[in.Topic] = c
 	}
 	return out
 }
+
+// schemaMapped stands for records of input topics that are not native events.
+const schemaMapped = "mapped"
 
 // contents are the media types of payloads.
 const (
@@ -61,6 +70,7 @@ func (p *Parts) AsyncAPI(version string) ([]byte, error) {
 		return nil, err
 	}
 	schemas["binary"] = map[string]any{"schemaFormat": schemaFormat, "schema": map[string]any{"description": "Bytes that only Driftline reads; their form may change between versions."}}
+	schemas[schemaMapped] = map[string]any{"schemaFormat": schemaFormat, "schema": map[string]any{"description": "What another project writes; format and mapping of the topic say how it becomes an event."}}
 	described := p.channels()
 	channels, operations, messages := map[string]any{}, map[string]any{}, map[string]any{}
 	for _, spec := range p.TopicSpecs() {
@@ -118,7 +128,7 @@ func channelID(topic string) string { return strings.ReplaceAll(topic, ".", "_")
 
 func contentType(schema string) string {
 	switch schema {
-	case "":
+	case "", schemaMapped: // which may be JSON or not
 		return mediaBinary
 	case SchemaDrift, SchemaLifecycle:
 		return mediaCloud

@@ -131,6 +131,7 @@ func document(t *testing.T) (*Parts, []byte) {
 	cfg.Topics.Prefix = "team.a"
 	cfg.Broker.Brokers = []string{"k1:9092", "k2:9092"}
 	cfg.Ingest.Enabled = true
+	cfg.Topics.Inputs[1].Format = "kserve"
 	p := &Parts{Cfg: &cfg}
 	text, err := p.AsyncAPI("1.2.3")
 	if err != nil {
@@ -155,6 +156,9 @@ func TestAsyncAPI_HoldsEveryTopicAsItIsMade(t *testing.T) {
 			}
 		}
 		Operations map[string]struct{ Action string }
+		Components struct {
+			Messages map[string]struct{ Payload map[string]string }
+		}
 		Servers    map[string]struct{ Host, Protocol string }
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
@@ -178,6 +182,11 @@ func TestAsyncAPI_HoldsEveryTopicAsItIsMade(t *testing.T) {
 	}
 	if len(doc.Channels) != len(p.TopicSpecs()) || doc.Servers["broker2"].Host != "k2:9092" {
 		t.Errorf("%d channels, servers %v", len(doc.Channels), doc.Servers)
+	}
+	for id, want := range map[string]string{"ml_features": SchemaEvent, "ml_predictions": schemaMapped, "team_a_panes": "binary", "team_a_drift": SchemaDrift} {
+		if got := doc.Components.Messages[id].Payload["$ref"]; got != "#/components/schemas/"+want {
+			t.Errorf("payload of %s is %s, want %s", id, got, want)
+		}
 	}
 	for id, want := range map[string]bool{"receive_ml_features": true, "send_ml_features": true, "send_ml_predictions": false, "send_team_a_scores": true, "receive_team_a_dead": false} {
 		if _, ok := doc.Operations[id]; ok != want {
