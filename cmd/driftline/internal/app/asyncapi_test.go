@@ -159,7 +159,7 @@ func TestAsyncAPI_HoldsEveryTopicAsItIsMade(t *testing.T) {
 		Components struct {
 			Messages map[string]struct{ Payload map[string]string }
 		}
-		Servers    map[string]struct{ Host, Protocol string }
+		Servers map[string]struct{ Host, Protocol string }
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
 		t.Fatal(err)

@@ -184,7 +184,7 @@ func strimziResources(p *app.Parts, o printOptions, accesses []app.Access, users
 	var b strings.Builder
 	b.WriteString(preamble(p, o, accesses, users))
 	head := func(kind, name string) {
-		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1beta2\nkind: %s\nmetadata:\n  name: %s\n  labels:\n    strimzi.io/cluster: %s\nspec:\n", kind, name, o.cluster)
+		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1\nkind: %s\nmetadata:\n  name: %s\n  labels:\n    strimzi.io/cluster: %s\nspec:\n", kind, name, o.cluster)
 	}
 	for _, s := range p.TopicSpecs() {
 		head("KafkaTopic", resourceName(s.Name))
