@@ -46,9 +46,10 @@ func StartOld(t testing.TB, nodes int, extra ...string) *Cluster {
 func start(t testing.TB, r release, nodes int, extra []string) *Cluster {
 	t.Helper()
 	lib := needed(t, r)
+	dir := t.TempDir() // before the clean-up: what is asked for later is removed first
 	c := &Cluster{t: t}
 	t.Cleanup(c.stopAll)
-	if err := c.launch(t.Context(), lib, t.TempDir(), nodes, extra); err != nil {
+	if err := c.launch(t.Context(), lib, dir, nodes, extra); err != nil {
 		t.Fatal(err)
 	}
 	return c
