@@ -74,6 +74,11 @@ type Config struct {
 	// its own: users and their roles mean nothing there. nil: no events are taken.
 	Ingest http.Handler
 
+	// Schemas are JSON Schemas by name, and AsyncAPI the document of the topics, as they
+	// are served; nil: none.
+	Schemas  map[string][]byte
+	AsyncAPI []byte
+
 	// Timeout bounds one request; default 30 s.
 	Timeout time.Duration
 	Log     zerolog.Logger

@@ -108,6 +108,8 @@ func routes() []route {
 	all = append(all,
 		ingestRoute(),
 		plain("/api/v1/openapi.json", RoleViewer, serveOpenAPI),
+		plain("/api/v1/asyncapi.json", RoleViewer, serveAsyncAPI),
+		plain("/api/v1/schemas/{schema}", RoleViewer, serveSchema),
 		plain("/api/ml/models/{strategy}", RoleViewer, serveACIS),
 	)
 	all = append(all, pageRoutes()...)

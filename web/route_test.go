@@ -14,7 +14,7 @@ import (
 
 // concrete puts something into the wildcards of a route's path.
 func concrete(path string) string {
-	r := strings.NewReplacer("{model}", "m", "{id}", "x", "{strategy}", "growth", "{file}", "style.css", "{$}", "")
+	r := strings.NewReplacer("{model}", "m", "{id}", "x", "{strategy}", "growth", "{file}", "style.css", "{$}", "", "{schema}", "event.json")
 	return r.Replace(path)
 }
 

@@ -1,11 +1,13 @@
 package kafkatest
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 )
@@ -67,6 +69,34 @@ func (s *Secure) Allow(principal, kind, name string, operations ...string) {
 	for _, err := range res.Errors {
 		if err != nil {
 			s.t.Fatalf("allow %v on %s %s: %v", operations, kind, name, err)
+		}
+	}
+	s.granted(client, req.ACLs)
+}
+
+// granted waits until the broker knows of the grants, which it hears of from the
+// controller.
+func (s *Secure) granted(client *kafkago.Client, grants []kafkago.ACLEntry) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), ready)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for _, g := range grants {
+		filter := kafkago.ACLFilter{
+			ResourceTypeFilter: g.ResourceType, ResourceNameFilter: g.ResourceName, ResourcePatternTypeFilter: g.ResourcePatternType,
+			PrincipalFilter: g.Principal, HostFilter: g.Host, Operation: g.Operation, PermissionType: g.PermissionType,
+		}
+		for {
+			res, err := client.DescribeACLs(ctx, &kafkago.DescribeACLsRequest{Filter: filter})
+			if err == nil && res.Error == nil && len(res.Resources) > 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				s.t.Fatalf("the broker does not know of %v: %v", g, err)
+			case <-tick.C:
+			}
 		}
 	}
 }

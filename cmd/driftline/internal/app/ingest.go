@@ -7,10 +7,27 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/ingest"
 	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/mapping"
 )
 
-// formats are the readers of events over HTTP beside those that package ingest brings.
-var formats = map[string]func() event.Reader{}
+// formats are the readers of events over HTTP beside the native one.
+func (p *Parts) formats() (map[string]func() event.Reader, error) {
+	out := map[string]func() event.Reader{}
+	for _, f := range p.Cfg.Ingest.Formats {
+		cfg := mapping.Config{Mapping: f.Reads(), Limits: p.limits()}
+		if _, err := mapping.New(cfg); err != nil {
+			return nil, fmt.Errorf("ingest.formats, %s: %w", f.Format, err)
+		}
+		out[f.Format] = func() event.Reader {
+			r, err := mapping.New(cfg)
+			if err != nil {
+				panic(fmt.Sprintf("mapping of %s, which was checked at the start: %v", f.Format, err))
+			}
+			return r
+		}
+	}
+	return out, nil
+}
 
 // newIngest makes the way in for events over HTTP; nil where it is off.
 func (r *Running) newIngest() (http.Handler, error) {
@@ -25,6 +42,10 @@ func (r *Running) newIngest() (http.Handler, error) {
 	secrets := make(map[string]string, len(tokens))
 	for name, t := range tokens {
 		secrets[name] = t.Reveal()
+	}
+	formats, err := r.formats()
+	if err != nil {
+		return nil, &cli.Exit{Code: cli.Usage, Err: err}
 	}
 	s, err := ingest.New(ingest.Config{
 		Log: r.Kafka, Tokens: secrets, Topic: r.Cfg.IngestTopic(), LabelTopic: r.Cfg.IngestLabelTopic(),

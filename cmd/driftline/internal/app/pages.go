@@ -35,6 +35,10 @@ func (r *Running) pages(ctx context.Context) (http.Handler, error) {
 		cfg.Windows = append(cfg.Windows, w.MS())
 	}
 	var err error
+	cfg.Schemas = Schemas()
+	if cfg.AsyncAPI, err = r.AsyncAPI(r.Build.Version); err != nil {
+		return nil, err
+	}
 	if cfg.Ingest, err = r.newIngest(); err != nil {
 		return nil, err
 	}

@@ -53,9 +53,9 @@ func (o offset) least() time.Duration {
 type clockOf struct {
 	topic, who, mend string
 
-	seen offset
-	any  bool
-	err  error
+	found offset
+	seen  bool
+	err   error
 }
 
 // clocks compares this machine's clock with those that stamp records. live tells that
@@ -86,7 +86,7 @@ func (d *doctor) clocks(ctx context.Context, p *app.Parts, live bool) {
 	}
 	var wg sync.WaitGroup
 	for _, c := range all {
-		wg.Go(func() { c.seen, c.any, c.err = observe(ctx, p, c.topic, wait) })
+		wg.Go(func() { c.found, c.seen, c.err = observe(ctx, p, c.topic, wait) })
 	}
 	wg.Wait()
 	for _, c := range all {
@@ -95,10 +95,10 @@ func (d *doctor) clocks(ctx context.Context, p *app.Parts, live bool) {
 		case errors.Is(c.err, log.ErrNoTopic): // told above
 		case c.err != nil:
 			d.add(name, stateWarn, c.err.Error(), "give this user the right to read the topic")
-		case !c.any:
+		case !c.seen:
 			d.add(name, stateOK, "no record to compare with", "")
 		default:
-			state, found := judgeClock(c.seen)
+			state, found := judgeClock(c.found)
 			if state == stateOK {
 				c.mend = ""
 			}
@@ -126,8 +126,8 @@ func judgeClock(o offset) (state, found string) {
 	return stateFail, fmt.Sprintf("%s this machine's by %s or more", direction, amount.Round(time.Millisecond))
 }
 
-// observe waits on partitions of a topic for a record; any is false where there is none.
-func observe(ctx context.Context, p *app.Parts, topic string, wait time.Duration) (found offset, any bool, err error) {
+// observe waits on partitions of a topic for a record; seen is false where there is none.
+func observe(ctx context.Context, p *app.Parts, topic string, wait time.Duration) (found offset, seen bool, err error) {
 	n, err := p.Kafka.Partitions(ctx, topic)
 	if err != nil {
 		return offset{}, false, err
@@ -144,13 +144,13 @@ func observe(ctx context.Context, p *app.Parts, topic string, wait time.Duration
 			switch {
 			case oerr != nil:
 				err = oerr
-			case ok && (!any || o.live && !found.live || o.live == found.live && o.low > found.low):
-				found, any = o, true
+			case ok && (!seen || o.live && !found.live || o.live == found.live && o.low > found.low):
+				found, seen = o, true
 			}
 		})
 	}
 	wg.Wait()
-	return found, any, err
+	return found, seen, err
 }
 
 // newest waits for a record of a partition, else takes its last one.

@@ -3,11 +3,18 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/stream/log"
 )
+
+// offsetsAtOnce bounds the partitions asked about at one time.
+const offsetsAtOnce = 16
 
 // namedPartitions bounds how many partitions a finding lists.
 const namedPartitions = 5
@@ -19,30 +26,42 @@ func (d *doctor) offsets(ctx context.Context, p *app.Parts, role, topic string) 
 	if err != nil {
 		return // told as the topic's own check
 	}
-	var behind, beyond []string
-	committed, gone := 0, int64(0)
+	var (
+		mu              sync.Mutex // guards what follows
+		behind, beyond  []string
+		committed, gone int64
+	)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(offsetsAtOnce)
 	for i := range n {
 		part := log.Partition{Topic: topic, Index: int32(i)}
-		at, err := p.Kafka.Committed(ctx, p.Group(role), part)
-		if d.fault(name, err, fmt.Sprintf("give this user the right Describe on the group %s", p.Group(role))) {
-			return
-		}
-		if at < 0 {
-			continue
-		}
-		committed++
-		lo, hi, err := p.Kafka.Bounds(ctx, part)
-		if d.fault(name, err, "give this user the right Describe on the topic") {
-			return
-		}
-		switch {
-		case at < lo:
-			gone += lo - at
-			behind = append(behind, fmt.Sprintf("partition %d at %d, first held %d", i, at, lo))
-		case at > hi:
-			beyond = append(beyond, fmt.Sprintf("partition %d at %d, end %d", i, at, hi))
-		}
+		g.Go(func() error {
+			at, err := p.Kafka.Committed(ctx, p.Group(role), part)
+			if err != nil || at < 0 {
+				return err
+			}
+			lo, hi, err := p.Kafka.Bounds(ctx, part)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			committed++
+			switch {
+			case at < lo:
+				gone += lo - at
+				behind = append(behind, fmt.Sprintf("partition %d at %d, first held %d", i, at, lo))
+			case at > hi:
+				beyond = append(beyond, fmt.Sprintf("partition %d at %d, end %d", i, at, hi))
+			}
+			return nil
+		})
 	}
+	if d.fault(name, g.Wait(), fmt.Sprintf("give this user the right Describe on the topic and on the group %s", p.Group(role))) {
+		return
+	}
+	slices.Sort(behind)
+	slices.Sort(beyond)
 	switch {
 	case len(beyond) > 0 && role == "collect":
 		d.add(name, stateFail, "committed beyond the end: "+listed(beyond), "the topic was deleted and made again, or brokers lost acknowledged records: raise incarnation of the input by one in every process (topics.inputs), or bring the topic back")

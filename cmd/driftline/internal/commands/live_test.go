@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/spf13/cobra"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
@@ -365,6 +366,73 @@ func (b *bench) besideTheInstance(reference string) {
 	if code != cli.Failure || !strings.Contains(errs, "no training spec") {
 		t.Errorf("retrain of a model without training ends with %d: %s", code, errs)
 	}
+}
+
+// What a deployment really writes holds against the schemas that it publishes.
+func TestSchemas_TakeRealRecords(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	csv := b.referenceCSV(3000)
+	b.during(func(ctx context.Context, r *app.Running) {
+		b.must("reference", "build", "churn", "--from", "file:"+csv, "--time-column", "ts", "--label-column", "label")
+		b.must("models", "apply", "-f", b.write("models.yaml", "models: [{name: churn, examples: 'off'}]\n")) // a lifecycle event
+		bad := log.Record{Partition: log.Partition{Topic: "ml.events"}, TimeMS: startMS, Value: []byte(`{"type":"label","model":"churn","label":1}`)}
+		if err := r.Kafka.Append(ctx, []log.Record{bad}); err != nil {
+			t.Fatal(err)
+		}
+		b.events(ctx, r)
+		topics := r.Topics()
+		for topic, name := range map[string]string{
+			topics.Scores: app.SchemaScore, topics.Drift: app.SchemaDrift, topics.Lifecycle: app.SchemaLifecycle, topics.Dead: app.SchemaDeadLetter, "ml.events": app.SchemaEvent,
+		} {
+			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(app.Schemas()[name]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := jsonschema.NewCompiler()
+			if err := c.AddResource("schema.json", doc); err != nil {
+				t.Fatal(err)
+			}
+			schema, err := c.Compile("schema.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for ctx.Err() == nil && n == 0 { // the outbox is published a moment after
+				n = b.validate(ctx, r, topic, schema)
+			}
+			if n == 0 {
+				t.Errorf("%s: no record to hold against schema %s", topic, name)
+			}
+		}
+	})
+}
+
+// validate holds every record of a topic against a schema and returns how many it was.
+func (b *bench) validate(ctx context.Context, r *app.Running, topic string, schema *jsonschema.Schema) (n int) {
+	b.t.Helper()
+	parts, err := r.Kafka.Partitions(ctx, topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for q := range parts {
+		recs, err := loop.NewReader(r.IO(), log.Partition{Topic: topic, Index: int32(q)}, -1).ToEnd(ctx)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, rec := range recs {
+			n++
+			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(rec.Value))
+			if err != nil {
+				b.t.Fatalf("%s: %v: %.300s", topic, err, rec.Value)
+			}
+			refused := strings.Contains(string(rec.Value), `"label":1}`) && topic == "ml.events"
+			if err := schema.Validate(doc); (err != nil) != refused {
+				b.t.Fatalf("%s: %v (to be refused: %v): %.500s", topic, err, refused, rec.Value)
+			}
+		}
+	}
+	return n
 }
 
 func decode(t *testing.T, text string, v any) {

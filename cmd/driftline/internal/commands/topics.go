@@ -26,11 +26,12 @@ ones stay as they are: driftline topics check compares them.
 
 --print makes nothing: it prints commands for Kafka's own tools (kafka), or KafkaTopic
 and KafkaUser resources for Strimzi (strimzi), with the least rights of each role, its
-groups and client id, and the bytes to expect. The other flags belong to --print.`,
+groups and client id, and the bytes to expect; or the AsyncAPI 3.0 document of all topics
+with the schemas of their records (asyncapi). The other flags belong to --print.`,
 	}
 	f := c.Flags()
-	o := printOptions{load: app.DefaultLoad()}
-	f.StringVar(&o.form, "print", "", "only print: `kafka|strimzi`")
+	o := printOptions{load: app.DefaultLoad(), version: a.Build.Version}
+	f.StringVar(&o.form, "print", "", "only print: `kafka|strimzi|asyncapi`")
 	f.StringArrayVar(&o.principals, "principal", nil, "user of the roles, {role} standing for the role, or `ROLE=USER` for one of them; may be repeated (default User:driftline-{role})")
 	f.StringVar(&o.cluster, "cluster", "my-cluster", "strimzi: `name` of the Kafka resource")
 	f.StringVar(&o.authentication, "authentication", "scram-sha-512", "strimzi: how the users log in, `scram-sha-512|tls|none`")

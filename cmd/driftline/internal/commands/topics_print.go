@@ -19,6 +19,7 @@ type printOptions struct {
 	cluster        string
 	authentication string
 	load           app.Load
+	version        string // of Driftline, in asyncapi
 }
 
 // defaultPrincipal names one user a role.
@@ -27,8 +28,8 @@ const defaultPrincipal = "User:driftline-{role}"
 // check returns the first fault of the flags.
 func (o printOptions) check() error {
 	switch {
-	case o.form != "kafka" && o.form != "strimzi":
-		return cli.Usagef("--print: %q; want kafka or strimzi", o.form)
+	case !slices.Contains([]string{"kafka", "strimzi", "asyncapi"}, o.form):
+		return cli.Usagef("--print: %q; want kafka, strimzi or asyncapi", o.form)
 	case !slices.Contains([]string{"scram-sha-512", "tls", "none"}, o.authentication):
 		return cli.Usagef("--authentication: %q; want scram-sha-512, tls or none", o.authentication)
 	case o.load.EventsPerSecond < 0 || o.load.EventBytes < 0 || o.load.Features < 0 || o.load.Models < 0 || o.load.ModelPartitions < 0:
@@ -68,6 +69,10 @@ func (o printOptions) users(accesses []app.Access) (map[string]string, error) {
 func printTopics(p *app.Parts, o printOptions) (string, error) {
 	if err := o.check(); err != nil {
 		return "", err
+	}
+	if o.form == "asyncapi" {
+		text, err := p.AsyncAPI(o.version)
+		return string(text) + "\n", err
 	}
 	accesses := p.Accesses()
 	users, err := o.users(accesses)
@@ -179,7 +184,7 @@ func strimziResources(p *app.Parts, o printOptions, accesses []app.Access, users
 	var b strings.Builder
 	b.WriteString(preamble(p, o, accesses, users))
 	head := func(kind, name string) {
-		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1beta2\nkind: %s\nmetadata:\n  name: %s\n  labels:\n    strimzi.io/cluster: %s\nspec:\n", kind, name, o.cluster)
+		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1\nkind: %s\nmetadata:\n  name: %s\n  labels:\n    strimzi.io/cluster: %s\nspec:\n", kind, name, o.cluster)
 	}
 	for _, s := range p.TopicSpecs() {
 		head("KafkaTopic", resourceName(s.Name))

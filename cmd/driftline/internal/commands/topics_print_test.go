@@ -96,8 +96,9 @@ func TestPrintTopics_StrimziIsYAMLThatKubernetesTakes(t *testing.T) {
 	})
 	dec := yaml.NewDecoder(strings.NewReader(text))
 	type resource struct {
-		Kind     string
-		Metadata struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   struct {
 			Name   string
 			Labels map[string]string
 		}
@@ -122,6 +123,9 @@ func TestPrintTopics_StrimziIsYAMLThatKubernetesTakes(t *testing.T) {
 		}
 		if r.Metadata.Labels["strimzi.io/cluster"] != "events" {
 			t.Errorf("%s %s is not of the cluster: %v", r.Kind, r.Metadata.Name, r.Metadata.Labels)
+		}
+		if r.APIVersion != "kafka.strimzi.io/v1" { // the only one since Strimzi 1.0, there since 0.49
+			t.Errorf("%s %s has the version %s", r.Kind, r.Metadata.Name, r.APIVersion)
 		}
 		if r.Kind == "KafkaTopic" {
 			topics[r.Spec.TopicName] = r

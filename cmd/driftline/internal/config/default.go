@@ -44,7 +44,7 @@ func Default() Config {
 			InputRetention:  7 * days,
 		},
 		SchemaRegistry: SchemaRegistry{Timeout: 10 * second},
-		Ingest:         Ingest{MaxBody: 4 << 20, MaxEvents: 10_000, EventsPerSecond: 10_000, InFlight: 16, Timeout: 10 * second},
+		Ingest:         Ingest{Formats: []IngestFormat{{Format: "cloudevents"}, {Format: "kserve"}, {Format: "v2"}}, MaxBody: 4 << 20, MaxEvents: 10_000, EventsPerSecond: 10_000, InFlight: 16, Timeout: 10 * second},
 		Stream: Stream{
 			Resolution:   60 * second,
 			Slide:        60,

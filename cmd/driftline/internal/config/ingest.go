@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/driftline/driftline/stream/mapping"
 )
 
 // Ingest is the way in for events over HTTP, at POST /api/v1/ingest of role serve.
@@ -17,12 +19,24 @@ type Ingest struct {
 	TokenFile       string           `yaml:"token_file" doc:"File with one \"name token\" a line; empty lines and lines that begin with # are passed over. Read at the start."`
 	Topic           string           `yaml:"topic" doc:"Topic that features and predictions are written to; empty for the first of topics.inputs with role events."`
 	LabelTopic      string           `yaml:"label_topic" doc:"Topic that labels are written to; empty for the first of topics.inputs with role labels, or topic where there is none."`
+	Formats         []IngestFormat   `yaml:"formats" doc:"Formats that are taken beside native. They are written as native events."`
 	MaxBody         Size             `yaml:"max_body" doc:"Largest body of a request, after decompression."`
 	MaxEvents       int              `yaml:"max_events" doc:"Most events of one request."`
 	EventsPerSecond int              `yaml:"events_per_second" doc:"Events a second that one token may send, in the long run; 0 for no limit. A whole request may come at once."`
 	InFlight        int              `yaml:"in_flight" doc:"Requests that are read and written at one time; with max_body it bounds the memory they take."`
 	Timeout         Duration         `yaml:"timeout" doc:"How long reading a request, and then the brokers' acknowledgement, may take, each."`
 	ModelPartitions int              `yaml:"model_partitions" doc:"Partitions that the events of one model are spread over; 0 for all. Few keep memory of collect small where there are many models."`
+}
+
+// IngestFormat is a format that is taken over HTTP.
+type IngestFormat struct {
+	Format  string   `yaml:"format" enum:"flat|cloudevents|kserve|v2" doc:"Senders name it with ?format=; cloudevents and kserve are also told by the headers of CloudEvents."`
+	Mapping *Mapping `yaml:"mapping" doc:"Where the fields stand, as in topics.inputs; empty for the defaults of the format."`
+}
+
+// Reads returns how requests of the format become events.
+func (f IngestFormat) Reads() mapping.Mapping {
+	return Input{Format: f.Format, Mapping: f.Mapping}.Reads()
 }
 
 // Token lets its holder send events. Printing, logging or encoding it hides it whole;
@@ -101,6 +115,17 @@ func (c *Config) checkIngest(k *checker) {
 			k.bad(key, "%s", fault)
 		}
 	}
+	seen := map[string]bool{}
+	for i, f := range g.Formats {
+		key := fmt.Sprintf("ingest.formats[%d]", i)
+		k.enum(key+".format", f.Format, mapping.Flat, mapping.CloudEvents, mapping.KServe, mapping.V2)
+		k.must(!seen[f.Format], key+".format", "%q stands twice", f.Format)
+		k.must(f.Mapping == nil || f.Mapping.SchemaFile == "", key+".mapping.schema_file", "set, but no format that is taken over HTTP has a schema")
+		seen[f.Format] = true
+		for _, fault := range f.Reads().Validate("") {
+			k.bad(key+"."+fault.Key, "%s", fault.Text)
+		}
+	}
 	if !g.Enabled {
 		return
 	}
@@ -112,6 +137,8 @@ func (c *Config) checkIngest(k *checker) {
 	}
 	for key, topic := range map[string]string{"ingest.topic": c.IngestTopic(), "ingest.label_topic": c.IngestLabelTopic()} {
 		for _, in := range c.Topics.Inputs {
+			native := in.Format == "" || in.Format == mapping.Native
+			k.must(in.Topic != topic || native, key, "%q holds records of the format %s; events over HTTP are written as native ones, and a topic holds one format", topic, in.Format)
 			k.must(in.Topic != topic || !in.Historical, key, "%q is historical: records that are written now would make all that follow late", topic)
 		}
 	}
@@ -193,7 +220,7 @@ func (g Ingest) readTokens(into map[string]Token) error {
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
-		fault := ""
+		var fault string
 		switch {
 		case len(words) != 2 || !tokenName(words[0]):
 			fault = "want \"name token\""

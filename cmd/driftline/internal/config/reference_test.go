@@ -94,6 +94,7 @@ func TestReference_ListsEveryOption(t *testing.T) {
 	found := map[string]bool{}
 	keysOf(doc.Content[0], "", found)
 	keysOf(mappingBlock(t), "topics.inputs[]", found)
+	keysOf(mappingBlock(t), "ingest.formats[]", found) // the same section
 	count := 0
 	optionsOf(reflect.TypeFor[Config](), "", func(key string, f reflect.StructField) {
 		count++

@@ -80,7 +80,7 @@ func readBody(r *http.Request, limit int64) ([]byte, *Fault) {
 	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
-	in := io.Reader(io.LimitReader(r.Body, limit+1))
+	in := io.LimitReader(r.Body, limit+1)
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip", "x-gzip":

@@ -34,7 +34,7 @@ type Config struct {
 	LabelTopic string            // of labels; may be the same
 
 	// Formats makes readers by the name of a format; each serves one request at a time.
-	// New adds native and, where none is given, CloudEvents around native events.
+	// New adds native. Package mapping has others.
 	Formats map[string]func() event.Reader
 	Limits  event.Limits // of one native event
 

@@ -14,9 +14,10 @@
 //   - Bounded: bodies, events, requests at one time, time to read and to write, and events
 //     a second per sender. What is refused is counted by result, nothing is dropped.
 //
-// Formats: native events, one or an array or a line each; CloudEvents 1.0, structured,
-// in a batch or binary, around native events; other formats by the readers that Config
-// names. Events of other formats are written as native ones, so a topic holds one format.
+// Formats: native events, one or an array or a line each; others by the readers that
+// Config names. CloudEvents, structured, in a batch or binary, are taken apart here as far
+// as HTTP goes: each becomes a record as Kafka's binding of CloudEvents has it. Events of
+// other formats are written as native ones, so a topic holds one format.
 //
 // What it does not do: it knows no models and judges no times; an event that is late is
 // counted as late by collect. It does not remember what it wrote.

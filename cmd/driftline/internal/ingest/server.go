@@ -35,11 +35,13 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, senders: newSenders(&cfg), readers: map[string]*sync.Pool{}, slots: make(chan struct{}, cfg.InFlight),
 		places: &places{log: cfg.Log, nowMS: cfg.NowMS, known: map[string]count{}},
 	}
-	makers := map[string]func() event.Reader{CloudEvents: func() event.Reader { return newCloudReader(cfg.Limits) }}
-	maps.Copy(makers, cfg.Formats)
+	makers := maps.Clone(cfg.Formats)
+	if makers == nil {
+		makers = map[string]func() event.Reader{}
+	}
 	makers[Native] = func() event.Reader { return event.NewDecoder(cfg.Limits) }
-	for name, make := range makers {
-		s.readers[name] = &sync.Pool{New: func() any { return make() }}
+	for name, maker := range makers {
+		s.readers[name] = &sync.Pool{New: func() any { return maker() }}
 	}
 	return s, nil
 }
