@@ -21,7 +21,7 @@ export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
 export DRIFTLINE_KAFKA_OLD_LIB ?= $(CACHE)/kafka/lib-old
 export DRIFTLINE_BIKESHARE     ?= $(CURDIR)/cmd/driftline/internal/demo/data/bikeshare-hourly.csv.gz
 
-.PHONY: help build demo test test-short check fmt vet lint race docs bench fuzz chaos soak clean
+.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals fuzz chaos soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,12 @@ race: ## short tests with the race detector
 docs: ## links, words and the import graph
 	go test -count=1 .
 
-bench: ## benchmarks with allocations; BENCH=regexp, PKG=./stream/event
-	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+bench: ## benchmarks with allocations; BENCH=regexp, PKG=./stream/event; without them the rivals too
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(PKG)
+	@if [ '$(BENCH) $(PKG)' = '. ./...' ]; then $(MAKE) build && ./bin/driftline bench ingest && .ci/rivals/run; fi
+
+bench-rivals: ## the same events through consumers in Java and Python; flags in ARGS, such as ARGS='--rounds 5'
+	.ci/rivals/run $(ARGS)
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME) $(PKG)

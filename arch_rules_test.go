@@ -46,6 +46,9 @@ var rules = []rule{
 	{dir: "stream/wire", ours: []string{"sketches", "drift"}, purity: noIO},
 	{dir: "stream/collect", ours: fold, purity: noIO},
 	{dir: "stream/evaluate", ours: fold, purity: noIO},
+	{dir: "stream/mapping", ours: []string{"stream/event", "sketches"}, purity: noIO},
+	{dir: "stream/mapping/mappingtest", ours: []string{"stream/event", "stream/mapping"}}, // tests only
+	{dir: "stream/mapping/schemas", ours: []string{"stream/mapping/avro"}},
 	{dir: "stream/replay", ours: fold},
 	{dir: "stream/sim", ours: []string{}}, // tests only
 	{dir: "stream/historian", ours: []string{"stream/log", "stream/wire", "stream/event", "drift"}},

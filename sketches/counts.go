@@ -23,7 +23,12 @@ var (
 //
 // Cells is nil where a decoded range left the feature out; that means all zero.
 type FeatureCounts struct {
-	Cells                                             []uint64
+	Cells []uint64
+	FeatureSums
+}
+
+// FeatureSums is the state of one feature beside its cells.
+type FeatureSums struct {
 	Null, NaN, PosInf, NegInf, Wrong, Unseen, Clamped uint64
 	S1, S2, S3, S4                                    Int128
 	Min, Max                                          float64
@@ -108,36 +113,49 @@ func (c *Counts) Add(i int, v Value) {
 		fc.Cells = make([]uint64, f.Cells()) // only after decoding a range without i
 	}
 	cell, side := f.Locate(v)
+	if side != InCell {
+		fc.beside(side)
+		return
+	}
+	fc.Cells[cell]++
+	if f.Kind == Numeric {
+		fc.addNumber(f, v.num+0)
+	}
+}
+
+// beside counts a value that belongs to no cell.
+func (c *FeatureSums) beside(side Side) {
 	switch side {
-	case InCell:
-		fc.Cells[cell]++
-		if f.Kind == Numeric {
-			fc.addNumber(f, v.num+0)
-		}
 	case SideNull:
-		fc.Null++
+		c.Null++
 	case SideNaN:
-		fc.NaN++
+		c.NaN++
 	case SidePosInf:
-		fc.PosInf++
+		c.PosInf++
 	case SideNegInf:
-		fc.NegInf++
+		c.NegInf++
 	case SideWrong:
-		fc.Wrong++
+		c.Wrong++
 	case SideUnseen:
-		fc.Unseen++
+		c.Unseen++
+	case InCell:
 	}
 }
 
 // addNumber adds a finite x to the moment sums and the extremes.
-func (c *FeatureCounts) addNumber(f *FeatureGrid, x float64) {
+func (c *FeatureSums) addNumber(f *FeatureGrid, x float64) {
 	if x < c.Min {
 		c.Min = x
 	}
 	if x > c.Max {
 		c.Max = x
 	}
-	step := float64((x - f.Centre) * f.scale)
+	c.addStep(float64((x - f.Centre) * f.scale))
+}
+
+// addStep adds a value, given as its distance from the centre in steps of 2^Exp, to the
+// sums.
+func (c *FeatureSums) addStep(step float64) {
 	if step > maxStep {
 		step = maxStep
 		c.Clamped++
@@ -150,19 +168,13 @@ func (c *FeatureCounts) addNumber(f *FeatureGrid, x float64) {
 	abs := (uint64(q) ^ sign) - sign
 	sq := abs * abs // ≤ 2⁴⁶
 
-	var carry uint64
-	c.S1.Lo, carry = bits.Add64(c.S1.Lo, uint64(q), 0)
-	c.S1.Hi += q>>63 + int64(carry)
-	c.S2.Lo, carry = bits.Add64(c.S2.Lo, sq, 0)
-	c.S2.Hi += int64(carry)
+	c.S1 = c.S1.plus(q>>63, uint64(q))
+	c.S2 = c.S2.plus(0, sq)
 	hi, lo := bits.Mul64(sq, abs)
-	lo, carry = bits.Add64(lo^sign, sign&1, 0) // two's complement of a negative cube
-	hi = hi ^ sign + carry
-	c.S3.Lo, carry = bits.Add64(c.S3.Lo, lo, 0)
-	c.S3.Hi += int64(hi + carry)
+	lo, carry := bits.Add64(lo^sign, sign&1, 0) // two's complement of a negative cube
+	c.S3 = c.S3.plus(int64(hi^sign+carry), lo)
 	hi, lo = bits.Mul64(sq, sq)
-	c.S4.Lo, carry = bits.Add64(c.S4.Lo, lo, 0)
-	c.S4.Hi += int64(hi + carry)
+	c.S4 = c.S4.plus(int64(hi), lo)
 }
 
 // Clone returns a copy that shares only the grid.

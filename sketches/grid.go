@@ -10,9 +10,10 @@ const MaxFeatures = 2000
 type Grid struct {
 	Features []FeatureGrid
 
-	index map[string]int
-	bytes []byte
-	id    ID
+	index  map[string]int
+	offset []int // cells of the features before each, and of all
+	bytes  []byte
+	id     ID
 }
 
 // NewGrid freezes features in the order given; the slice is copied.
@@ -23,7 +24,7 @@ func NewGrid(features []FeatureGrid) (*Grid, error) {
 	if len(features) == 0 || len(features) > MaxFeatures {
 		return nil, fmt.Errorf("%w: %d features, want 1 … %d", ErrBadGrid, len(features), MaxFeatures)
 	}
-	g := &Grid{Features: append([]FeatureGrid(nil), features...), index: make(map[string]int, len(features))}
+	g := &Grid{Features: append([]FeatureGrid(nil), features...), index: make(map[string]int, len(features)), offset: []int{0}}
 	for i := range g.Features {
 		f := &g.Features[i]
 		if err := f.prepare(); err != nil {
@@ -33,6 +34,7 @@ func NewGrid(features []FeatureGrid) (*Grid, error) {
 			return nil, fmt.Errorf("%w: features %d and %d are both named %q", ErrBadGrid, j, i, f.Name)
 		}
 		g.index[f.Name] = i
+		g.offset = append(g.offset, g.offset[i]+f.Cells())
 	}
 	g.bytes = g.encode()
 	g.id = hashBytes(g.bytes)
@@ -47,6 +49,9 @@ func (g *Grid) Index(name string) (int, bool) {
 	i, ok := g.index[name]
 	return i, ok
 }
+
+// cells returns the number of cells of all features.
+func (g *Grid) cells() int { return g.offset[len(g.Features)] }
 
 // Encode returns the canonical bytes, a frame of kind FrameGrid. The caller must
 // not change them.

@@ -35,6 +35,12 @@ func (a Int128) Add(b Int128) (sum Int128, overflow bool) {
 	return sum, overflow
 }
 
+// plus returns a + (hi·2⁶⁴ + lo) modulo 2¹²⁸.
+func (a Int128) plus(hi int64, lo uint64) Int128 {
+	sum, carry := bits.Add64(a.Lo, lo, 0)
+	return Int128{Hi: a.Hi + hi + int64(carry), Lo: sum}
+}
+
 // Sub returns a−b, with overflow as in Add.
 func (a Int128) Sub(b Int128) (diff Int128, overflow bool) {
 	lo, borrow := bits.Sub64(a.Lo, b.Lo, 0)

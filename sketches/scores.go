@@ -75,7 +75,7 @@ func (s *ScoreCounts) Add(score float64, has bool, class string) {
 			r.cells = make([]uint64, ScoreCells)
 		}
 		r.cells[ScoreCell(score)]++
-		q := uint64(math.RoundToEven(score * scoreScale))
+		q := scoreSteps(score)
 		var carry uint64
 		r.sum.Lo, carry = bits.Add64(r.sum.Lo, q, 0)
 		r.sum.Hi += int64(carry)

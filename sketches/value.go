@@ -39,6 +39,12 @@ type Value struct {
 	kind ValueKind
 }
 
+// NamedValue is the value of the feature of that name.
+type NamedValue struct {
+	Name  string
+	Value Value
+}
+
 // Null is the missing value.
 func Null() Value { return Value{} }
 

@@ -12,6 +12,8 @@ type EventRow struct {
 	Model  string
 	TimeMS int64  // event time
 	Body   string // the event, JSON
+	// Replayed: a replay says that this happened; live operation did not tell it.
+	Replayed bool
 
 	// Episode is "" for an event outside any episode; then the rest is not read.
 	Episode     string
@@ -60,8 +62,9 @@ type AlarmNote struct {
 const (
 	phaseFiring = "firing"
 
-	insertEventHead = "INSERT INTO drift_events (id, type, model, episode, time_ms, day, body) VALUES"
-	insertEventTail = "ON CONFLICT (id) DO NOTHING"
+	insertEventHead = "INSERT INTO drift_events (id, type, model, episode, time_ms, day, replayed, body) VALUES"
+	// An event that a replay wrote first becomes live operation's own.
+	insertEventTail = "ON CONFLICT (id) DO UPDATE SET replayed = 0, body = excluded.body WHERE drift_events.replayed > excluded.replayed"
 
 	foldEpisodeHead = `INSERT INTO alarm_episodes (episode, model, version, policy, reference, window_ms, kind,
 		phase, ended, since_ms, last_ms, last_event, level, share, top, quality_open) VALUES`
@@ -85,7 +88,8 @@ var foldEpisodeTail = func() string {
 }()
 
 // PutEvents stores events and folds those of an episode into its row. Events may
-// be repeated and come in any order.
+// be repeated and come in any order. A replay's events touch no episode: what is open,
+// who took it up and what blocks a retrain is live operation's alone.
 func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 	var episodes []AlarmRow
 	unique := mergeRows(events, func(e *EventRow) string { return e.ID }, func(old, _ EventRow) EventRow { return old })
@@ -95,8 +99,8 @@ func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 		if err != nil {
 			return err
 		}
-		args[i] = []any{e.ID, e.Type, e.Model, e.Episode, e.TimeMS, day, e.Body}
-		if e.Episode == "" {
+		args[i] = []any{e.ID, e.Type, e.Model, e.Episode, e.TimeMS, day, bit(e.Replayed), e.Body}
+		if e.Episode == "" || e.Replayed {
 			continue
 		}
 		if err := checkFinite("share of event "+e.ID, &e.Share); err != nil {
@@ -294,10 +298,10 @@ type EventQuery struct {
 }
 
 // Events returns the drift events that q selects. Of an event only ID, Type,
-// Model, Episode, TimeMS and Body are filled: the rest stands in Body.
+// Model, Episode, TimeMS, Replayed and Body are filled: the rest stands in Body.
 func (t *Tx) Events(ctx context.Context, q EventQuery) ([]EventRow, error) {
 	var b builder
-	b.text("SELECT id, type, model, episode, time_ms, body FROM drift_events WHERE 1 = 1")
+	b.text("SELECT id, type, model, episode, time_ms, replayed, body FROM drift_events WHERE 1 = 1")
 	for _, c := range []struct{ column, value string }{{"model", q.Model}, {"episode", q.Episode}, {"type", q.Type}} {
 		if c.value != "" {
 			b.text(" AND " + c.column + " = " + b.arg(c.value))
@@ -318,7 +322,9 @@ func (t *Tx) Events(ctx context.Context, q EventQuery) ([]EventRow, error) {
 	var out []EventRow
 	err := t.rows(ctx, b.sql(), b.args, func(r scanner) error {
 		var e EventRow
-		err := r.Scan(&e.ID, &e.Type, &e.Model, &e.Episode, &e.TimeMS, &e.Body)
+		var replayed int64
+		err := r.Scan(&e.ID, &e.Type, &e.Model, &e.Episode, &e.TimeMS, &replayed, &e.Body)
+		e.Replayed = replayed != 0
 		out = append(out, e)
 		return err
 	})

@@ -17,6 +17,7 @@ type ScoreRow struct {
 	Expected    int64
 	Provisional bool  // made while input was behind
 	Revision    int64 // 0, or above for a restated history
+	Replayed    bool  // written by a replay, not by live operation
 	Drifted     int64 // features drifted, of those judged, of all
 	Judged      int64
 	Total       int64
@@ -28,16 +29,16 @@ type ScoreRow struct {
 
 var (
 	scoreKeys    = []string{"model", "version", "reference", "window_ms", "end_ms"}
-	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "body"}
-	scoreUpsert  = keepNewer("scores", scoreKeys, scoreColumns, "(%s.revision, 1 - %s.provisional, %s.covered, %s.body)")
+	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "replayed", "body"}
+	scoreUpsert  = keepNewer("scores", scoreKeys, scoreColumns, "(%s.revision, 1 - %s.provisional, 1 - %s.replayed, %s.covered, %s.body)")
 
 	latestUpsert = keepNewer("latest_scores", []string{"model", "version", "reference", "window_ms"}, []string{"end_ms"}, "%s.end_ms")
 )
 
 // PutScores writes rows of at least one window. Of several writings of the same
-// window the one with the greatest (revision, final, covered, body) stays: repeats
-// and any order of arrival end in the same row, and a provisional row never
-// replaces a final one.
+// window the one with the greatest (revision, final, live, covered, body) stays:
+// repeats and any order of arrival end in the same row, a provisional row never
+// replaces a final one, nor a replay's one of live operation.
 func (t *Tx) PutScores(ctx context.Context, rows []ScoreRow) error {
 	for i := range rows {
 		if err := checkFinite("max PSI of a score of model "+rows[i].Model, rows[i].MaxPSI); err != nil {
@@ -60,7 +61,7 @@ func (t *Tx) PutScores(ctx context.Context, rows []ScoreRow) error {
 		}
 		args[i] = []any{
 			r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS, day, r.Rows, r.Covered, r.Expected, bit(r.Provisional), r.Revision,
-			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, r.Body,
+			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, bit(r.Replayed), r.Body,
 		}
 	}
 	if err := t.insertAll(ctx, scoreUpsert.head, scoreUpsert.tail, args, func(i int) int { return len(rows[i].Body) }); err != nil {
@@ -89,8 +90,8 @@ func (t *Tx) putLatest(ctx context.Context, rows []ScoreRow) error {
 // newerThan is the order of the upsert's text.
 func (r *ScoreRow) newerThan(o *ScoreRow) bool {
 	return tupleAfter(
-		[]int64{r.Revision, 1 - bit(r.Provisional), r.Covered}, r.Body,
-		[]int64{o.Revision, 1 - bit(o.Provisional), o.Covered}, o.Body)
+		[]int64{r.Revision, 1 - bit(r.Provisional), 1 - bit(r.Replayed), r.Covered}, r.Body,
+		[]int64{o.Revision, 1 - bit(o.Provisional), 1 - bit(o.Replayed), o.Covered}, o.Body)
 }
 
 // tupleAfter tells whether (a…, as) comes after (b…, bs).
@@ -126,7 +127,7 @@ func scoreSelect(noBody bool) string {
 		body = "''"
 	}
 	return `SELECT s.model, s.version, s.reference, s.window_ms, s.end_ms, s.row_count, s.covered, s.expected, s.provisional, s.revision,
-		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, ` + body + " FROM "
+		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, s.replayed, ` + body + " FROM "
 }
 
 // Scores returns the scores that q selects, ordered by window end, then version,
@@ -184,10 +185,10 @@ func (t *Tx) scoreRows(ctx context.Context, b *builder) ([]ScoreRow, error) {
 	var out []ScoreRow
 	err := t.rows(ctx, b.sql(), b.args, func(row scanner) error {
 		var r ScoreRow
-		var provisional int64
+		var provisional, replayed int64
 		err := row.Scan(&r.Model, &r.Version, &r.Reference, &r.WindowMS, &r.EndMS, &r.Rows, &r.Covered, &r.Expected, &provisional, &r.Revision,
-			&r.Drifted, &r.Judged, &r.Total, &r.MaxPSI, &r.MaxFeature, &r.AlarmPhase, &r.Body)
-		r.Provisional = provisional != 0
+			&r.Drifted, &r.Judged, &r.Total, &r.MaxPSI, &r.MaxFeature, &r.AlarmPhase, &replayed, &r.Body)
+		r.Provisional, r.Replayed = provisional != 0, replayed != 0
 		out = append(out, r)
 		return err
 	})
@@ -195,9 +196,14 @@ func (t *Tx) scoreRows(ctx context.Context, b *builder) ([]ScoreRow, error) {
 }
 
 // DeleteScoresBefore removes the scores of all models whose window ended before
-// the day began, a batch per transaction, and returns how many there were.
+// the day began, with what they once replaced, a batch per transaction, and returns
+// how many scores there were.
 func (s *Store) DeleteScoresBefore(ctx context.Context, day string) (int64, error) {
 	if _, err := checkDay(day); err != nil {
+		return 0, err
+	}
+	if _, err := s.deleteBatches(ctx, `DELETE FROM score_revisions WHERE (model, version, reference, window_ms, end_ms, revision) IN
+		(SELECT model, version, reference, window_ms, end_ms, revision FROM score_revisions WHERE day < $1 ORDER BY day LIMIT $2)`, day); err != nil {
 		return 0, err
 	}
 	return s.deleteBatches(ctx, `DELETE FROM scores WHERE (model, version, reference, window_ms, end_ms) IN

@@ -18,12 +18,29 @@ import (
 type Config struct {
 	Source     wire.Source
 	Layout     wire.Layout
-	Fold       int32 // number of decoder and thinning; partials of another fold are ignored
+	Fold       int32 // of ledgers and frontiers; that of partials stands in control
 	PanesTopic string
-	DeadTopic  string
+	DeadTopic  string // "": dead letters are counted only
 	Limits     event.Limits
+	Quota      Quota
 	Reader     event.Reader // nil: native JSON under Limits
-	Mutant     loop.Mutant // tests only
+	// Restate makes the fold of a restating replay; nil: the live one.
+	Restate *Restate
+	Mutant  loop.Mutant // tests only
+}
+
+// Restate counts events of any lateness, but only those of the panes From to To: what
+// a restating replay holds in memory until its sources end. Events from the future are
+// refused as ever. With a Model only that model is counted. Such a fold keeps no ledger
+// and writes no dead letters: what became of each record was told when it was read live.
+type Restate struct {
+	From, To int64
+	Model    string // "" for all
+}
+
+// holds reports whether the fold counts the model into the pane.
+func (r *Restate) holds(model string, pane int64) bool {
+	return r == nil || pane >= r.From && pane <= r.To && (r.Model == "" || r.Model == model)
 }
 
 // Source is fold 1 for one source. It implements loop.SourceFold.
@@ -34,10 +51,21 @@ type Source struct {
 	view    *wire.View
 	control int64 // offset of the control topic read so far
 	reader  event.Reader
+	raw     event.Raw
 	ev      *event.Event // what the record under way says
+	thin    thinning
+	most    int // panes held at once
+
+	panes   span // of event time, by the last event
+	routes  [routes]route
+	orders  map[orderKey]*order
+	names   map[string]string // names of models, in memory of their own
+	buffers *sketches.Buffers
 
 	open     map[int64]*pane        // by pane of event time
 	arrivals map[int64]*wire.Ledger // by pane of the record clock
+	arrival  *wire.Ledger           // the ledger of the pane the clock stood in last; nil: look
+	clocks   span                   // that pane
 	early    *wire.Ledger           // counted while the clock was unset
 	dead     []log.Record           // dead letters of the next cycle
 	deadSeen map[deadKey]int
@@ -45,6 +73,20 @@ type Source struct {
 	closed     int64 // u of the last cycle
 	hasClosed  bool
 	publishing int64 // u of the cycle under way
+}
+
+// bufferBytes is what a source may use for rows that are not counted yet.
+const bufferBytes = 1 << 20
+
+// span is a pane with its bounds, so that the next time in it needs no division.
+type span struct{ from, to, pane int64 } // epoch ms, [from, to)
+
+func (s *span) of(times loop.Times, ms int64) int64 {
+	if ms < s.from || ms >= s.to {
+		s.pane = times.Pane(ms)
+		s.from, s.to = times.Start(s.pane), times.End(s.pane)
+	}
+	return s.pane
 }
 
 // noPane is the arrival pane of what is counted while the clock is unset.
@@ -64,6 +106,10 @@ func New(cfg Config, origin loop.Origin) *Source {
 		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
 		view:     wire.NewView(wire.CollectSide),
 		reader:   reader(cfg),
+		most:     cfg.Quota.panes(cfg.Layout),
+		orders:   map[orderKey]*order{},
+		names:    map[string]string{},
+		buffers:  sketches.NewBuffers(bufferBytes),
 		open:     map[int64]*pane{},
 		arrivals: map[int64]*wire.Ledger{},
 		deadSeen: map[deadKey]int{},
@@ -86,6 +132,9 @@ func Times(l wire.Layout) loop.Times {
 // have been counted without it asks for a start by time look-up.
 func (s *Source) Control(recs []log.Record, next int64) (fromMS int64, err error) {
 	fromMS = loop.Never
+	if len(recs) > 0 {
+		s.forget()
+	}
 	for _, r := range recs {
 		c, ok := s.view.Add(r.Offset, r.Key, r.Value)
 		if !ok {
@@ -96,7 +145,8 @@ func (s *Source) Control(recs []log.Record, next int64) (fromMS int64, err error
 			if l, _ := s.view.Layout(); !sameLayout(l, s.cfg.Layout) {
 				return fromMS, fmt.Errorf("layout in the control topic differs from the one this process was started with: stop it and start it again")
 			}
-		case "model", "grid":
+		case "model", "grid", "fold":
+			s.thin.known = false
 			fromMS = min(fromMS, s.late(c))
 		}
 	}
@@ -150,6 +200,10 @@ func namedPane(kind string, value []byte) (pane int64, ok bool) {
 		if g, err := wire.DecodeGridControl(value); err == nil {
 			return g.FromPane, true
 		}
+	case "fold":
+		if f, err := wire.DecodeFold(value); err == nil {
+			return f.FromPane, true
+		}
 	}
 	return 0, false
 }
@@ -160,7 +214,7 @@ func Names(l wire.Layout, recs []log.Record) int64 {
 	from := loop.Never
 	for _, r := range recs {
 		kind, _, _ := strings.Cut(string(r.Key), "/")
-		if kind != "model" && kind != "grid" {
+		if kind != "model" && kind != "grid" && kind != "fold" {
 			continue
 		}
 		if pane, ok := namedPane(kind, r.Value); ok {
@@ -192,14 +246,20 @@ func (s *Source) Skip(next, aborted int64) {
 // ledger returns the ledger of the pane the clock stands in, or nil where this run
 // may not build that pane.
 func (s *Source) ledger() *wire.Ledger {
+	if s.cfg.Restate != nil {
+		return nil
+	}
 	clock := s.tracker.Clock()
+	if s.arrival != nil && clock < s.clocks.to { // the clock never runs back
+		return s.arrival
+	}
 	if clock == loop.Unset {
 		if s.early == nil {
 			s.early = s.newLedger(noPane)
 		}
 		return s.early
 	}
-	p := s.times.Pane(clock)
+	p := s.clocks.of(s.times, clock)
 	if !s.tracker.Builds(p) {
 		s.early = nil
 		return nil
@@ -214,6 +274,7 @@ func (s *Source) ledger() *wire.Ledger {
 		}
 		s.arrivals[p] = l
 	}
+	s.arrival = l
 	return l
 }
 
@@ -244,14 +305,14 @@ func (s *Source) Apply(r log.Record) {
 	case wire.Dead:
 		s.countDead(l, r, reason)
 	case wire.Unregistered:
-		addName(&l.Unregistered, s.ev.Model)
+		s.addName(&l.Unregistered, s.ev.Model)
 		if s.ev.Type == event.TypeFeature {
-			addName(&l.RowsOnly, s.ev.Model)
+			s.addName(&l.RowsOnly, s.ev.Model)
 		}
 	case wire.Late:
-		bump(&l.LateBy, s.ev.Model)
+		bump(&l.LateBy, s.stable(s.ev.Model))
 	case wire.Future:
-		bump(&l.FutureBy, s.ev.Model)
+		bump(&l.FutureBy, s.stable(s.ev.Model))
 	}
 }
 
@@ -261,7 +322,11 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if r.TimeMS < 0 {
 		return wire.Dead, &event.Reason{Code: event.CodeNoTime, Detail: "the record carries no timestamp; let the producer or the broker set one"}
 	}
-	rows, err := s.reader.Read(&event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS})
+	if s.thinned(r) {
+		return wire.Thinned, nil
+	}
+	s.raw = event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS}
+	rows, err := s.reader.Read(&s.raw)
 	if err != nil {
 		return wire.Dead, asReason(err)
 	}
@@ -277,21 +342,26 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 	if ev.HasTime {
 		ts = ev.TimeMS
 	}
-	p := s.times.Pane(ts)
-	m, ok := s.view.Model(ev.Model, p)
-	if !ok {
-		return wire.Unregistered, nil
+	p := s.panes.of(s.times, ts)
+	if s.thinnedIn(p) {
+		return wire.Thinned, nil
 	}
-	if s.tracker.Late(ts) {
+	if !s.routes[place(ev, p)].serves(ev, p) {
+		if _, ok := s.view.Model(ev.Model, p); !ok {
+			return wire.Unregistered, nil
+		}
+	}
+	if s.cfg.Restate == nil && s.tracker.Late(ts) {
 		return wire.Late, nil
 	}
 	if s.tracker.Future(ts) {
 		return wire.Future, nil
 	}
-	if s.tracker.Builds(p) {
-		into, grids := s.pane(p, r.Offset), s.view.Grids(ev.Model, p)
+	if s.cfg.Restate.holds(ev.Model, p) {
 		for i := range rows {
-			into.add(&rows[i], m.Model, grids)
+			if to, ok := s.route(&rows[i], p, r.Offset); ok {
+				to.count(&rows[i], s.buffers)
+			}
 		}
 	}
 	return wire.Accepted, nil
@@ -300,11 +370,20 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 func (s *Source) pane(p, offset int64) *pane {
 	o := s.open[p]
 	if o == nil {
-		o = newPane(offset)
+		o = newPane(offset, s.cfg.Quota.versions())
 		s.open[p] = o
 	}
 	return o
 }
+
+// forget drops what was looked up: control or the open panes have changed.
+func (s *Source) forget() {
+	s.routes = [routes]route{}
+	s.arrival = nil
+}
+
+// Through returns the last offset folded, −1 before the first.
+func (s *Source) Through() int64 { return s.tracker.Through() }
 
 // Due reports whether a pane has closed since the last cycle.
 func (s *Source) Due() bool {
@@ -324,6 +403,9 @@ func (s *Source) Publish(partitions int, promiseMS int64) (loop.Cycle, error) {
 	if promiseMS != loop.Unset && promiseMS > upto {
 		upto = promiseMS
 		limit = s.times.Pane(promiseMS)
+	}
+	if s.cfg.Restate != nil { // nothing is counted beyond, so nothing is claimed
+		upto = min(upto, s.times.End(s.cfg.Restate.To))
 	}
 	s.publishing = u
 	partials, err := s.partials(limit)
@@ -355,6 +437,7 @@ func (s *Source) Published() {
 		return
 	}
 	u = s.publishing
+	s.forget()
 	for p := range s.open {
 		if p < u {
 			delete(s.open, p)
@@ -396,7 +479,9 @@ func (s *Source) partials(limit int64) ([]log.Record, error) {
 		if p >= limit {
 			break
 		}
-		for _, x := range s.open[p].partials(s.cfg, p, through) {
+		cfg := s.cfg
+		cfg.Fold = s.view.Fold(p).Number
+		for _, x := range s.open[p].partials(cfg, p, through) {
 			recs = append(recs, s.record(wire.Home(x.ID.Model, int(s.cfg.Layout.PanesPartitions)), x.ID.Model, x.Encode()))
 		}
 	}
@@ -418,10 +503,4 @@ func (s *Source) partials(limit int64) ([]log.Record, error) {
 		recs = append(recs, s.record(home, "_source", l.Encode()))
 	}
 	return recs, nil
-}
-
-// gridCounts is what a pane holds for one grid of a model.
-type gridCounts struct {
-	grid   *sketches.Grid
-	counts *sketches.Counts
 }

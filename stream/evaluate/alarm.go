@@ -66,7 +66,7 @@ func (f *Fold) alarm(m *model, k alarmKey, in *installed) *alarm {
 	a := m.alarms[k]
 	if a == nil {
 		a = &alarm{reference: in.id}
-		if f.cfg.UnknownAlarms {
+		if f.unknown(m, k.windowMS) {
 			a.state = drift.UnknownAlarm()
 		}
 		m.alarms[k] = a

@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 
@@ -18,6 +17,9 @@ type Topics struct{ Panes, State, Scores, Drift, Control string }
 type Admission struct {
 	Auto      bool
 	MaxModels int // admitted at most, declared ones included
+	// Room reports whether so many models more, of which nothing but rows and scores is
+	// counted, fit into memory beside those of the view; nil: yes.
+	Room func(v *wire.View, more int) bool
 }
 
 // Config fixes one partition's fold.
@@ -27,13 +29,16 @@ type Config struct {
 	Namespace string
 	Fold      int32
 	Topics    Topics
-	MaxRun    int // panes one cycle may cover, bounded by the ring; 0: the bound
-	Admission Admission
-	Policy    wire.Policy // for models that have none of their own
-	// UnknownAlarms starts alarms without a past: they step, but say nothing until
-	// their first OK. For a replay that begins in the middle.
-	UnknownAlarms bool
-	Mutant        loop.Mutant // tests only
+	MaxRun    int // panes one cycle may cover, bounded by the ring; 0: as many as are useful
+	// MaxPending is how many panes that are not final are held merged; 0: as many as
+	// are useful, < 0: all, for a reader that cannot read again.
+	MaxPending int
+	Admission  Admission
+	Policy     wire.Policy // for models that have none of their own
+	// Past is what is known of the time before, for a replay that begins in the middle;
+	// nil: the fold begins at the beginning, or loads its state.
+	Past   *wire.Past
+	Mutant loop.Mutant // tests only
 }
 
 // Validate returns why the configuration cannot be used.
@@ -60,9 +65,15 @@ func maxRun(l wire.Layout) int {
 type Stats struct {
 	LatePartials   uint64 // for a pane that was final already
 	LateDiffering  uint64 // of those, with other cells than were counted: an axiom broke
-	WrongFold      uint64
+	LateUnverified uint64 // of those, for a pane so old that it cannot be told
+	Contradicted   uint64 // partials that gave a pane other cells before it was final: a promise broke
+	Reread         uint64 // records applied again to merge panes that were passed over
+	Obsolete       uint64 // partials counted in a way that control has replaced for their pane
+	WrongFold      uint64 // partials counted in a way that control does not know
 	Undecodable    uint64
 	LostSlots      uint64 // ring slots and coverage records that were missing at a load: their windows end with coverage below one
+	RebuiltSlots   uint64 // that a load did not find and made again from what the panes topic still holds
+	NotAdmitted    uint64 // models that found no room: one for each name and load
 	ControlRefused int
 }
 
@@ -73,12 +84,23 @@ type Fold struct {
 	control int64 // offset of the control topic read so far
 	table   *table
 	pending map[int64]*pending
+	open    int   // of them, that are merged
+	filling int   // of these, that are being read again
+	applied int64 // last offset that was applied; −1: none
+	until   int64 // last offset to read again; −1: reading ahead
+	ahead   int64 // where reading ahead goes on
 	models  map[string]*model
 	cover   [2]map[int64]wire.Coverage // by ring
+	loaded  *loaded                    // between Load and Resume, where a marker was found
+	// uncovered are the numbers whose coverage record a load did not find, by ring.
+	uncovered [2]map[int64]bool
+	repairs   []log.Record // slots made again, of the next cycle
+	summed    uint64       // how many
 
 	first    int64 // first pane that was ever final
 	next     int64 // newest pane that is final, published or queued
 	started  bool  // first and next are set
+	settled  bool  // from now on only a claim can make a pane final
 	done     int64
 	hasDone  bool
 	at       int64 // offset of the record that made done final
@@ -86,15 +108,18 @@ type Fold struct {
 	resume   int64
 	intent   int64 // last pane that a cycle of an earlier process may have published; NoPane: none
 	queue    []final
-	running  []final // the run of the cycle under way
-	digests  map[int64]map[wire.PartialID]uint64
+	running  []final                       // the run of the cycle under way
+	digests  map[int64]map[partialKey]seen // of the newest done panes
+	joined   bool                          // what cfg.Past says is in force
 
-	effective map[string]int64 // control key → pane from which it counts
-	unapplied []wire.Control   // evaluate-side control without a pane yet
-	applied   []log.Record     // of the next cycle
-	admitted  map[string]bool  // names written or seen
-	wanted    map[string]wire.Model
-	stats     Stats
+	effective   map[string]int64 // control key → pane from which it counts
+	unapplied   []wire.Control   // evaluate-side control without a pane yet
+	toApply     []log.Record     // applied records of the next cycle
+	provisional int64            // newest pane of the last provisional scores
+	admitted    map[string]bool  // names written or seen
+	wanted      map[string]wire.Model
+	noRoom      map[string]bool // names that were not admitted
+	stats       Stats
 }
 
 // final is a pane that is final and waits to be published.
@@ -103,27 +128,23 @@ type final struct {
 	at      int64
 	table   []wire.SourceClaims
 	covered wire.Coverage
-	merged  map[string]*cell // by model
-}
-
-// pending is a pane that is not final yet.
-type pending struct {
-	first    int64 // offset of its first record
-	partials map[wire.PartialID]wire.Partial
-	ledgers  map[wire.Source]wire.Ledger
 }
 
 // New returns an empty fold.
 func New(cfg Config) *Fold {
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = pendingPanes
+	}
 	if cfg.MaxRun == 0 {
-		cfg.MaxRun = maxRun(cfg.Layout)
+		cfg.MaxRun = min(runPanes, maxRun(cfg.Layout))
 	}
 	return &Fold{
 		cfg: cfg, view: wire.NewView(wire.EvaluateSide), table: newTable(cfg.Layout),
 		pending: map[int64]*pending{}, models: map[string]*model{},
-		cover:    [2]map[int64]wire.Coverage{{}, {}},
-		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[wire.PartialID]uint64{},
-		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{},
+		cover: [2]map[int64]wire.Coverage{{}, {}}, uncovered: [2]map[int64]bool{{}, {}},
+		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[partialKey]seen{},
+		applied: -1, until: -1, provisional: wire.NoPane,
+		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{}, noRoom: map[string]bool{},
 	}
 }
 
@@ -138,36 +159,41 @@ func (f *Fold) Done() (int64, bool) { return f.done, f.hasDone }
 
 // Apply folds one record of the panes topic.
 func (f *Fold) Apply(r log.Record) error {
-	if !f.take(r) {
-		f.stats.Undecodable++
-		return nil
+	again := r.Offset <= f.applied
+	f.applied = max(f.applied, r.Offset)
+	if again {
+		f.stats.Reread++
 	}
-	if r.Offset >= f.loadedAt { // at the marker's own record more panes may be final than its run held
+	if !f.take(r, again) && !again {
+		f.stats.Undecodable++
+	}
+	claim := wire.Kind(r.Value) == wire.KindFrontier
+	if !again && r.Offset >= f.loadedAt && (claim || !f.settled) { // at the marker's own record more panes may be final than its run held
 		f.finalise(r.Offset)
+		f.settled = f.started
 	}
 	return nil
 }
 
 // take folds what the record says; false if it cannot be decoded.
-func (f *Fold) take(r log.Record) bool {
-	kind, err := wire.Peek(r.Value)
-	if err != nil {
-		return false
-	}
-	switch kind {
+func (f *Fold) take(r log.Record, again bool) bool {
+	switch wire.Kind(r.Value) {
 	case wire.KindPartial:
 		p, err := wire.DecodePartial(r.Value)
 		if err != nil {
 			return false
 		}
-		f.partial(p, r.Offset)
+		f.partial(p, r.Offset, again)
 	case wire.KindLedger:
 		l, err := wire.DecodeLedger(r.Value)
 		if err != nil {
 			return false
 		}
-		f.ledger(l, r.Offset)
+		f.ledger(l, r.Offset, again)
 	case wire.KindFrontier:
+		if again {
+			return true
+		}
 		fr, err := wire.DecodeFrontier(r.Value)
 		if err != nil {
 			return false
@@ -175,59 +201,12 @@ func (f *Fold) take(r log.Record) bool {
 		if fr.Fold == f.cfg.Fold && r.Offset > f.loadedAt {
 			f.table.merge(fr)
 		}
+	default:
+		_, err := wire.Peek(r.Value)
+		return err == nil
 	}
 	return true
 }
-
-func (f *Fold) partial(p wire.Partial, offset int64) {
-	if p.ID.Fold != f.cfg.Fold {
-		f.stats.WrongFold++
-		return
-	}
-	if f.started && p.ID.Pane <= f.next {
-		if offset > f.loadedAt {
-			f.late(p)
-		}
-		return
-	}
-	w := f.waiting(p.ID.Pane, offset)
-	if old, had := w.partials[p.ID]; !had || p.Through > old.Through {
-		p.Counts, p.Scores = bytes.Clone(p.Counts), bytes.Clone(p.Scores)
-		w.partials[p.ID] = p
-	}
-}
-
-// late counts a partial of a final pane; with other cells than those that were
-// counted an axiom broke.
-func (f *Fold) late(p wire.Partial) {
-	f.stats.LatePartials++
-	known, had := f.digests[p.ID.Pane]
-	if had && known[p.ID] != digest(p) {
-		f.stats.LateDiffering++
-	}
-}
-
-func (f *Fold) ledger(l wire.Ledger, offset int64) {
-	if f.started && l.Pane <= f.next || len(l.Unregistered) == 0 || l.Fold != f.cfg.Fold {
-		return
-	}
-	w := f.waiting(l.Pane, offset)
-	if old, had := w.ledgers[l.Source]; !had || l.Through > old.Through {
-		w.ledgers[l.Source] = l
-	}
-}
-
-func (f *Fold) waiting(pane, offset int64) *pending {
-	w := f.pending[pane]
-	if w == nil {
-		w = &pending{first: offset, partials: map[wire.PartialID]wire.Partial{}, ledgers: map[wire.Source]wire.Ledger{}}
-		f.pending[pane] = w
-	}
-	return w
-}
-
-// Trimmed says that records were removed before they were read.
-func (f *Fold) Trimmed() { f.table.cut(false) }
 
 // finalise queues every pane that the claims so far make final. It is called once
 // per record, so that where a pane becomes final is a position of the log.
@@ -243,11 +222,12 @@ func (f *Fold) finalise(at int64) {
 				first, found = min(first, p), true
 			}
 		}
-		if !found {
+		if first, found = f.begins(first, found, upto); !found {
 			return
 		}
-		f.first, f.next, f.started = first, first-1, true
+		f.first, f.next, f.started = f.told(first), first-1, true
 	}
+	var table []wire.SourceClaims // as of this record, shared by the panes that it makes final
 	for {
 		p := f.next + 1
 		need := f.view.CollectSince(p)
@@ -255,52 +235,25 @@ func (f *Fold) finalise(at int64) {
 		if !ok || f.end(p) > upto {
 			return
 		}
-		covered, expected := f.table.coverage(p, need)
-		fin := final{pane: p, at: at, covered: wire.Coverage{Number: p, Covered: covered, Expected: expected}, table: f.table.snapshot(p)}
-		if w := f.pending[p]; w != nil {
-			fin.merged = f.merge(p, w)
+		if table == nil {
+			table = f.table.snapshot()
 		}
+		covered, expected := f.table.coverage(p, need)
 		f.next = p
-		f.queue = append(f.queue, fin)
+		f.queue = append(f.queue, final{pane: p, at: at, covered: wire.Coverage{Number: p, Covered: covered, Expected: expected}, table: table})
 	}
 }
 
 func (f *Fold) end(pane int64) int64 { return (pane + 1) * f.cfg.Layout.PaneMS }
 
 // Final returns how many panes wait and how many one cycle may hold.
-func (f *Fold) Final() (waiting, run int) { return len(f.queue), f.cfg.MaxRun }
+func (f *Fold) Final() (waiting, run int) { return f.ready(), f.cfg.MaxRun }
 
-// merge adds the partials of all sources. Integer addition in any order gives the
-// same numbers, so the order of the map does not matter.
-func (f *Fold) merge(pane int64, w *pending) map[string]*cell {
-	out := map[string]*cell{}
-	seen := make(map[wire.PartialID]uint64, len(w.partials))
-	for id, p := range w.partials {
-		seen[id] = digest(p)
-		c := out[id.Model]
-		if c == nil {
-			c = newCell()
-			out[id.Model] = c
-		}
-		if err := f.addPartial(c, p); err != nil {
-			f.stats.Undecodable++
-		}
-	}
-	f.digests[pane] = seen
-	for old := range f.digests {
-		if old <= pane-f.cfg.Layout.Ring0() {
-			delete(f.digests, old)
-		}
-	}
-	for _, l := range w.ledgers {
-		f.want(l)
-	}
-	return out
-}
-
+// addPartial adds a partial. Integer addition in any order gives the same numbers, so
+// the order of sources does not matter.
 func (f *Fold) addPartial(c *cell, p wire.Partial) error {
-	e := c.entry(key{p.ID.Version, p.ID.Grid})
 	if p.ID.Grid.IsZero() {
+		e := c.entry(key{version: p.ID.Version})
 		e.rows += p.Rows
 		if len(p.Scores) == 0 {
 			return nil
@@ -327,5 +280,5 @@ func (f *Fold) addPartial(c *cell, p wire.Partial) error {
 	if err != nil {
 		return err
 	}
-	return e.add(g.Grid, counts, p.ID.Chunk)
+	return c.entry(key{grid: p.ID.Grid}).add(g.Grid, counts, p.ID.Chunk)
 }

@@ -27,6 +27,7 @@ type judgement struct {
 // writes scores and events. stepped says that an alarm's state may have changed.
 func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error) {
 	in := m.reference(pane)
+	m.follow(in)
 	policy := m.policy(pane, f.cfg.Policy)
 	stepped = f.supersede(m, in, pane, policy, out)
 	var hops []*judgement
@@ -92,7 +93,7 @@ func (f *Fold) learning(m *model, w *window, out *output) {
 	covered, expected := w.coverageShare()
 	s := wire.Score{
 		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
-		Rows: rows, Covered: covered, Expected: expected,
+		Rows: rows, Covered: covered, Expected: expected, Provisional: w.provisional,
 	}
 	out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
 }
@@ -120,7 +121,7 @@ func (f *Fold) predictions(m *model, in *installed, w *window, out *output) {
 		p.Classes = classes
 		s := wire.Score{
 			Model: m.name, Version: version, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
-			Rows: sc.Rows, Covered: covered, Expected: expected, Predictions: &p,
+			Rows: sc.Rows, Covered: covered, Expected: expected, Provisional: w.provisional, Predictions: &p,
 		}
 		if in != nil {
 			s.Reference, s.State = in.hex, wire.StateJudged
@@ -138,10 +139,7 @@ func sum(xs []uint64) (n uint64) {
 
 // compare judges every feature of the window.
 func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (*judgement, error) {
-	var err error
-	if w.counts, err = w.sum.on(in.ref.Counts.Grid.ID()); err != nil {
-		return nil, err
-	}
+	w.counts = w.sum.on(in.ref.Counts.Grid.ID())
 	w.fill(max(f.first, in.grid.FromPane), f.cfg.Layout.PaneMS)
 	j := &judgement{window: w, policy: policy, in: in, cfg: f.alarmConfig(w.lengthMS, policy)}
 	j.isHop = j.cfg.IsHop(w.endMS)
@@ -155,7 +153,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{
 		Model: m.name, Version: wire.AnyVersion, Reference: in.hex, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
-		Rows: counts.Rows, Covered: covered, Expected: expected,
+		Rows: counts.Rows, Covered: covered, Expected: expected, Provisional: w.provisional,
 		Features: make([]wire.FeatureScore, len(counts.Features)),
 	}
 	if counts.Rows == 0 {

@@ -21,6 +21,11 @@ type model struct {
 	alarms   map[alarmKey]*alarm
 	alarmsOf int64 // pane whose slot the alarms were loaded from
 	learnt   map[int64]*learnt
+
+	// What the model's alarms stand on, and whether that changed under this fold.
+	following sketches.ID
+	followed  bool
+	born      bool
 }
 
 // installed is a reference with the pane from which it counts.
@@ -41,13 +46,17 @@ type installedPolicy struct {
 func (f *Fold) model(name string) *model {
 	m := f.models[name]
 	if m == nil {
-		m = &model{
-			name: name, ring: [2]map[int64]*cell{{}, {}}, lost: [2]map[int64]bool{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
-			alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
-		}
+		m = newModel(name)
 		f.models[name] = m
 	}
 	return m
+}
+
+func newModel(name string) *model {
+	return &model{
+		name: name, ring: [2]map[int64]*cell{{}, {}}, lost: [2]map[int64]bool{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
+		alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
+	}
 }
 
 // install puts a reference or policy in force from a pane on. One that cannot be

@@ -13,7 +13,12 @@ func (f *Fold) markerTable(last final) []wire.SourceClaims {
 	if f.cfg.Mutant == loop.MarkerWithoutTable {
 		return nil
 	}
-	return last.table
+	out := make([]wire.SourceClaims, len(last.table))
+	for i, s := range last.table {
+		s.Claims = useful(s.Claims, f.end(last.pane))
+		out[i] = s
+	}
+	return out
 }
 
 // forgeDone is the mutant that takes the newest slot for the done marker.

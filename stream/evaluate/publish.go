@@ -19,14 +19,15 @@ type output struct {
 // drift events, scores, ring slots, done marker, commit. In this order, because a
 // marker says that all before it is durable.
 func (f *Fold) Publish() (loop.Cycle, bool, error) {
-	if len(f.queue) == 0 {
+	ready := f.ready()
+	if ready == 0 {
 		return loop.Cycle{}, false, nil
 	}
-	f.running = f.queue[:min(len(f.queue), f.cfg.MaxRun)]
+	f.running = f.queue[:min(ready, f.cfg.MaxRun)]
 	f.apply()
 	last := f.running[len(f.running)-1]
-	f.applied = append(f.applied, f.intend(last.pane))
-	var out output
+	f.toApply = append(f.toApply, f.intend(last.pane))
+	out := output{slots: f.takeRepairs()}
 	for _, fin := range f.running {
 		if err := f.pane(fin, &out); err != nil {
 			return loop.Cycle{}, false, err
@@ -40,7 +41,7 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	c := loop.Cycle{
 		Stages: []loop.Stage{
 			{What: "control records", Records: admitted},
-			{What: "applied control", Records: f.applied, State: true},
+			{What: "applied control", Records: f.toApply, State: true},
 			{What: "drift events", Records: out.events},
 			{What: "scores", Records: out.scores},
 			{What: "ring slots", Records: out.slots, State: true},
@@ -56,12 +57,14 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 func (f *Fold) Published() {
 	last := f.running[len(f.running)-1]
 	for _, fin := range f.running {
-		delete(f.pending, fin.pane)
+		f.leave(fin.pane)
 	}
+	maps.DeleteFunc(f.digests, func(pane int64, _ map[partialKey]seen) bool { return pane <= last.pane-pendingPanes })
+	f.table.forget(f.end(last.pane))
 	f.queue = slices.Delete(f.queue, 0, len(f.running))
 	f.running = nil
 	f.done, f.hasDone, f.at, f.intent = last.pane, true, last.at, last.pane
-	f.applied = nil
+	f.toApply = nil
 	for _, m := range f.models {
 		m.forget(f.done)
 	}
@@ -83,11 +86,23 @@ func (f *Fold) resumeAfter(last final) int64 {
 // pane processes one final pane: rings, then per model its windows and alarms, then
 // the slots that say how things stand after it.
 func (f *Fold) pane(fin final, out *output) error {
-	if err := f.store(fin); err != nil {
+	var merged map[string]*cell
+	if w := f.pending[fin.pane]; w != nil {
+		merged = w.merged
+		f.want(w.names)
+		if w.torn {
+			fin.covered.Covered = 0
+		}
+	}
+	if err := f.store(fin, merged); err != nil {
+		return err
+	}
+	if err := f.join(fin.pane); err != nil {
 		return err
 	}
 	l := f.cfg.Layout
 	slotEnds := f.slotOf(fin.pane+1) != f.slotOf(fin.pane)
+	fine, coarse := 0, 0 // slots written, per ring
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		m := f.models[name]
 		stepped, err := f.judge(m, fin.pane, out)
@@ -99,46 +114,50 @@ func (f *Fold) pane(fin final, out *output) error {
 			if c == nil {
 				c = newCell()
 			}
-			f.writeSlots(m, c, wire.Slot{Ring: 0, Number: fin.pane, Alarms: m.alarmStates()}, l.Ring0(), out)
+			fine += f.writeSlots(m, c, wire.Slot{Ring: 0, Number: fin.pane, Alarms: m.alarmStates()}, l.Ring0(), out)
 		}
 		if slotEnds {
 			if c := m.ring[1][f.slotOf(fin.pane)]; c != nil {
-				f.writeSlots(m, c, wire.Slot{Ring: 1, Number: f.slotOf(fin.pane)}, l.Ring1(), out)
+				coarse += f.writeSlots(m, c, wire.Slot{Ring: 1, Number: f.slotOf(fin.pane)}, l.Ring1(), out)
 			}
 		}
 	}
+	fin.covered.Slots = uint64(fine)
 	out.slots = append(out.slots, f.state(wire.CoverageKey(0, mod(fin.pane, l.Ring0())), fin.covered.Encode()))
 	if slotEnds {
 		slot := f.slotOf(fin.pane)
-		out.slots = append(out.slots, f.state(wire.CoverageKey(1, mod(slot, l.Ring1())), f.cover[1][slot].Encode()))
+		c := f.cover[1][slot]
+		c.Slots = uint64(coarse)
+		out.slots = append(out.slots, f.state(wire.CoverageKey(1, mod(slot, l.Ring1())), c.Encode()))
 	}
 	return nil
 }
 
-func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *output) {
+// writeSlots writes a place of a model's ring and returns how many records it takes.
+func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *output) int {
 	base.Model, base.Prev, base.Control = m.name, m.newest[base.Ring], f.control
 	if m.lost[base.Ring][base.Number] {
 		base.Prev = base.Number // says that it is incomplete
 	}
-	for _, s := range c.slots(base) {
+	slots := c.slots(base)
+	for _, s := range slots {
 		out.slots = append(out.slots, f.state(wire.SlotKey(m.name, s.Chunk, s.Ring, mod(s.Number, ring)), s.Encode()))
 	}
 	m.newest[base.Ring] = base.Number
+	return len(slots)
 }
 
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
 
-// want notes unknown models of a final pane for admission.
-func (f *Fold) want(l wire.Ledger) {
-	if !f.cfg.Admission.Auto {
-		return
-	}
-	for name := range l.Unregistered {
+// want notes unknown models of a final pane for admission; features says of each
+// whether it sends its features apart.
+func (f *Fold) want(names map[string]bool) {
+	for name, features := range names {
 		if f.view.Known(name) || f.admitted[name] {
 			continue
 		}
 		m := wire.Model{Name: name, FeaturesFrom: "prediction", Classes: wire.DefaultClasses}
-		if l.RowsOnly[name] > 0 || f.wanted[name].FeaturesFrom == "feature" {
+		if features || f.wanted[name].FeaturesFrom == "feature" {
 			m.FeaturesFrom = "feature"
 		}
 		f.wanted[name] = m
@@ -149,14 +168,21 @@ func (f *Fold) want(l wire.Ledger) {
 // name, up to the bound. Repeated after a crash, the first record in the log stands.
 func (f *Fold) admissions(last int64) []log.Record {
 	var recs []log.Record
-	known := len(f.view.Models())
+	known, more := len(f.view.Models()), 0
 	for _, name := range slices.Sorted(maps.Keys(f.wanted)) {
 		m := f.wanted[name]
 		delete(f.wanted, name)
-		if f.view.Known(name) || known >= f.cfg.Admission.MaxModels {
+		if f.view.Known(name) {
 			continue
 		}
-		known++
+		if known+more >= f.cfg.Admission.MaxModels || f.cfg.Admission.Room != nil && !f.cfg.Admission.Room(f.view, more+1) {
+			if !f.noRoom[name] && len(f.noRoom) < maxNames {
+				f.noRoom[name] = true
+				f.stats.NotAdmitted++
+			}
+			continue
+		}
+		more++
 		f.admitted[name] = true
 		m.FromPane = max(last, f.next) + 1
 		c := wire.Control{Kind: "model", ID: name, Seq: 1, Value: m.Encode()}

@@ -18,6 +18,7 @@ type table struct {
 	// that was read since: partials of panes before its end may be among what is
 	// gone. nil: nothing was removed.
 	floor map[wire.Source]int64
+	all   []wire.Source // of the layout, in order; nil: to be made anew
 }
 
 type row struct {
@@ -33,8 +34,11 @@ func (t *table) merge(f wire.Frontier) {
 	if r == nil {
 		r = &row{}
 		t.rows[f.Source] = r
+		t.all = nil
 	}
-	r.partitions = max(r.partitions, f.Partitions)
+	if f.Partitions > r.partitions {
+		r.partitions, t.all = f.Partitions, nil
+	}
 	since := f.SinceMS
 	if t.floor != nil {
 		floor, had := t.floor[f.Source]
@@ -103,6 +107,9 @@ func cmpInt(a, b int64) int {
 // sources returns the sources of the layout in order, or false while an event topic
 // has not announced its partition count.
 func (t *table) sources() ([]wire.Source, bool) {
+	if t.all != nil {
+		return t.all, true
+	}
 	var all []wire.Source
 	for _, in := range t.layout.Inputs {
 		if in.Role != wire.RoleEvents {
@@ -122,6 +129,7 @@ func (t *table) sources() ([]wire.Source, bool) {
 		}
 	}
 	slices.SortFunc(all, wire.Source.Compare)
+	t.all = all
 	return all, true
 }
 
@@ -172,32 +180,43 @@ func (t *table) coverage(pane, control int64) (covered, expected uint64) {
 	return covered, expected
 }
 
-// snapshot copies the table. Claims that end at or before pane are of no further
-// use and left out, but for the furthest of each source, which still says how far
-// it came.
-func (t *table) snapshot(pane int64) []wire.SourceClaims {
-	end := (pane + 1) * t.layout.PaneMS
-	var out []wire.SourceClaims
+// snapshot copies the table.
+func (t *table) snapshot() []wire.SourceClaims {
+	out := make([]wire.SourceClaims, 0, len(t.rows))
 	for _, s := range slices.SortedFunc(maps.Keys(t.rows), wire.Source.Compare) {
 		r := t.rows[s]
-		best := int64(math.MinInt64)
-		for _, c := range r.claims {
-			best = max(best, c.UptoMS)
-		}
-		x := wire.SourceClaims{Source: s, Partitions: r.partitions}
-		for _, c := range r.claims {
-			if c.UptoMS > end || c.UptoMS == best {
-				x.Claims = append(x.Claims, c)
-			}
-		}
-		out = append(out, x)
+		out = append(out, wire.SourceClaims{Source: s, Partitions: r.partitions, Claims: slices.Clone(r.claims)})
 	}
 	return out
+}
+
+// useful returns the claims without those that end at or before endMS, which can hold
+// no pane to come, but for the furthest, which still says how far its source came.
+func useful(claims []wire.Claim, endMS int64) (out []wire.Claim) {
+	best := int64(math.MinInt64)
+	for _, c := range claims {
+		best = max(best, c.UptoMS)
+	}
+	for _, c := range claims {
+		if c.UptoMS > endMS || c.UptoMS == best {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// forget drops the claims that are of no further use once everything up to endMS is
+// done; without it every control record would leave one per source behind.
+func (t *table) forget(endMS int64) {
+	for _, r := range t.rows {
+		r.claims = useful(r.claims, endMS)
+	}
 }
 
 // restore sets the table to a snapshot.
 func (t *table) restore(rows []wire.SourceClaims) {
 	clear(t.rows)
+	t.all = nil
 	for _, x := range rows {
 		t.rows[x.Source] = &row{partitions: x.Partitions, claims: slices.Clone(x.Claims)}
 	}

@@ -19,11 +19,29 @@ type window struct {
 	filled   float64 // share that lies after the model's grid began
 	half     bool    // at least half of it does
 	full     bool
+	// provisional windows hold panes that are not final.
+	provisional bool
 }
 
 // window sums the panes of a window from the rings: panes up to two slots, slots
 // beyond. Integer sums, so it does not matter in which order.
 func (f *Fold) window(m *model, pane, lengthMS int64) (*window, error) {
+	return f.windowOf(m, pane, lengthMS, func(ring int, number int64) (*cell, wire.Coverage, error) {
+		c, cover := f.stored(m, ring, number)
+		return c, cover, nil
+	})
+}
+
+// stored looks a pane or slot up in the rings.
+func (f *Fold) stored(m *model, ring int, number int64) (*cell, wire.Coverage) {
+	cover := f.cover[ring][number]
+	if m.lost[ring][number] {
+		cover.Covered = 0
+	}
+	return m.ring[ring][number], cover
+}
+
+func (f *Fold) windowOf(m *model, pane, lengthMS int64, look func(ring int, number int64) (*cell, wire.Coverage, error)) (*window, error) {
 	l := f.cfg.Layout
 	w := &window{pane: pane, endMS: f.end(pane), lengthMS: lengthMS, sum: newCell()}
 	ring, last, n := 0, pane, lengthMS/l.PaneMS
@@ -31,17 +49,15 @@ func (f *Fold) window(m *model, pane, lengthMS int64) (*window, error) {
 		ring, last, n = 1, f.slotOf(pane), lengthMS/l.SlotMS()
 	}
 	for number := last - n + 1; number <= last; number++ {
-		if c := m.ring[ring][number]; c != nil {
-			if err := w.sum.merge(c); err != nil {
-				return nil, fmt.Errorf("window of %d ms of model %q at %d: %w", lengthMS, m.name, w.endMS, err)
-			}
+		c, cover, err := look(ring, number)
+		if err == nil && c != nil {
+			err = w.sum.merge(c)
 		}
-		c := f.cover[ring][number]
-		if m.lost[ring][number] {
-			c.Covered = 0
+		if err != nil {
+			return nil, fmt.Errorf("window of %d ms of model %q at %d: %w", lengthMS, m.name, w.endMS, err)
 		}
-		w.cover.Covered += c.Covered
-		w.cover.Expected += c.Expected
+		w.cover.Covered += cover.Covered
+		w.cover.Expected += cover.Expected
 	}
 	return w, nil
 }
@@ -70,9 +86,9 @@ func (w *window) fill(since, paneMS int64) {
 
 // store puts a final pane into the rings: the pane itself, and at the end of a slot
 // the sum of its panes.
-func (f *Fold) store(fin final) error {
+func (f *Fold) store(fin final, merged map[string]*cell) error {
 	l := f.cfg.Layout
-	for name, c := range fin.merged {
+	for name, c := range merged {
 		f.model(name).ring[0][fin.pane] = c
 	}
 	f.cover[0][fin.pane] = fin.covered
@@ -85,14 +101,11 @@ func (f *Fold) store(fin final) error {
 		if !ends {
 			continue
 		}
-		sum, found := newCell(), false
+		sum, found, err := f.sumOf(m, slot)
+		if err != nil {
+			return err
+		}
 		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
-			if c := m.ring[0][p]; c != nil {
-				found = true
-				if err := sum.merge(c); err != nil {
-					return fmt.Errorf("slot %d of model %q: %w", slot, m.name, err)
-				}
-			}
 			if m.lost[0][p] {
 				found, m.lost[1][slot] = true, true
 			}
@@ -104,12 +117,7 @@ func (f *Fold) store(fin final) error {
 		delete(m.lost[1], slot-l.Ring1())
 	}
 	if ends {
-		c := wire.Coverage{Ring: 1, Number: slot}
-		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
-			c.Covered += f.cover[0][p].Covered
-			c.Expected += f.cover[0][p].Expected
-		}
-		f.cover[1][slot] = c
+		f.cover[1][slot] = f.coverOf(slot)
 		delete(f.cover[1], slot-l.Ring1())
 	}
 	return nil

@@ -34,10 +34,7 @@ func parseType(s string) Type {
 }
 
 // Feature is one named input of a model.
-type Feature struct {
-	Name  string
-	Value sketches.Value
-}
+type Feature = sketches.NamedValue
 
 // Segment is one named part of the traffic, such as region = us.
 type Segment struct {

@@ -55,10 +55,7 @@ func fieldOf(key string) field {
 func (d *Decoder) field(f field, key string, ev *Event) *Reason {
 	s := &d.scan
 	if f == fieldUnknown {
-		d.ignored++
-		if len(d.names) < ignoredNames {
-			d.names = append(d.names, key)
-		}
+		d.ignore(key)
 		return s.skip()
 	}
 	if s.byteIs('n') {
@@ -92,6 +89,14 @@ func (d *Decoder) field(f field, key string, ev *Event) *Reason {
 		bad = d.segments(ev)
 	}
 	return bad
+}
+
+// ignore counts a key that is passed over.
+func (d *Decoder) ignore(key string) {
+	d.ignored++
+	if len(d.names) < ignoredNames {
+		d.names = append(d.names, key)
+	}
 }
 
 // wrongType passes over the value that is next, so that broken JSON is called
@@ -183,15 +188,7 @@ func (d *Decoder) name(key string, whole bool) (string, *Reason) {
 
 // checkName refuses names that are too long or that cannot be shown in a line.
 func (d *Decoder) checkName(what, name string, at int) *Reason {
-	if len(name) > d.limits.Name {
-		return dead(CodeBadName, at, "%s of %d bytes, at most %d are allowed", quote(what), len(name), d.limits.Name)
-	}
-	for i := range len(name) {
-		if name[i] < ' ' || name[i] == 0x7f {
-			return dead(CodeBadName, at, "%s holds the control character 0x%02x: %s", quote(what), name[i], quote(name))
-		}
-	}
-	return nil
+	return CheckName(d.limits, what, name, at)
 }
 
 // startsNumber says whether a number is next.

@@ -27,15 +27,35 @@ const (
 	CodeNoID            Code = "no_id"             // a label without "id" can never be joined
 	CodeNoContent       Code = "no_content"        // nothing of what the type promises
 	CodeNoTime          Code = "no_time"           // the record has no timestamp; found by the reader, not by Decode
+	CodeUnreadable      Code = "unreadable"        // the batch it came in cannot be decompressed or taken apart; as before
+
+	// Those of other formats.
+	CodeNotProtobuf   Code = "not_protobuf"    // breaks the wire format of protobuf
+	CodeNotAvro       Code = "not_avro"        // the bytes are not what the Avro schema says
+	CodeBadFrame      Code = "bad_frame"       // broken framing of a schema registry
+	CodeUnknownSchema Code = "unknown_schema"  // the schema registry has no schema of that id
+	CodeWrongSchema   Code = "wrong_schema"    // the schema lacks what the mapping names, or cannot be read
+	CodeWrongShape    Code = "wrong_shape"     // shape, count and data, or count and feature names differ
+	CodeNotCloudEvent Code = "not_cloudevent"  // attributes that a CloudEvent must have are missing or wrong
+	CodeTooManyRows   Code = "too_many_rows"   // more rows in one record than the limit
+	CodeServedError   Code = "served_an_error" // the inference server answered with an error instead of predictions
 )
 
 // Codes returns all codes in a fixed order, so that counters can be made before
 // the first dead record.
 func Codes() []Code {
-	return []Code{
+	return append([]Code{
 		CodeEmpty, CodeTooLarge, CodeBadUTF8, CodeNotJSON, CodeNotObject, CodeTooDeep, CodeDuplicateKey,
 		CodeWrongType, CodeUnknownType, CodeBadName, CodeBadNumber, CodeBadTime, CodeTooManyFeatures,
-		CodeTooManySegments, CodeNoType, CodeNoModel, CodeNoID, CodeNoContent, CodeNoTime,
+		CodeTooManySegments, CodeNoType, CodeNoModel, CodeNoID, CodeNoContent, CodeNoTime, CodeUnreadable,
+	}, ForeignCodes()...)
+}
+
+// ForeignCodes are those that only readers of other formats give, never Decode.
+func ForeignCodes() []Code {
+	return []Code{
+		CodeNotProtobuf, CodeNotAvro, CodeBadFrame, CodeUnknownSchema, CodeWrongSchema, CodeWrongShape,
+		CodeNotCloudEvent, CodeTooManyRows, CodeServedError,
 	}
 }
 

@@ -15,8 +15,7 @@ type converter struct {
 	topics  Topics
 	keep    func(model string) Keep
 	columns func(model string) []string
-	decoder *event.Decoder
-	ev      event.Event
+	reader  event.Reader
 }
 
 func (c *converter) convert(r log.Record, rows *Rows) {
@@ -59,54 +58,72 @@ func (c *converter) panes(r log.Record, rows *Rows) {
 	}
 }
 
+// example turns the rows of an input record into examples.
 func (c *converter) example(r log.Record, rows *Rows) {
-	if r.TimeMS < 0 || c.decoder.Decode(r.Value, &c.ev) != nil || c.ev.ID == "" || c.ev.Type == event.TypeTick {
+	if r.TimeMS < 0 {
 		return
 	}
-	keep := c.keep(c.ev.Model)
+	events, err := c.reader.Read(&event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS})
+	if err != nil {
+		return
+	}
+	for i := range events {
+		c.row(r, &events[i], rows)
+	}
+}
+
+// row keeps what the model's examples hold of one event. Text is copied: an event's lasts
+// as long as its record.
+func (c *converter) row(r log.Record, ev *event.Event, rows *Rows) {
+	if ev.ID == "" || ev.Type == event.TypeTick {
+		return
+	}
+	keep := c.keep(ev.Model)
 	if keep == KeepNothing {
 		return
 	}
-	x := Example{Model: strings.Clone(c.ev.Model), ID: strings.Clone(c.ev.ID), EventMS: r.TimeMS, At: r.Partition, Offset: r.Offset}
-	if c.ev.HasTime {
-		x.EventMS = c.ev.TimeMS
+	x := Example{Model: strings.Clone(ev.Model), ID: strings.Clone(ev.ID), EventMS: r.TimeMS, At: r.Partition, Offset: r.Offset}
+	if ev.HasTime {
+		x.EventMS = ev.TimeMS
 	}
-	if c.ev.HasLabel {
-		if text, ok := c.ev.Label.Text(); ok {
+	if ev.HasLabel {
+		if text, ok := ev.Label.Text(); ok {
 			l := x
+			text = strings.Clone(text)
 			l.Label = &text
 			rows.Examples = append(rows.Examples, l)
 		}
 	}
-	if c.ev.Type == event.TypeLabel {
+	if ev.Type == event.TypeLabel {
 		return
 	}
-	if c.ev.HasScore || c.ev.HasPrediction {
+	if ev.HasScore || ev.HasPrediction {
 		p := x
-		p.Prediction = &Prediction{Version: strings.Clone(c.ev.Version)}
-		if c.ev.HasScore {
-			score := c.ev.Score
+		p.Prediction = &Prediction{Version: strings.Clone(ev.Version)}
+		if ev.HasScore {
+			score := ev.Score
 			p.Prediction.Score = &score
 		}
-		if c.ev.HasPrediction {
-			p.Prediction.Class, _ = c.ev.Prediction.Text()
+		if ev.HasPrediction {
+			class, _ := ev.Prediction.Text()
+			p.Prediction.Class = strings.Clone(class)
 		}
 		rows.Examples = append(rows.Examples, p)
 	}
-	if keep == KeepRows && len(c.ev.Features) > 0 {
-		x.Features = string(event.AppendFeatures(nil, c.allowed(x.Model)))
+	if keep == KeepRows && len(ev.Features) > 0 {
+		x.Features = string(event.AppendFeatures(nil, c.allowed(x.Model, ev.Features)))
 		rows.Examples = append(rows.Examples, x)
 	}
 }
 
 // allowed returns the features that may be stored.
-func (c *converter) allowed(model string) []event.Feature {
+func (c *converter) allowed(model string, features []event.Feature) []event.Feature {
 	if c.columns == nil {
-		return c.ev.Features
+		return features
 	}
 	only := c.columns(model)
 	if len(only) == 0 {
-		return c.ev.Features
+		return features
 	}
-	return slices.DeleteFunc(slices.Clone(c.ev.Features), func(f event.Feature) bool { return !slices.Contains(only, f.Name) })
+	return slices.DeleteFunc(slices.Clone(features), func(f event.Feature) bool { return !slices.Contains(only, f.Name) })
 }

@@ -23,7 +23,7 @@ type Topics struct {
 // Config is what a historian needs.
 type Config struct {
 	Topics  Topics
-	Limits  event.Limits
+	Reader  func(topic string) event.Reader // of an input topic, for one goroutine; nil: native events
 	Keep    func(model string) Keep
 	Columns func(model string) []string // features that may be stored; nil or empty: all
 	Wait    time.Duration               // longest wait of one fetch
@@ -144,9 +144,16 @@ func (h *Historian) try(ctx context.Context, what string, do func() error) error
 	}
 }
 
+func (h *Historian) reader(topic string) event.Reader {
+	if h.cfg.Reader == nil {
+		return event.NewDecoder(event.Limits{})
+	}
+	return h.cfg.Reader(topic)
+}
+
 // read fetches one partition and waits until its rows are written before it reads on.
 func (h *Historian) read(ctx context.Context, p log.Partition, from int64, queue chan<- fetched) error {
-	c := converter{topics: h.cfg.Topics, keep: h.cfg.Keep, columns: h.cfg.Columns, decoder: event.NewDecoder(h.cfg.Limits)}
+	c := converter{topics: h.cfg.Topics, keep: h.cfg.Keep, columns: h.cfg.Columns, reader: h.reader(p.Topic)}
 	if from < 0 {
 		if err := h.try(ctx, "bounds of "+p.String(), func() (err error) { from, _, err = h.log.Bounds(ctx, p); return err }); err != nil {
 			return err

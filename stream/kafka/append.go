@@ -33,8 +33,11 @@ func (l *Log) Append(ctx context.Context, recs []log.Record) error {
 		if err := checkIndex(r.Partition); err != nil {
 			return fmt.Errorf("append: %w", err)
 		}
-		if n := recordbatch.Bound(r.Key, r.Value); n > l.cfg.MaxRequestBytes {
+		if n := recordbatch.Bound(r.Key, r.Value, r.Headers); n > l.cfg.MaxRequestBytes {
 			return fmt.Errorf("append to %s: a record of %d bytes, at most %d: %w", r.Partition, n, l.cfg.MaxRequestBytes, log.ErrTooLarge)
+		}
+		if err := log.CheckHeaders(r.Headers); err != nil {
+			return fmt.Errorf("append to %s: %w", r.Partition, err)
 		}
 		ms := r.TimeMS
 		switch {
@@ -46,7 +49,7 @@ func (l *Log) Append(ctx context.Context, recs []log.Record) error {
 		if _, ok := byPart[r.Partition]; !ok {
 			order = append(order, r.Partition)
 		}
-		byPart[r.Partition] = append(byPart[r.Partition], recordbatch.Record{TimeMS: ms, Key: r.Key, Value: r.Value})
+		byPart[r.Partition] = append(byPart[r.Partition], recordbatch.Record{TimeMS: ms, Key: r.Key, Value: r.Value, Headers: r.Headers})
 	}
 	if len(order) == 1 {
 		return l.appendTo(ctx, order[0], byPart[order[0]])
@@ -69,7 +72,7 @@ func (l *Log) appendTo(ctx context.Context, p log.Partition, recs []recordbatch.
 	for len(recs) > 0 {
 		n, size := 0, recordbatch.HeaderSize
 		for n < len(recs) {
-			size += recordbatch.Bound(recs[n].Key, recs[n].Value)
+			size += recordbatch.Bound(recs[n].Key, recs[n].Value, recs[n].Headers)
 			if n > 0 && size > l.cfg.MaxRequestBytes {
 				break
 			}

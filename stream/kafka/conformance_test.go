@@ -39,7 +39,7 @@ func startEmbedded(t *testing.T, cfg embedded.Config) *embedded.Embedded {
 
 func TestConformance_Embedded(t *testing.T) {
 	t.Parallel()
-	for _, codec := range []string{"none", "zstd"} {
+	for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 		t.Run(codec, func(t *testing.T) {
 			t.Parallel()
 			logtest.Run(t, func(t *testing.T) logtest.Env {
@@ -52,6 +52,7 @@ func TestConformance_Embedded(t *testing.T) {
 					Log: open(t), Open: open,
 					NowMS:        func() int64 { return time.Now().UnixMilli() },
 					NoAppendTime: true,
+					Abort:        func(t *testing.T, p log.Partition, n int) { abort(t, []string{e.Addr()}, p, n) },
 					Truncate: func(t *testing.T, p log.Partition, newStart int64) {
 						if err := e.DropRecords(p.Topic, p.Index, newStart); err != nil {
 							t.Fatal(err)

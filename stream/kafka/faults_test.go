@@ -44,6 +44,27 @@ func transact(t *testing.T, cl *kgo.Client, topic string, n int, label string, e
 	}
 }
 
+// abort writes n records and aborts their transaction.
+func abort(t *testing.T, brokers []string, p log.Partition, n int) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.TransactionalID("abort "+p.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: p.Topic, Partition: p.Index, Value: []byte("void")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cl.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func testAborted(t *testing.T, brokers []string) {
 	l := dial(t, kafka.Config{Brokers: brokers})
 	create(t, l, "txn", 1, nil)
@@ -257,8 +278,8 @@ func TestFault_BatchCRC(t *testing.T) {
 	}
 	left.Store(1000)
 	b, err = l.Fetch(t.Context(), p, 0, time.Second)
-	var bad *kafka.BadBatch
-	if !errors.Is(err, kafka.ErrBatch) || !errors.As(err, &bad) || len(b.Records) != 0 {
+	var bad *log.BadBatch
+	if !errors.Is(err, log.ErrBatch) || !errors.As(err, &bad) || len(b.Records) != 0 {
 		t.Fatalf("damaged for good: %+v, %v; want ErrBatch", b, err)
 	}
 	if bad.First != 0 || errors.Is(err, log.ErrUnreachable) {
@@ -283,7 +304,7 @@ func TestFault_DecompressionBomb(t *testing.T) {
 		t.Fatalf("before the bomb: %d records, next %d, %v; want 1, 1", len(b.Records), b.Next, err)
 	}
 	_, err = l.Fetch(t.Context(), p, b.Next, time.Second)
-	var bad *kafka.BadBatch
+	var bad *log.BadBatch
 	if !errors.Is(err, log.ErrTooLarge) || !errors.As(err, &bad) || bad.First != 1 || bad.Last != 1 || bad.Records != 1 {
 		t.Fatalf("at the bomb: %v; want ErrTooLarge naming offset 1", err)
 	}

@@ -54,6 +54,7 @@ func conform(t *testing.T, c *kafkatest.Cluster) {
 		return logtest.Env{
 			Log: open(t), Open: open,
 			NowMS:    func() int64 { return time.Now().UnixMilli() },
+			Abort:    func(t *testing.T, p log.Partition, n int) { abort(t, c.Brokers(), p, n) },
 			Truncate: func(t *testing.T, p log.Partition, newStart int64) { deleteRecords(t, c.Brokers(), p, newStart) },
 			Reopen: func(t *testing.T) log.Log {
 				c.Kill(0)

@@ -51,13 +51,14 @@ func (*metadataExchange) Required(map[protocol.ApiKey]int16) bool { return true 
 
 // RawExchange implements protocol.RawExchanger.
 func (m *metadataExchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	w := request(int16(protocol.Metadata), metadataVersion, m.clientID)
+	var w writer
+	w.request(int16(protocol.Metadata), metadataVersion, m.clientID)
 	w.i32(int32(len(m.topics)))
 	for _, t := range m.topics {
 		w.str(t)
 	}
 	w.i8(0) // never create a topic by asking for it
-	body, err := exchange(rw, w.finish(), maxMetadataBytes)
+	body, err := exchange(rw, w.finish(), maxMetadataBytes, nil)
 	if err != nil {
 		return nil, err
 	}

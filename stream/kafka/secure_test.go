@@ -89,7 +89,7 @@ func TestFault_LeaderKilled(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t, 3)
 	l := dial(t, kafka.Config{Brokers: c.Brokers(), RetryTimeout: 2 * time.Minute})
-	create(t, l, "in", 3, map[string]string{"min.insync.replicas": "2"})
+	create(t, l, "in", 3, map[string]string{"min.insync.replicas": "2", "retention.ms": "-1"}) // the record times are of 1970
 	const n = 60
 	for i := range n {
 		if i == 20 {

@@ -21,14 +21,14 @@ func (w *writer) str(s string) {
 	w.b = append(w.b, s...)
 }
 
-// request starts a request with room for its size; finish fills that in.
-func request(apiKey, version int16, clientID string) *writer {
-	w := &writer{b: make([]byte, 4, 256)}
+// request starts a request with room for its size, in the buffer of the last one;
+// finish fills that in.
+func (w *writer) request(apiKey, version int16, clientID string) {
+	w.b = append(w.b[:0], 0, 0, 0, 0)
 	w.i16(apiKey)
 	w.i16(version)
 	w.i32(correlation)
 	w.str(clientID)
-	return w
 }
 
 // correlation needs no counter: a connection carries one request at a time.
@@ -39,9 +39,10 @@ func (w *writer) finish() []byte {
 	return w.b
 }
 
-// exchange sends a request and returns the answer after its header. Answers over
-// limit bytes are refused before anything is allocated for them.
-func exchange(rw io.ReadWriter, req []byte, limit int) ([]byte, error) {
+// exchange sends a request and returns the answer after its header, in body's array if
+// it is large enough. Answers over limit bytes are refused before anything is allocated
+// for them.
+func exchange(rw io.ReadWriter, req []byte, limit int, body []byte) ([]byte, error) {
 	if _, err := rw.Write(req); err != nil {
 		return nil, err
 	}
@@ -56,7 +57,10 @@ func exchange(rw io.ReadWriter, req []byte, limit int) ([]byte, error) {
 	if got := binary.BigEndian.Uint32(head[4:]); got != correlation {
 		return nil, fmt.Errorf("answer to request %d, not %d: %w", got, correlation, errWire)
 	}
-	body := make([]byte, size-4)
+	if size -= 4; size > cap(body) {
+		body = make([]byte, size+size/4) // answers of a stream differ little in length
+	}
+	body = body[:size]
 	if _, err := io.ReadFull(rw, body); err != nil {
 		return nil, err
 	}
@@ -108,12 +112,15 @@ func (r *reader) i64() int64 {
 }
 
 // str reads a string; null is "".
-func (r *reader) str() string {
+func (r *reader) str() string { return string(r.bytes()) }
+
+// bytes reads a string where it lies.
+func (r *reader) bytes() []byte {
 	n := r.i16()
 	if n == -1 {
-		return ""
+		return nil
 	}
-	return string(r.take(int(n)))
+	return r.take(int(n))
 }
 
 // count reads the length of an array whose items take at least size bytes, so

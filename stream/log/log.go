@@ -40,10 +40,10 @@ type Record struct {
 	TimeMS    int64 // epoch milliseconds, NoTime, or StampNow on append
 	Key       []byte
 	Value     []byte
-	Headers   []byte // as a record batch encodes them, see event.Headers; nil for none
+	Headers   []byte // as a record batch encodes them, see CheckHeaders and event.Headers; nil for none
 }
 
-// Batch is the answer to one Fetch.
+// Batch is the answer to one Fetch, or a piece of one in a Session.
 type Batch struct {
 	Records []Record // ascending offsets, all ≥ the offset asked for
 	Next    int64    // offset to ask for next: past the last record and past what was skipped
@@ -76,6 +76,8 @@ type Log interface {
 	// Fetch returns records from offset on, waiting at most wait for the first
 	// one; an empty batch is no error. ErrOutOfRange if from is not held.
 	Fetch(ctx context.Context, p Partition, from int64, wait time.Duration) (Batch, error)
+	// Session returns a reader of many partitions at once that keeps its buffers; Close it.
+	Session() Session
 	// Append writes records, in order per partition.
 	Append(ctx context.Context, recs []Record) error
 	// Committed returns the group's offset, or −1 where there is none.

@@ -19,8 +19,12 @@ type SourceFold interface {
 	// Skip says that offsets below next held no readable record, aborted of them
 	// for the transaction they belonged to.
 	Skip(next, aborted int64)
+	// Bad counts the records of a batch that cannot be read as dead, and moves no clock.
+	Bad(b *log.BadBatch)
 	// Due reports whether a pane has closed since the last cycle.
 	Due() bool
+	// Full reports that a cycle must come before the next record is folded.
+	Full() bool
 	// Publish returns the next cycle. partitions is the topic's count as asked after
 	// the last fetch; promiseMS is an idle promise or Unset.
 	Publish(partitions int, promiseMS int64) (Cycle, error)
@@ -47,14 +51,18 @@ type SourceConfig struct {
 	Progress func(position, end int64)
 }
 
-// Source drives fold 1 for one source. Step and Run must not be called at the
-// same time.
+// Source drives fold 1 for one source, alone (Step, Run) or as one of many (Worker).
+// Step and Run must not be called at the same time.
 type Source struct {
 	io  IO
 	cfg SourceConfig
 
-	fold    SourceFold // nil: start (again)
-	control *Reader
+	fold SourceFold // nil: start (again)
+	feed *feed      // of control; shared with the other sources of a worker
+	// known is the offset up to which the fold knows control, pending what is read of it
+	// and not told yet.
+	known   int64
+	pending []log.Record
 	// controlAt is what this process committed last to the control group.
 	controlAt int64
 	position  int64
@@ -65,11 +73,22 @@ type Source struct {
 	empty     int   // empty polls in a row at the high watermark
 	pollMS    int64 // wall clock before the last of them
 	emptyMS   int64 // wall clock before the one before it
+
+	// Of the poll under way.
+	answered bool // it told how far the partition goes
+	read     bool // records came, be they bad
+	again    int  // polls in a row that were not answered
 }
 
 // NewSource prepares a driver; nothing is read yet.
 func NewSource(io IO, cfg SourceConfig) *Source {
-	return &Source{io: io, cfg: cfg, restart: Never}
+	return newSource(io, cfg, newFeed(io, cfg.Control))
+}
+
+func newSource(io IO, cfg SourceConfig, feed *feed) *Source {
+	s := &Source{io: io, cfg: cfg, restart: Never, feed: feed}
+	feed.sources = append(feed.sources, s)
+	return s
 }
 
 // Run steps until the context ends or a final error comes.
@@ -87,34 +106,80 @@ func (s *Source) Run(ctx context.Context) error {
 // Step fetches once, folds what came and publishes a cycle where one is due. idle
 // reports that nothing was read and nothing published.
 func (s *Source) Step(ctx context.Context) (idle bool, err error) {
-	if s.fold == nil {
-		if err := s.start(ctx); err != nil {
-			return false, err
-		}
+	if err := s.begin(ctx); err != nil {
+		return false, err
 	}
 	nowMS := s.io.NowMS()
 	batch, err := s.io.fetch(ctx, s.cfg.Partition, s.position, s.io.Wait)
-	if errors.Is(err, log.ErrOutOfRange) {
-		s.fold, s.overtaken = nil, s.position // retention overtook us: start again, the horizon flags the gap
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
 	if len(batch.Records) > 0 {
-		// Control that was there before these records is known before they are folded.
-		if err := s.readControl(ctx); err != nil || s.fold == nil {
+		if err := s.feed.read(ctx); err != nil {
 			return false, err
 		}
 	}
-	s.apply(batch)
-	s.end = batch.End
-	s.noteEmpty(len(batch.Records) == 0 && s.position >= batch.End, nowMS)
+	if err := s.take(log.Answer{Batch: batch, Err: err}); err != nil {
+		return false, err
+	}
+	return s.finish(ctx, nowMS)
+}
 
+// begin starts the fold where it has to be.
+func (s *Source) begin(ctx context.Context) error {
+	s.answered, s.read = false, false
+	if s.fold != nil {
+		return nil
+	}
+	return s.start(ctx)
+}
+
+// take folds an answer of the poll under way. Control that was there before its
+// records were fetched is in s.pending by now, and is told to the fold before them.
+func (s *Source) take(a log.Answer) error {
+	if s.fold == nil || s.fold.Full() {
+		return nil // an answer before this one sent the source to a new start, or filled it: it asks again
+	}
+	var bad *log.BadBatch
+	switch {
+	case errors.Is(a.Err, log.ErrOutOfRange):
+		s.fold, s.overtaken = nil, s.position // retention overtook us: start again, the horizon flags the gap
+		return nil
+	case errors.Is(a.Err, log.ErrAgain):
+		if s.again++; s.io.Retried != nil {
+			s.io.Retried(fmt.Sprintf("fetch %s at %d", s.cfg.Partition, s.position), s.again, a.Err)
+		}
+		s.answered = false
+		return nil
+	case errors.As(a.Err, &bad) && bad.Records > 0 && bad.Last >= s.position:
+		// Its header was sound, so its records can be counted, and read never.
+		s.read = true
+		s.fold.Bad(bad)
+		s.position = bad.Last + 1
+		return nil
+	case a.Err != nil:
+		return a.Err
+	}
+	if len(a.Records) > 0 {
+		s.read = true
+		if err := s.tell(); err != nil || s.fold == nil {
+			return err
+		}
+	}
+	s.apply(a.Batch)
+	s.end, s.answered, s.again = a.End, true, 0
+	return nil
+}
+
+// finish ends a poll that was begun at nowMS, with a cycle where one is due.
+func (s *Source) finish(ctx context.Context, nowMS int64) (idle bool, err error) {
+	if s.fold == nil {
+		return false, nil
+	}
+	if s.answered || s.read {
+		s.noteEmpty(!s.read && s.position >= s.end, nowMS)
+	}
 	promise := s.promise()
 	tick := nowMS-s.lastTick >= s.cfg.TickMS
-	if !s.fold.Due() && !tick {
-		return len(batch.Records) == 0, nil
+	if !s.fold.Due() && !s.fold.Full() && !tick {
+		return !s.read, nil
 	}
 	return false, s.cycle(ctx, nowMS, promise)
 }
@@ -149,6 +214,9 @@ func (s *Source) apply(batch log.Batch) {
 		}
 		s.fold.Apply(r)
 		s.position = r.Offset + 1
+		if s.fold.Full() {
+			return // the rest of the batch is fetched again after the cycle
+		}
 	}
 	if batch.Next > s.position {
 		skip(batch.Next)
@@ -188,8 +256,7 @@ func (s *Source) controlGroup() string { return s.cfg.Group + ControlGroup }
 
 func (s *Source) start(ctx context.Context) error {
 	p := s.cfg.Partition
-	s.control = NewReader(s.io, s.cfg.Control, -1)
-	control, err := s.control.ToEnd(ctx)
+	control, known, err := s.feed.all(ctx)
 	if err != nil {
 		return err
 	}
@@ -213,7 +280,8 @@ func (s *Source) start(ctx context.Context) error {
 	s.io.count(p, "removed_unread", gap)
 	s.fold = s.cfg.New(origin)
 	s.position, s.empty, s.lastTick = origin.Offset, 0, s.io.NowMS()
-	if _, err := s.fold.Control(control, s.control.Next()); err != nil {
+	s.known, s.pending = known, nil
+	if _, err := s.fold.Control(control, known); err != nil {
 		return fmt.Errorf("control for %s: %w", p, err)
 	}
 	return nil
@@ -273,14 +341,19 @@ func (s *Source) overtakenPast(end int64) int64 {
 	return -1
 }
 
-// readControl hands new control records to the fold. A record that names a pane
-// which may have been built without it sends the source back by time look-up.
-func (s *Source) readControl(ctx context.Context) error {
-	recs, err := s.control.ToEnd(ctx)
-	if err != nil {
-		return err
+// tell hands control that was read to the fold. A record that names a pane which may
+// have been built without it sends the source back by time look-up.
+func (s *Source) tell() error {
+	recs, next := s.pending, s.feed.next()
+	s.pending = nil
+	for len(recs) > 0 && recs[0].Offset < s.known {
+		recs = recs[1:] // the source started after they were read for others
 	}
-	from, err := s.fold.Control(recs, s.control.Next())
+	if next <= s.known {
+		return nil
+	}
+	s.known = next
+	from, err := s.fold.Control(recs, next)
 	if err != nil {
 		return fmt.Errorf("control for %s: %w", s.cfg.Partition, err)
 	}
@@ -291,7 +364,10 @@ func (s *Source) readControl(ctx context.Context) error {
 }
 
 func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
-	if err := s.readControl(ctx); err != nil || s.fold == nil {
+	if err := s.feed.read(ctx); err != nil {
+		return err
+	}
+	if err := s.tell(); err != nil || s.fold == nil {
 		return err
 	}
 	var partitions int
@@ -332,10 +408,10 @@ func (s *Source) cycle(ctx context.Context, nowMS, promise int64) error {
 
 // commitControl notes up to where control was known, where that has changed.
 func (s *Source) commitControl(ctx context.Context) error {
-	if s.control.Next() == s.controlAt {
+	if s.known == s.controlAt {
 		return nil
 	}
-	next := s.control.Next()
+	next := s.known
 	err := s.io.try(ctx, fmt.Sprintf("commit control %d for %s", next, s.cfg.Partition), func() error {
 		return s.io.Log.Commit(ctx, s.controlGroup(), s.cfg.Partition, next)
 	})

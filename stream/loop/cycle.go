@@ -44,6 +44,8 @@ func Retryable(err error) bool {
 		return false // someone asked us to stop
 	case errors.Is(err, log.ErrLost):
 		return false // another owner; our writes are no longer wanted
+	case errors.Is(err, log.ErrBatch):
+		return false // the log has asked over other connections; it stays as it is
 	case errors.Is(err, log.ErrTooLarge), errors.Is(err, log.ErrTimeBounds):
 		return false // the same record would be refused again
 	case errors.Is(err, log.ErrNoTopic):

@@ -18,19 +18,26 @@ type PanesFold interface {
 	Load(state []log.Record) error
 	// Resume returns the offset to read from, given the committed one (−1: none)
 	// and the first offset held.
-	Resume(committed, start int64) int64
+	Resume(committed, start int64) (int64, error)
 	// Apply folds one record; offsets ascend.
 	Apply(r log.Record) error
-	// Trimmed says that records after the last one applied were removed before they
-	// were read: what they counted must not be claimed.
-	Trimmed()
-	// Final returns how many panes wait to be published and how many one cycle may hold.
+	// ReadNext returns the offset to read next, given the one after the last record
+	// applied: the same, an earlier one to read records again, or a later one after that.
+	ReadNext(next int64) int64
+	// Trimmed says that records before start were removed before they were read, or
+	// read again: what they counted must not be claimed.
+	Trimmed(start int64)
+	// Final returns how many panes can be published now and how many one cycle may hold.
 	Final() (waiting, run int)
 	// Publish returns the cycle for the oldest run of final panes; ok is false where
 	// there is none.
 	Publish() (c Cycle, ok bool, err error)
 	// Published says that the last cycle is complete.
 	Published()
+	// Behind reports whether a source is far behind the others.
+	Behind() bool
+	// Provisional returns scores made without the sources that are behind.
+	Provisional() ([]log.Record, error)
 	// Done returns the last pane whose done marker is acknowledged.
 	Done() (pane int64, ok bool)
 }
@@ -43,6 +50,9 @@ type PanesConfig struct {
 	// Alive asks whether this process still owns the partition; nil: static
 	// assignment, where the state partition's end alone tells.
 	Alive func(ctx context.Context) error
+	// ProvisionalMS is how long, in wall-clock time, a source must have been behind
+	// before provisional scores are written, and how often they are; 0: never.
+	ProvisionalMS int64
 	// Progress is called after each cycle and each poll; nil is allowed.
 	Progress func(done int64, ok bool, position, end int64)
 }
@@ -58,6 +68,8 @@ type Panes struct {
 	position int64
 	end      int64
 	stateEnd int64 // end of the state partition if nobody else writes to it
+	behind   bool  // since behindMS, wall clock, or the last provisional scores
+	behindMS int64
 }
 
 // NewPanes prepares a driver; nothing is read yet.
@@ -91,6 +103,7 @@ func (e *Panes) Step(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	idle = len(batch.Records) == 0
+	e.end = batch.End
 	if !idle {
 		// Whatever control a collector had read when it wrote these records is read now.
 		if err := e.readControl(ctx); err != nil {
@@ -110,19 +123,61 @@ func (e *Panes) Step(ctx context.Context) (idle bool, err error) {
 				return false, err
 			}
 		}
+		if e.seek() {
+			return false, nil
+		}
 	}
 	e.position = max(e.position, batch.Next)
-	e.end = batch.End
+	if e.seek() {
+		return false, nil
+	}
 	if e.position >= batch.End {
 		for waiting, _ := e.fold.Final(); waiting > 0; waiting, _ = e.fold.Final() {
 			idle = false
 			if err := e.cycle(ctx); err != nil || e.fold == nil {
 				return false, err
 			}
+			if e.seek() {
+				return false, nil
+			}
 		}
 	}
 	e.report()
-	return idle, nil
+	return idle, e.writeProvisional(ctx)
+}
+
+// writeProvisional writes provisional scores where a source stays behind. They are no
+// state: written twice, or by a process thought dead, they do no harm.
+func (e *Panes) writeProvisional(ctx context.Context) error {
+	if e.cfg.ProvisionalMS <= 0 {
+		return nil
+	}
+	was := e.behind
+	if e.behind = e.fold.Behind(); !e.behind {
+		return nil
+	}
+	now := e.io.NowMS()
+	if !was {
+		e.behindMS = now
+	}
+	if now-e.behindMS < e.cfg.ProvisionalMS {
+		return nil
+	}
+	e.behindMS = now
+	recs, err := e.fold.Provisional()
+	if err != nil {
+		return fmt.Errorf("provisional scores of %s: %w", e.cfg.Panes, err)
+	}
+	return e.io.append(ctx, "provisional scores of "+e.cfg.Panes.String(), recs)
+}
+
+// seek moves to where the fold wants to read next, and reports whether that is
+// somewhere else.
+func (e *Panes) seek() bool {
+	at := e.fold.ReadNext(e.position)
+	moved := at != e.position
+	e.position = at
+	return moved
 }
 
 // Position returns the next offset to be read and the end as last seen.
@@ -149,7 +204,7 @@ func (e *Panes) skipTrimmed(ctx context.Context) error {
 		}
 		e.io.count(e.cfg.Panes, "removed_unread", lo-e.position)
 		e.position = lo
-		e.fold.Trimmed()
+		e.fold.Trimmed(lo)
 		return nil
 	})
 }
@@ -184,7 +239,11 @@ func (e *Panes) load(ctx context.Context) error {
 	if err := fold.Load(state); err != nil {
 		return fmt.Errorf("load %s: %w", e.cfg.State, err)
 	}
-	e.fold, e.position = fold, fold.Resume(committed, start)
+	from, err := fold.Resume(committed, start)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", e.cfg.State, err)
+	}
+	e.fold, e.position = fold, from
 	if committed >= 0 {
 		e.io.count(e.cfg.Panes, "removed_unread", start-committed)
 	}

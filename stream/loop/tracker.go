@@ -14,7 +14,12 @@ type Tracker struct {
 	// own timestamp equals the clock there. The commit test
 	// clock(c) + skew + disorder < start(u) reads bucket < u, so the last offset of
 	// each bucket is enough and at most (L+S+D)/length + 4 are kept.
-	highs   map[int64]int64
+	highs map[int64]int64
+	// high is the entry of the bucket the clock stands in, put into highs when the clock
+	// leaves it at untilMS or someone asks; −1: none.
+	high    int64
+	bucket  int64
+	untilMS int64
 	through int64 // last offset seen, −1 before the first
 }
 
@@ -35,6 +40,7 @@ const (
 	CommitBeforeFrontier        // commit before the frontier is acknowledged
 	MarkerWithoutTable          // done marker without the table of claims
 	NoCheckOnLoad               // a load waits for a record before it asks what is final
+	ThinByOffset                // thinning by a record's offset in place of its hash
 )
 
 // Origin says where a run of a source starts.
@@ -51,7 +57,7 @@ func NewTracker(times Times, o Origin, m Mutant) *Tracker {
 	if m == CommitOldestOpen || m == NoHorizonAtLogStart && o.Offset == o.LogStart {
 		h = Unset
 	}
-	return &Tracker{times: times, mutant: m, clock: Unset, horizon: h, highs: map[int64]int64{}, through: o.Offset - 1}
+	return &Tracker{times: times, mutant: m, clock: Unset, horizon: h, highs: map[int64]int64{}, high: -1, through: o.Offset - 1}
 }
 
 // See moves the clock over a record. It must be called for every record with a
@@ -72,11 +78,24 @@ func (t *Tracker) See(offset, timeMS int64) {
 		return
 	}
 	t.clock = timeMS
-	bucket := t.times.Pane(t.clock + t.times.SkewMS + t.times.DisorderMS)
-	if t.mutant == NoDisorder {
-		bucket = t.times.Pane(t.clock + t.times.SkewMS)
+	if t.high >= 0 && timeMS < t.untilMS {
+		t.high = offset
+		return
 	}
-	t.highs[bucket] = offset
+	t.keepHigh()
+	ahead := t.times.SkewMS + t.times.DisorderMS
+	if t.mutant == NoDisorder {
+		ahead = t.times.SkewMS
+	}
+	t.high, t.bucket = offset, t.times.Pane(t.clock+ahead)
+	t.untilMS = t.times.End(t.bucket) - ahead
+}
+
+// keepHigh puts the record-high under way among the others.
+func (t *Tracker) keepHigh() {
+	if t.high >= 0 {
+		t.highs[t.bucket], t.high = t.high, -1
+	}
 }
 
 // Skip moves over offsets that hold no record (control batches, holes).
@@ -122,6 +141,7 @@ func (t *Tracker) Unfinished() (u int64, ok bool) {
 // acknowledged: the last record-high c with clock(c) + skew + disorder < start(u).
 // The committed offset is c itself: it is read again and restores the clock.
 func (t *Tracker) Commit(u int64) (c int64, ok bool) {
+	t.keepHigh()
 	best := int64(0)
 	for bucket, offset := range t.highs {
 		if bucket < u && (!ok || bucket > best) {
@@ -136,6 +156,7 @@ func (t *Tracker) Commit(u int64) (c int64, ok bool) {
 
 // Forget drops the record-highs below the one that Commit(u) returned.
 func (t *Tracker) Forget(u int64) {
+	t.keepHigh()
 	best, ok := int64(0), false
 	for bucket := range t.highs {
 		if bucket < u && (!ok || bucket > best) {

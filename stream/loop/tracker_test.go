@@ -220,7 +220,8 @@ func TestRetryable_OneTable(t *testing.T) {
 	}{
 		{log.ErrUnreachable, true}, {errors.New("connection reset"), true}, {memlog.ErrKilled, true},
 		{log.ErrLost, false}, {log.ErrTooLarge, false}, {log.ErrTimeBounds, false}, {log.ErrNoTopic, false},
-		{log.ErrOutOfRange, false}, {ErrRemade, false}, {contextCanceled, false}, {contextDeadline, false},
+		{log.ErrOutOfRange, false}, {log.ErrAgain, true},
+		{&log.BadBatch{Records: 3, Err: log.ErrTooLarge}, false}, {ErrRemade, false}, {contextCanceled, false}, {contextDeadline, false},
 	} {
 		if got := Retryable(fmt.Errorf("while at it: %w", tt.err)); got != tt.want {
 			t.Errorf("%v: retryable %v, want %v", tt.err, got, tt.want)

@@ -17,6 +17,11 @@ func TestConformance(t *testing.T) {
 			Open:   func(*testing.T) log.Log { return l.Handle(nil) },
 			NowMS:  l.NowMS,
 			Reopen: func(*testing.T) log.Log { return l.Handle(nil) },
+			Abort: func(t *testing.T, p log.Partition, n int) {
+				if err := l.WriteAborted(p, n); err != nil {
+					t.Fatal(err)
+				}
+			},
 			Truncate: func(t *testing.T, p log.Partition, newStart int64) {
 				if err := l.Truncate(p, newStart); err != nil {
 					t.Fatal(err)

@@ -163,6 +163,9 @@ func (h *Handle) Fetch(ctx context.Context, p log.Partition, from int64, wait ti
 		if from < pt.start || from > pt.end {
 			return fmt.Errorf("fetch %s from %d, held are %d to %d: %w", p, from, pt.start, pt.end, log.ErrOutOfRange)
 		}
+		if bad, ok := pt.badAt(from); ok && bad.first <= from {
+			return &log.BadBatch{Partition: p, First: from, Last: bad.last, Records: bad.n, Err: bad.cause}
+		}
 		b = pt.batch(from, limit)
 		changed = pt.changed
 		return nil

@@ -61,7 +61,22 @@ func (l *Log) WriteAborted(p log.Partition, n int) error {
 		pt.end++
 	}
 	pt.end++
-	pt.wake()
+	l.wake(pt)
+	return nil
+}
+
+// WriteBad adds a batch of n records that no fetch can read: it answers *log.BadBatch
+// of cause, and goes on behind it when asked to.
+func (l *Log) WriteBad(p log.Partition, n int, cause error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, pt, err := l.part(p)
+	if err != nil {
+		return fmt.Errorf("write a bad batch to %w", err)
+	}
+	pt.bad = append(pt.bad, badRange{first: pt.end, last: pt.end + int64(n) - 1, n: int64(n), cause: cause})
+	pt.end += int64(n)
+	l.wake(pt)
 	return nil
 }
 
@@ -154,7 +169,7 @@ func (l *Log) Recreate(topicName string) error {
 	}
 	for i, old := range t.parts {
 		t.parts[i] = l.newPart()
-		old.wake()
+		l.wake(old)
 	}
 	return nil
 }

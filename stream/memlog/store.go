@@ -20,7 +20,7 @@ type Config struct {
 	Clock          func() int64 // replaces the virtual clock; SetNow and Advance then do nothing
 	Block          bool         // Fetch waits for the first record on a timer, as a broker does; for testing/synctest
 	MaxFetch       int          // records a fetch returns at most; default 500
-	MaxRecordBytes int          // key and value together; default 1 MiB
+	MaxRecordBytes int          // key, value and headers together; default 1 MiB
 }
 
 // Log is the broker. All methods are safe for concurrent use.
@@ -34,6 +34,7 @@ type Log struct {
 	nowMS   int64
 	topics  map[string]*topic
 	commits map[groupPartition]int64
+	changed chan struct{} // closed and replaced by every append to any partition; only in blocking mode
 	ops     [kinds]int64
 }
 
@@ -57,6 +58,7 @@ type part struct {
 	start, end int64
 	recs       []log.Record
 	aborted    []int64       // offsets of aborted records still held, ascending
+	bad        []badRange    // batches that cannot be read, ascending
 	high       []int64       // high[i] = largest time of recs[0..i]; rebuilt when the front is cut
 	changed    chan struct{} // closed and replaced by every append; only in blocking mode
 }
@@ -81,10 +83,14 @@ func New(cfg Config) *Log {
 	if cfg.MaxRecordBytes <= 0 {
 		cfg.MaxRecordBytes = 1 << 20
 	}
-	return &Log{
+	l := &Log{
 		clock: cfg.Clock, block: cfg.Block, maxFetch: cfg.MaxFetch, maxRecordBytes: cfg.MaxRecordBytes,
 		nowMS: cfg.NowMS, topics: map[string]*topic{}, commits: map[groupPartition]int64{},
 	}
+	if l.block {
+		l.changed = make(chan struct{})
+	}
+	return l
 }
 
 func (l *Log) now() int64 {
@@ -151,8 +157,11 @@ func (l *Log) check(recs []log.Record) error {
 		if err != nil {
 			return fmt.Errorf("append to %w", err)
 		}
-		if n := len(r.Key) + len(r.Value); n > l.maxRecordBytes {
+		if n := len(r.Key) + len(r.Value) + len(r.Headers); n > l.maxRecordBytes {
 			return fmt.Errorf("append to %s: %d bytes, at most %d: %w", r.Partition, n, l.maxRecordBytes, log.ErrTooLarge)
+		}
+		if err := log.CheckHeaders(r.Headers); err != nil {
+			return fmt.Errorf("append to %s: %w", r.Partition, err)
 		}
 		if t.compacted && r.Key == nil {
 			return fmt.Errorf("append to %s: record without a key on a compacted topic", r.Partition)
@@ -172,12 +181,12 @@ func (l *Log) check(recs []log.Record) error {
 	return nil
 }
 
-// store appends records that passed check. Keys and values are copied into one
+// store appends records that passed check. Keys, values and headers are copied into one
 // array per call, so the caller may use its buffers again.
 func (l *Log) store(recs []log.Record) {
 	now, size := l.now(), 0
 	for i := range recs {
-		size += len(recs[i].Key) + len(recs[i].Value)
+		size += len(recs[i].Key) + len(recs[i].Value) + len(recs[i].Headers)
 	}
 	arena := make([]byte, 0, size)
 	keep := func(b []byte) []byte {
@@ -192,13 +201,16 @@ func (l *Log) store(recs []log.Record) {
 		r := recs[i]
 		t, pt, _ := l.part(r.Partition)
 		r.Offset, r.Key, r.Value = pt.end, keep(r.Key), keep(r.Value)
+		if r.Headers = keep(r.Headers); len(r.Headers) > 0 && r.Headers[0] == 0 {
+			r.Headers = nil // a list of none
+		}
 		if t.appendTime || r.TimeMS == log.StampNow {
 			r.TimeMS = now
 		}
 		pt.recs = append(pt.recs, r)
 		pt.high = append(pt.high, max(r.TimeMS, pt.lastHigh()))
 		pt.end++
-		pt.wake()
+		l.wake(pt)
 	}
 }
 
@@ -209,11 +221,29 @@ func (pt *part) lastHigh() int64 {
 	return pt.high[len(pt.high)-1]
 }
 
-func (pt *part) wake() {
-	if pt.changed != nil {
+// wake tells those who wait that pt has changed.
+func (l *Log) wake(pt *part) {
+	if l.block {
 		close(pt.changed)
-		pt.changed = make(chan struct{})
+		close(l.changed)
+		pt.changed, l.changed = make(chan struct{}), make(chan struct{})
 	}
+}
+
+// badRange is a batch that no fetch can read: n records at offsets first to last.
+type badRange struct {
+	first, last, n int64
+	cause          error
+}
+
+// badAt returns the first batch that cannot be read and ends at or behind offset.
+func (pt *part) badAt(offset int64) (badRange, bool) {
+	for _, b := range pt.bad {
+		if b.last >= offset {
+			return b, true
+		}
+	}
+	return badRange{}, false
 }
 
 // index returns the position of the first record held at or after offset.
@@ -234,11 +264,16 @@ func (pt *part) index(offset int64) int {
 func (pt *part) batch(from int64, limit int) log.Batch {
 	b := log.Batch{Start: pt.start, End: pt.end, Next: pt.end}
 	i := pt.index(from)
-	j := min(i+limit, len(pt.recs))
+	held := len(pt.recs)
+	if bad, ok := pt.badAt(from); ok {
+		held = pt.index(bad.first) // what is good comes first
+		b.Next = bad.first
+	}
+	j := min(i+limit, held)
 	if i < j {
 		b.Records = pt.recs[i:j:j]
 	}
-	if j < len(pt.recs) {
+	if j < held {
 		b.Next = b.Records[len(b.Records)-1].Offset + 1
 	}
 	lo, _ := slices.BinarySearch(pt.aborted, from)

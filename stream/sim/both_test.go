@@ -32,6 +32,9 @@ func (w *world) references(t testing.TB) {
 	}
 	for _, m := range models {
 		r := wire.Reference{Model: m, Kind: "file", Counts: c}
+		if m == "alpha" && w.blocks {
+			r.Blocks = w.referenceBlocks(t, c)
+		}
 		w.append(t, wire.Control{Kind: "reference", ID: m, Seq: 1, Value: r.Encode()})
 		p := wire.DefaultPolicy()
 		p.Rule, p.MinRows, p.FireAfter, p.ResolveAfter = "classic", 5, 0, 0
@@ -43,16 +46,53 @@ func (w *world) references(t testing.TB) {
 	}
 }
 
+// referenceBlocks are block sums for every window, as a reference in order of time has.
+func (w *world) referenceBlocks(t testing.TB, c *sketches.Counts) (all []*sketches.Blocks) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, window := range w.layout.WindowsMS {
+		var bins []int
+		for i := range c.Grid.Features {
+			_, n := c.Grid.Features[i].VerdictBins(&c.Features[i])
+			bins = append(bins, n)
+		}
+		b, err := sketches.NewBlocks(window, bins)
+		must(t, err)
+		for range 12 {
+			var counts [][]uint64
+			for _, n := range bins {
+				x := make([]uint64, n)
+				for k := range x {
+					x[k] = uint64(5 + rng.IntN(10))
+				}
+				counts = append(counts, x)
+			}
+			must(t, b.AddBlock(counts))
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
 	return evaluate.New(evaluate.Config{
-		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
+		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, MaxPending: w.pending(run), Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
 		Topics: w.topics(),
 	})
 }
 
+// pending is how many panes a fold holds merged before they are final: all of them in
+// a replay (no run given), which cannot read again.
+func (w *world) pending(run int) int {
+	if run == 0 {
+		return -1
+	}
+	return w.maxPending
+}
+
 func (w *world) evaluator(l log.Log, q int32, m loop.Mutant) *loop.Panes {
 	return loop.NewPanes(w.io(l), loop.PanesConfig{
-		Panes: w.part(panesTopic, q), State: w.part(stateTopic, q), Control: w.part(controlTopic, 0), Group: w.groupName(),
+		Panes: w.part(panesTopic, q), State: w.part(stateTopic, q), Control: w.part(controlTopic, 0), Group: w.groupName(), ProvisionalMS: w.ahead,
 		New: func() loop.PanesFold {
 			f := w.panesFold(q, m, cmp.Or(w.maxRun, 3))
 			w.folds = append(w.folds, f)
@@ -116,7 +156,7 @@ func (w *world) bothLife(l log.Log, rng *rand.Rand, m loop.Mutant) error {
 	return nil
 }
 
-// results are the scores and drift events, deduplicated and sorted.
+// results are the final scores and drift events, deduplicated and sorted.
 func (w *world) results(t testing.TB) []replay.Line {
 	t.Helper()
 	var lines []replay.Line
@@ -161,6 +201,7 @@ func runBoth(t testing.TB, seed uint64, m loop.Mutant, rate float64) string {
 	t.Helper()
 	p := bothPlan
 	p.scores = seed%16 == 0
+	p.pending = int(seed % 4) // 0: the default; else so few that panes are read again
 	if m == loop.Sound {
 		p.records = 60 // many seeds: rings still turn over and alarms still come
 	}

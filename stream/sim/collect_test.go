@@ -28,7 +28,7 @@ func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 		New: func(o loop.Origin) loop.SourceFold {
 			return collect.New(collect.Config{
 				Source: wire.Source{Topic: w.prefix + inputTopic, Partition: part}, Layout: w.layout,
-				PanesTopic: w.prefix + panesTopic, DeadTopic: w.prefix + deadTopic, Mutant: m, Fold: w.fold,
+				PanesTopic: w.prefix + panesTopic, DeadTopic: w.prefix + deadTopic, Mutant: m,
 			}, o)
 		},
 	})

@@ -178,7 +178,7 @@ func TestFault_BrokenPromise(t *testing.T) {
 
 // One partition has a backlog while others are at their end: it promises nothing,
 // windows wait for it, and when it has caught up nothing is missing.
-func TestFault_SlowPartition(t *testing.T) {
+func TestFault_SlowPartitionPromisesNothing(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(seeds(t, 10)) {
 		w, at := quietWorld(t, seed, 120)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -180,60 +178,4 @@ func runArchive(t testing.TB, seed uint64, m loop.Mutant, run int) string {
 		must(t, w.log.Compact(stateTopic))
 	}
 	return diffLines(truth.results(t), w.results(t))
-}
-
-// thinned is M12 and what it is wrong beside: records dropped by their offset, or by
-// a hash of their value.
-type thinned struct {
-	log.Log
-	topic    string
-	byOffset bool
-}
-
-func (x *thinned) Fetch(ctx context.Context, p log.Partition, from int64, wait time.Duration) (log.Batch, error) {
-	b, err := x.Log.Fetch(ctx, p, from, wait)
-	if err != nil || p.Topic != x.topic {
-		return b, err
-	}
-	var kept []log.Record
-	for _, r := range b.Records {
-		h := fnv.New64a()
-		_, _ = fmt.Fprintf(h, "%s", r.Value)
-		keep := h.Sum64()%2 == 0
-		if x.byOffset {
-			keep = r.Offset%2 == 0
-		}
-		if keep || strings.Contains(string(r.Value), "tick") {
-			kept = append(kept, r)
-		}
-	}
-	b.Records = kept
-	return b, nil
-}
-
-// M12: records thinned by offset make results depend on how they lie over
-// partitions; thinned by a hash of their bytes they do not.
-func TestP2_ThinningByOffsetIsFoundOut(t *testing.T) {
-	t.Parallel()
-	run := func(seed uint64, partitions int, byOffset bool) string {
-		w := spreadWorld(t, seed, partitions, false)
-		must(t, w.bothLife(&thinned{Log: w.log.Handle(nil), topic: inputTopic, byOffset: byOffset}, rand.New(rand.NewPCG(seed, uint64(partitions))), loop.Sound))
-		var all []byte
-		for _, l := range w.results(t) {
-			all = append(append(all, l.Value...), '\n')
-		}
-		return string(all)
-	}
-	n := max(2, seeds(t, 6))
-	foundOut(t, n, 0.5, func(seed uint64) string {
-		if run(seed, 1, true) != run(seed, 7, true) {
-			return "differs"
-		}
-		return ""
-	})
-	for seed := range uint64(n) {
-		if a, b := run(seed, 1, false), run(seed, 7, false); a != b || a == "" {
-			t.Fatalf("seed %d: thinned by value, one and seven partitions differ", seed)
-		}
-	}
 }

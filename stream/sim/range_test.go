@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftline/driftline/stream/evaluate"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
@@ -57,12 +56,6 @@ func TestReplay_FromTheMiddleCountsTheSameRows(t *testing.T) {
 		cfg := w.replayConfig()
 		cfg.FromMS = epochMS + (20+rng.Int64N(10))*60_000
 		cfg.ToMS = cfg.FromMS + (1+rng.Int64N(10))*60_000
-		cfg.NewPanes = func(q int32) loop.PanesFold {
-			return evaluate.New(evaluate.Config{
-				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), UnknownAlarms: true,
-				Topics: w.topics(),
-			})
-		}
 		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
 		must(t, err)
 		lie, admitted := honest(t, want, got)

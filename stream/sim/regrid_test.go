@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/driftline/driftline/sketches"
-	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/memlog"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -78,28 +77,4 @@ func otherGrid(t testing.TB) (*sketches.Grid, *sketches.Counts) {
 		c.Add(0, sketches.Number(float64(i%20)))
 	}
 	return g, c
-}
-
-// A collector with another decoder (another fold number) works on the same sources,
-// ahead, behind and in between: its counts are parted from ours and change nothing.
-func TestFault_FoldChange(t *testing.T) {
-	t.Parallel()
-	parted := uint64(0)
-	for seed := range seeds(t, 20) {
-		w, want := prepared(t, seed)
-		rng := rand.New(rand.NewPCG(uint64(seed), 81))
-		other := *w
-		other.fold, other.group = 1, "other"
-		w.live(t, rng, memlog.KillAt(20+rng.Int64N(200), memlog.KillAfter))
-		must(t, other.collectLife(w.log.Handle(nil), rng, loop.Sound))
-		w.finish(t, rng, 0.005)
-		same(t, seed, want, w.results(t))
-		for _, f := range w.folds {
-			parted += f.Stats().WrongFold
-		}
-	}
-	t.Logf("%d counts of another decoder parted off", parted)
-	if parted == 0 {
-		t.Error("no count of another decoder was met")
-	}
 }

@@ -53,6 +53,7 @@ type plan struct {
 	stepMS     int64   // mean advance of record time per record
 	shift      bool    // the second half is drawn from another distribution
 	maxAppend  int     // records of one produce call
+	pending    int     // panes merged before they are final; 0: the default
 	one        bool    // one panes partition, so that models share it
 	windowsMS  []int64 // nil: 3 and 12 panes
 	scores     bool    // predictions carry scores; their histograms are large, so most seeds do without
@@ -64,12 +65,14 @@ type world struct {
 	log    *memlog.Log
 	plan   plan
 
-	admission evaluate.Admission
-	promiseMS int64            // idle promises of the sources, 0: off
-	tickMS    int64            // 0: cycles only where a pane has closed
-	maxRun    int              // panes of one judging cycle, 0: 3
-	fold      int32            // number of decoder and thinning
-	folds     []*evaluate.Fold // every one that was made, for their counters
+	blocks     bool // alpha's reference has block sums, so that nothing is learnt from live windows
+	admission  evaluate.Admission
+	maxPending int
+	ahead      int64            // provisional scores after so many ms behind; 0: none
+	promiseMS  int64            // idle promises of the sources, 0: off
+	tickMS     int64            // 0: cycles only where a pane has closed
+	maxRun     int              // panes of one judging cycle, 0: 3
+	folds      []*evaluate.Fold // every one that was made, for their counters
 
 	group  string        // of committed offsets; empty: the constant
 	lost   func(n int64) // told of records that were removed unread; nil: nobody asks
@@ -114,7 +117,7 @@ const epochMS = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z, a multiple of 
 
 func newWorld(t testing.TB, rng *rand.Rand, p plan) *world {
 	t.Helper()
-	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p}
+	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p, maxPending: p.pending}
 	if p.one {
 		w.layout.PanesPartitions = 1
 	}

@@ -53,6 +53,7 @@ func FuzzDecodeFrontier(f *testing.F)   { fuzz(f, "frontier") }
 func FuzzDecodeLayout(f *testing.F)     { fuzz(f, "layout") }
 func FuzzDecodeModel(f *testing.F)      { fuzz(f, "model") }
 func FuzzDecodeGrid(f *testing.F)       { fuzz(f, "grid") }
+func FuzzDecodeFold(f *testing.F)       { fuzz(f, "fold") }
 func FuzzDecodeReference(f *testing.F)  { fuzz(f, "reference") }
 func FuzzDecodePolicy(f *testing.F)     { fuzz(f, "policy") }
 func FuzzDecodeSlot(f *testing.F)       { fuzz(f, "slot") }
@@ -61,6 +62,7 @@ func FuzzDecodeDone(f *testing.F)       { fuzz(f, "done") }
 func FuzzDecodeApplied(f *testing.F)    { fuzz(f, "applied") }
 func FuzzDecodeLearnt(f *testing.F)     { fuzz(f, "learnt") }
 func FuzzDecodeScore(f *testing.F)      { fuzz(f, "score") }
+func FuzzDecodePast(f *testing.F)       { fuzz(f, "past") }
 func FuzzDecodeEvent(f *testing.F)      { fuzz(f, "event") }
 func FuzzDecodeDeadLetter(f *testing.F) { fuzz(f, "deadletter") }
 

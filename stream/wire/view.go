@@ -37,6 +37,7 @@ type View struct {
 	laidOut  bool
 	models   map[string]AdmittedModel
 	grids    map[string][]ActiveGrid // by FromPane, then log order
+	folds    []activeFold            // in log order
 	Refused  int                     // control records that could not be used
 	Problems []error                 // the newest of them, at most 16
 }
@@ -88,6 +89,12 @@ func (v *View) apply(c Control) error {
 			return err
 		}
 		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset})
+	case "fold":
+		f, err := DecodeFold(c.Value)
+		if err != nil {
+			return err
+		}
+		return v.addFold(f, c.Offset)
 	case "reference", "policy":
 		// The evaluating side decodes them when they take effect.
 	default:
@@ -168,6 +175,16 @@ func (v *View) Grids(model string, pane int64) []ActiveGrid {
 	return gs[from:to]
 }
 
+// NewestGrids returns the grids that a model's features are counted on from the pane
+// that the newest of them names.
+func (v *View) NewestGrids(model string) []ActiveGrid {
+	g, ok := v.Newest(model)
+	if !ok {
+		return nil
+	}
+	return v.Grids(model, g.FromPane)
+}
+
 // Grid returns a model's grid by id.
 func (v *View) Grid(model string, id sketches.ID) (g ActiveGrid, ok bool) {
 	for _, g := range v.grids[model] {
@@ -202,6 +219,11 @@ func (v *View) CollectSince(pane int64) int64 {
 			if g.FromPane <= pane {
 				need = max(need, g.Offset+1)
 			}
+		}
+	}
+	for _, f := range v.folds {
+		if f.FromPane <= pane {
+			need = max(need, f.offset+1)
 		}
 	}
 	return need

@@ -278,5 +278,6 @@ func properties(id, port, controller int, dir string, voters, extra []string) st
 		"log.segment.bytes=16777216",
 		"auto.create.topics.enable=false",
 	}
-	return strings.Join(append(lines, extra...), "\n") + "\n"
+	ports := strings.NewReplacer("{port}", fmt.Sprint(port), "{controller}", fmt.Sprint(controller))
+	return ports.Replace(strings.Join(append(lines, extra...), "\n") + "\n")
 }

@@ -1,46 +1,20 @@
 package recordbatch
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/segmentio/kafka-go/compress"
 )
 
-// Record is one record of a batch. Key and Value are nil where the record has none.
+// Record is one record of a batch. Key and Value are nil where the record has none;
+// Headers is their list as the batch encodes it, count included, nil for none.
 type Record struct {
-	Offset int64
-	TimeMS int64
-	Key    []byte
-	Value  []byte
-}
-
-// Expand returns the record bytes of a checked batch, decompressed. Without
-// compression it is a slice of batch. ErrLimit if there are more than limit bytes.
-func (h *Header) Expand(batch []byte, limit int) ([]byte, error) {
-	raw := batch[HeaderSize:]
-	codec := h.Codec()
-	if codec == None {
-		return raw, nil
-	}
-	if codec > Zstd {
-		return nil, fmt.Errorf("batch at offset %d: unknown compression %d: %w", h.BaseOffset, codec, ErrCorrupt)
-	}
-	rd := compress.Compression(codec).Codec().NewReader(bytes.NewReader(raw))
-	defer func() { _ = rd.Close() }() // gives the decoder back; nothing can be lost
-	// One byte over the limit tells a full buffer from one that would go on.
-	buf := bytes.NewBuffer(make([]byte, 0, min(4*len(raw)+512, limit+1)))
-	n, err := buf.ReadFrom(io.LimitReader(rd, int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("batch at offset %d: %s: %w: %w", h.BaseOffset, codec, err, ErrCorrupt)
-	}
-	if n > int64(limit) {
-		return nil, fmt.Errorf("batch at offset %d: %d bytes of %s give more than %d: %w", h.BaseOffset, len(raw), codec, limit, ErrLimit)
-	}
-	return buf.Bytes(), nil
+	Offset  int64
+	TimeMS  int64
+	Key     []byte
+	Value   []byte
+	Headers []byte
 }
 
 // Each calls fn for every record of expanded bytes, in order, until fn returns an
@@ -91,6 +65,7 @@ func (h *Header) record(b []byte) (r Record, delta int64, err error) {
 	}
 	r.Key = c.bytes(true)
 	r.Value = c.bytes(true)
+	list := c.b
 	headers := c.varint()
 	// A header takes two bytes at least, so a huge count ends at the first missing one.
 	for i := int64(0); i < headers && c.err == nil; i++ {
@@ -99,6 +74,9 @@ func (h *Header) record(b []byte) (r Record, delta int64, err error) {
 	}
 	if c.err == nil && (headers < 0 || len(c.b) != 0) {
 		c.err = errTail
+	}
+	if headers > 0 {
+		r.Headers = list
 	}
 	return r, delta, c.err
 }
@@ -121,6 +99,15 @@ type cursor struct {
 }
 
 func (c *cursor) varint() int64 {
+	if len(c.b) > 0 && c.b[0] < 0x80 && c.err == nil { // most of them
+		v := int64(c.b[0])
+		c.b = c.b[1:]
+		return v>>1 ^ -(v & 1)
+	}
+	return c.long()
+}
+
+func (c *cursor) long() int64 {
 	if c.err != nil {
 		return 0
 	}

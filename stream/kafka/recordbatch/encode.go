@@ -11,10 +11,13 @@ import (
 )
 
 // Bound returns an upper bound of the bytes a record takes, uncompressed.
-func Bound(key, value []byte) int { return len(key) + len(value) + 6*binary.MaxVarintLen32 + 1 }
+func Bound(key, value, headers []byte) int {
+	return len(key) + len(value) + len(headers) + 6*binary.MaxVarintLen32 + 1
+}
 
 // Append encodes records as one batch behind dst, without producer id and with
-// offsets 0, 1, … in place of those given, as a producer sends it. At least one record.
+// offsets 0, 1, … in place of those given, as a producer sends it. At least one record;
+// headers are written as they are.
 //
 // Errors: ErrTooBig if it does not fit a batch, and what the codec returns.
 func Append(dst []byte, codec Codec, recs []Record) ([]byte, error) {
@@ -38,7 +41,11 @@ func Append(dst []byte, codec Codec, recs []Record) ([]byte, error) {
 		scratch = binary.AppendVarint(scratch, int64(i))
 		scratch = appendBytes(scratch, r.Key)
 		scratch = appendBytes(scratch, r.Value)
-		scratch = binary.AppendVarint(scratch, 0) // no headers
+		if len(r.Headers) > 0 {
+			scratch = append(scratch, r.Headers...)
+		} else {
+			scratch = binary.AppendVarint(scratch, 0)
+		}
 		body = binary.AppendVarint(body, int64(len(scratch)))
 		body = append(body, scratch...)
 	}

@@ -14,7 +14,7 @@ import (
 var codecs = []Codec{None, Gzip, Snappy, LZ4, Zstd}
 
 func same(a, b Record) bool {
-	return a.Offset == b.Offset && a.TimeMS == b.TimeMS && bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) &&
+	return a.Offset == b.Offset && a.TimeMS == b.TimeMS && bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) && bytes.Equal(a.Headers, b.Headers) &&
 		(a.Key == nil) == (b.Key == nil) && (a.Value == nil) == (b.Value == nil)
 }
 
@@ -61,6 +61,9 @@ func TestRoundTrip_EveryCodecKeepsTimesKeysAndNils(t *testing.T) {
 				case 2:
 					r.Value = nil
 				}
+				if rng.IntN(3) == 0 {
+					r.Headers = []byte{4, 2, 'a', 2, 'b', 0, 1} // a=b and an empty key with null
+				}
 				want = append(want, r)
 			}
 			data, err := Append([]byte("before"), codec, want)
@@ -78,12 +81,12 @@ func TestRoundTrip_EveryCodecKeepsTimesKeysAndNils(t *testing.T) {
 func TestBound_IsAnUpperBound(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 63, 64, 8191, 8192, 1 << 20} {
-		r := Record{TimeMS: 1 << 41, Key: make([]byte, n), Value: make([]byte, n)}
+		r := Record{TimeMS: 1 << 41, Key: make([]byte, n), Value: make([]byte, n), Headers: append(binary.AppendVarint([]byte{2, 0}, int64(n)), make([]byte, n)...)}
 		data, err := Append(nil, None, []Record{{TimeMS: 0}, r})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, limit := len(data)-HeaderSize, Bound(nil, nil)+Bound(r.Key, r.Value); got > limit {
+		if got, limit := len(data)-HeaderSize, Bound(nil, nil, nil)+Bound(r.Key, r.Value, r.Headers); got > limit {
 			t.Errorf("%d bytes: %d encoded, bound %d", n, got, limit)
 		}
 	}

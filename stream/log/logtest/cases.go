@@ -1,7 +1,9 @@
 package logtest
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -114,6 +116,54 @@ func nils(t *testing.T, e *suite) {
 	e.append(t, want...)
 	got, _ := read(t, e.Log, p, 0, e.Wait)
 	wantSame(t, got, want)
+}
+
+// header encodes a list of headers by hand; a nil value is null.
+func header(kv ...[]byte) []byte {
+	b := binary.AppendVarint(nil, int64(len(kv)/2))
+	for _, s := range kv {
+		if s == nil {
+			b = binary.AppendVarint(b, -1)
+			continue
+		}
+		b = append(binary.AppendVarint(b, int64(len(s))), s...)
+	}
+	return b
+}
+
+func headers(t *testing.T, e *suite) {
+	p := at(e.topic(t, 1, nil), 0)
+	now := e.NowMS()
+	want := []log.Record{
+		{Partition: p, TimeMS: now, Value: []byte("v"), Headers: header([]byte("ce_id"), []byte("7"))},
+		{Partition: p, TimeMS: now, Value: []byte("v")},
+		{Partition: p, TimeMS: now, Headers: header([]byte("a"), nil, []byte("a"), []byte{}, []byte(""), []byte{0, 255})},
+		{Partition: p, TimeMS: now, Key: []byte("k"), Headers: header([]byte("long"), bytes.Repeat([]byte("x"), 5000))},
+	}
+	e.append(t, want...)
+	got, _ := read(t, e.Log, p, 0, e.Wait)
+	wantSame(t, got, want)
+	e.append(t, log.Record{Partition: p, TimeMS: now, Headers: header()}) // a list of none is none
+	got, _ = read(t, e.Log, p, 4, e.Wait)
+	wantSame(t, got, []log.Record{{Partition: p, TimeMS: now}})
+}
+
+func brokenHeaders(t *testing.T, e *suite) {
+	p := at(e.topic(t, 1, nil), 0)
+	whole := header([]byte("key"), []byte("value"))
+	for name, b := range map[string][]byte{
+		"cut": whole[:len(whole)-1], "longer": append(bytes.Clone(whole), 0), "a null key": header(nil, nil),
+		"a negative count": binary.AppendVarint(nil, -1), "a count alone": binary.AppendVarint(nil, 3),
+		"a huge count": binary.AppendVarint(nil, 1<<40), "no varint": {0xff},
+	} {
+		err := e.Log.Append(ctx(t), []log.Record{{Partition: p, TimeMS: e.NowMS()}, {Partition: p, TimeMS: e.NowMS(), Headers: b}})
+		if !errors.Is(err, log.ErrHeaders) {
+			t.Errorf("%s: %v, want ErrHeaders", name, err)
+		}
+	}
+	if _, end, err := e.Log.Bounds(ctx(t), p); end != 0 || err != nil {
+		t.Errorf("end %d, %v; want nothing stored", end, err)
+	}
 }
 
 func noTime(t *testing.T, e *suite) {

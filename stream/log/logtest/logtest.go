@@ -31,6 +31,8 @@ type Env struct {
 	Reopen func(t *testing.T) log.Log
 	// Truncate, where there is a way, drops the records before an offset.
 	Truncate func(t *testing.T, p log.Partition, newStart int64)
+	// Abort, where there is a way, writes n records and aborts their transaction.
+	Abort func(t *testing.T, p log.Partition, n int)
 	// NoBounds says that timestamp bounds of a topic are not enforced.
 	NoBounds bool
 	// NoAppendTime says that message.timestamp.type=LogAppendTime is not supported.
@@ -51,6 +53,8 @@ func Run(t *testing.T, open func(t *testing.T) Env) {
 		{"topic configuration is read back", topicConfig},
 		{"records come back in order with times keys and values", roundTrip},
 		{"nil and empty keys and values stay apart", nils},
+		{"headers come back as they were", headers},
+		{"broken headers are refused", brokenHeaders},
 		{"a record without a time keeps having none", noTime},
 		{"stamp now takes the present", stampNow},
 		{"times need not be in order", unorderedTimes},
@@ -70,8 +74,10 @@ func Run(t *testing.T, open func(t *testing.T) Env) {
 		{"an ended context ends the call", endedContext},
 		{"a closed log is unreachable", closed},
 	}
+	cases = append(cases, sessionCases...)
 	if !env.NoAppendTime {
-		cases = append(cases, testCase{"log append time is the record time", appendTime})
+		cases = append(cases, testCase{"log append time is the record time", appendTime},
+			testCase{"a session gives the append time", sessionAppendTime})
 	}
 	t.Run("side by side", func(t *testing.T) {
 		for _, c := range cases {
@@ -175,9 +181,9 @@ func wantSame(t *testing.T, got, want []log.Record) {
 	}
 	for i := range got {
 		g, w := got[i], want[i]
-		if g.Partition != w.Partition || g.TimeMS != w.TimeMS || !sameBytes(g.Key, w.Key) || !sameBytes(g.Value, w.Value) {
-			t.Fatalf("record %d: %s at %d ms key %q value %.40q; want %s at %d ms key %q value %.40q",
-				i, g.Partition, g.TimeMS, g.Key, g.Value, w.Partition, w.TimeMS, w.Key, w.Value)
+		if g.Partition != w.Partition || g.TimeMS != w.TimeMS || !sameBytes(g.Key, w.Key) || !sameBytes(g.Value, w.Value) || !sameBytes(g.Headers, w.Headers) {
+			t.Fatalf("record %d: %s at %d ms key %q value %.40q headers %q; want %s at %d ms key %q value %.40q headers %q",
+				i, g.Partition, g.TimeMS, g.Key, g.Value, g.Headers, w.Partition, w.TimeMS, w.Key, w.Value, w.Headers)
 		}
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/datadir"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/kafka"
-	"github.com/driftline/driftline/stream/log"
-	"github.com/driftline/driftline/stream/loop"
-	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
 )
 
@@ -126,38 +123,3 @@ func (p *Parts) WantedLayout(ctx context.Context) (wire.Layout, error) { return 
 
 // SameLayout refuses a configuration that differs from the deployment's layout.
 func (p *Parts) SameLayout(have, want wire.Layout) error { return p.sameLayout(have, want) }
-
-// TimeBounds returns the broker's bounds on record times of a topic in words, and
-// whether both exist.
-func (p *Parts) TimeBounds(ctx context.Context, topic string) (text string, ok bool, err error) {
-	before, after, ok, err := p.bounds(ctx, topic)
-	if err != nil || !ok {
-		return "no bound", false, err
-	}
-	return fmt.Sprintf("%s behind to %s ahead", before, after), true, nil
-}
-
-// Range is what a replay covers. FromMS = loop.Unset begins at the start, ToMS =
-// loop.Never goes on to the end; event time, [from, to).
-type Range struct {
-	FromMS, ToMS int64
-	Model        string // "" for all
-}
-
-// Replay runs both folds over a range of the input and returns scores and drift
-// events, sorted. It writes nothing. progress may be nil.
-func (p *Parts) Replay(ctx context.Context, l wire.Layout, r Range, progress func(part log.Partition, position, end, clockMS int64)) ([]replay.Line, error) {
-	t := p.Topics()
-	cfg := replay.Config{
-		Layout: l, Control: t.Control, State: t.State, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift,
-		FromMS: r.FromMS, ToMS: r.ToMS, Model: r.Model, Wait: fetchWait,
-		NewSource: func(id wire.Source, o loop.Origin) loop.SourceFold { return p.sourceFold(l, id, o) },
-		NewPanes:  func(q int32) loop.PanesFold { return p.panesFold(l, q, r.FromMS != loop.Unset) },
-	}
-	if progress != nil {
-		cfg.Progress = func(s wire.Source, position, end, clockMS int64) {
-			progress(log.Partition{Topic: s.Topic, Index: s.Partition}, position, end, clockMS)
-		}
-	}
-	return replay.Run(ctx, p.IO(), cfg)
-}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
+	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/wire"
@@ -67,6 +69,9 @@ func (p *Parts) Declare(ctx context.Context) (*Declared, error) {
 			return nil, err
 		}
 	} else if err := p.sameLayout(d.Layout, want); err != nil {
+		return nil, err
+	}
+	if err := p.declareFold(ctx, d); err != nil {
 		return nil, err
 	}
 	if err := p.declareModels(ctx, d); err != nil {
@@ -147,6 +152,30 @@ func (p *Parts) declareModels(ctx context.Context, d *Declared) error {
 	return nil
 }
 
+// reading identifies how records are decoded. Whoever changes what a record says
+// gives it another text, so that old and new never meet in one window step.
+func (p *Parts) reading() sketches.ID { return sketches.HashFields([]byte("native JSON"), []byte("1")) }
+
+// declareFold publishes how records are read from a free pane on, where control does
+// not say the same yet. Without a record all are read, by the first decoder.
+func (p *Parts) declareFold(ctx context.Context, d *Declared) error {
+	want := wire.Fold{Number: 1, Rate: uint64(math.Round(p.Cfg.Stream.Thin * float64(wire.FullRate))), Decoder: p.reading()}
+	have, ok := d.View.NewestFold()
+	if !ok {
+		have = wire.Fold{Rate: wire.FullRate, Decoder: sketches.HashFields([]byte("native JSON"), []byte("1"))}
+	}
+	if have.Rate == want.Rate && have.Decoder == want.Decoder {
+		return nil
+	}
+	var err error
+	if want.FromPane, err = p.nextFree(ctx, d); err != nil {
+		return err
+	}
+	want.Number = have.Number + 1
+	p.Log.Info().Float64("thin", p.Cfg.Stream.Thin).Int64("from_ms", want.FromPane*d.Layout.PaneMS).Msg("records are read in another way from here on")
+	return p.Publish(ctx, wire.Control{Kind: "fold", ID: "main", Seq: int64(want.Number), Value: want.Encode()})
+}
+
 func (p *Parts) declarePolicy(ctx context.Context, d *Declared, model string, policy wire.Policy) error {
 	if err := policy.Validate(); err != nil {
 		return cli.Usagef("model %q: %w", model, err)
@@ -178,7 +207,7 @@ func (p *Parts) nextFree(ctx context.Context, d *Declared) (int64, error) {
 			if err != nil {
 				return 0, fmt.Errorf("committed offset of %s: %w", part, err)
 			}
-			at, err := p.lastTime(ctx, part)
+			at, err := p.LastTime(ctx, part)
 			if err != nil {
 				return 0, err
 			}
@@ -191,8 +220,8 @@ func (p *Parts) nextFree(ctx context.Context, d *Declared) (int64, error) {
 	return (clock+l.SkewMS)/l.PaneMS + 2, nil
 }
 
-// lastTime is the time of the last record of a partition, 0 if it is empty.
-func (p *Parts) lastTime(ctx context.Context, part log.Partition) (int64, error) {
+// LastTime is the time of the last record of a partition, 0 if it is empty.
+func (p *Parts) LastTime(ctx context.Context, part log.Partition) (int64, error) {
 	lo, hi, err := p.Kafka.Bounds(ctx, part)
 	if err != nil || hi == lo {
 		return 0, err

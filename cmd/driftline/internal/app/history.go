@@ -37,9 +37,9 @@ func (p *Parts) NewHistory(ctx context.Context, l wire.Layout, specs *Specs) (*H
 			perf.Labels = append(perf.Labels, log.Partition{Topic: in.Topic, Index: int32(i)})
 		}
 	}
-	h := historian.New(p.Kafka, db, historian.Config{
+	h := historian.New(p.Source(), db, historian.Config{
 		Topics: historian.Topics{Inputs: t.Inputs, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
-		Limits: p.limits(), Keep: specs.Keep, Columns: specs.Columns, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
+		Reader: p.Reader, Keep: specs.Keep, Columns: specs.Columns, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
 		Retry: func(err error) bool { return loop.Retryable(err) && !isInvalid(err) }, Pause: loop.Backoff(rand.Float64),
 		Retried: p.IO().Retried, Clock: perf.Clock, Invalid: isInvalid,
 		Refused: func(err error) { p.Log.Error().Err(err).Msg("a row cannot be stored and is left out of the history") },

@@ -34,6 +34,7 @@ type Parts struct {
 	Artifacts artifacts.Store
 	Metrics   *metrics.Metrics // nil until the roles start, and in commands
 
+	inputs  *inputs
 	patient bool // a role: waits for the broker for ever
 	closers []func() error
 }
@@ -57,6 +58,9 @@ func Open(ctx context.Context, cfg *config.Config, log zerolog.Logger, version s
 			return p, &cli.Exit{Code: cli.Usage, Err: err}
 		}
 		p.closers = append(p.closers, p.Dir.Close)
+	}
+	if err := mappingFault(p.openInputs()); err != nil {
+		return p, err
 	}
 	if want.Broker {
 		if err := p.openBroker(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/driftline/driftline/stream/kafka/embedded"
@@ -50,11 +51,11 @@ func (p *Parts) TopicSpecs() []log.Topic {
 	forever := func() map[string]string {
 		return map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 	}
-	compact := map[string]string{"cleanup.policy": "compact"}
+	compact := func() map[string]string { return map[string]string{"cleanup.policy": "compact"} }
 	specs := []log.Topic{
 		{Name: t.Control, Partitions: 1, Config: forever()},
 		{Name: t.Panes, Partitions: q, Config: keep(keepPanes)},
-		{Name: t.State, Partitions: q, Config: compact},
+		{Name: t.State, Partitions: q, Config: compact()},
 		{Name: t.Scores, Partitions: q, Config: keep(keepScores)},
 		{Name: t.Drift, Partitions: q, Config: keep(keepEvents)},
 		{Name: t.Lifecycle, Partitions: 1, Config: keep(keepEvents)},
@@ -80,6 +81,8 @@ func (p *Parts) TopicSpecs() []log.Topic {
 	if !c.Embedded() {
 		for i := range specs {
 			specs[i].Replicas = c.Broker.Replicas
+			// With acks=all this is how many copies an acknowledged record has at least.
+			specs[i].Config["min.insync.replicas"] = strconv.Itoa(max(1, c.Broker.Replicas-1))
 		}
 	}
 	return specs
@@ -93,16 +96,58 @@ func (p *Parts) CreateTopics(ctx context.Context) error {
 	return nil
 }
 
-// CheckTopics reports topics that are missing.
-func (p *Parts) CheckTopics(ctx context.Context) error {
+// CheckTopics reports topics that are missing, of those that the roles use.
+func (p *Parts) CheckTopics(ctx context.Context, roles Roles) error {
 	var errs []error
-	for _, spec := range p.TopicSpecs() {
-		if _, err := p.Kafka.Partitions(ctx, spec.Name); err != nil {
-			errs = append(errs, fmt.Errorf("topic %s: %w; run driftline topics create", spec.Name, err))
+	for _, topic := range p.topicsOf(roles) {
+		if _, err := p.Kafka.Partitions(ctx, topic); err != nil {
+			errs = append(errs, fmt.Errorf("topic %s: %w; run driftline topics create", topic, err))
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// topicsOf are the topics that any of the roles reads, writes or asks about.
+func (p *Parts) topicsOf(roles Roles) []string {
+	used := map[string]bool{}
+	for _, role := range roles.names() {
+		a, _ := p.AccessOf(role)
+		for _, t := range a.Topics {
+			used[t.Topic] = true
+		}
+	}
+	var out []string
+	for _, spec := range p.TopicSpecs() {
+		if used[spec.Name] {
+			out = append(out, spec.Name)
+		}
+	}
+	return out
+}
+
+// ErrCompacted says that a topic with events is compacted: records that still count
+// would vanish behind later ones with the same key.
+var ErrCompacted = errors.New("the topic is compacted")
+
+// CheckInputs refuses input topics that cannot be counted exactly, whatever else is right.
+func (p *Parts) CheckInputs(ctx context.Context) error {
+	var errs []error
+	for _, in := range p.Cfg.Topics.Inputs {
+		cfg, err := p.Kafka.TopicConfig(ctx, in.Topic)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("settings of topic %s: %w", in.Topic, err))
+		case Compacted(cfg):
+			errs = append(errs, fmt.Errorf("input topic %s, cleanup.policy=%s: %w, so events vanish before they are counted; set cleanup.policy=delete, or give another topic under topics.inputs",
+				in.Topic, cfg["cleanup.policy"], ErrCompacted))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Compacted tells whether settings of a topic make brokers compact it, alone or
+// together with deletion.
+func Compacted(cfg map[string]string) bool { return strings.Contains(cfg["cleanup.policy"], "compact") }
 
 // bounds returns how far record times of an input topic may lie behind and ahead of
 // the broker's clock; ok is false where the broker leaves one open.

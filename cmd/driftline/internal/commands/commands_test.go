@@ -7,9 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/driftline/driftline/cmd/driftline/internal/app"
-	"github.com/driftline/driftline/cmd/driftline/internal/cli"
-	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
@@ -141,40 +138,6 @@ func TestOutcomeOf(t *testing.T) {
 	got = outcomeOf(m, web.RetrainDetail{Retrain: web.Retrain{State: store.RetrainCoalesced}, Steps: steps(store.RetrainCoalesced), Trigger: []byte(`""`)})
 	if got.Strategy != "churn" || got.DriftDetected || got.DriftRatio != 0.25 || got.Retrained || got.Promoted {
 		t.Errorf("outcome of a refusal: %+v; want the drift of the newest window and nothing trained", got)
-	}
-}
-
-func TestPrintTopics_NamesEveryTopicAndRight(t *testing.T) {
-	t.Parallel()
-	cfg := config.Default()
-	cfg.Topics.Prefix = "team_a"
-	p := &app.Parts{Cfg: &cfg}
-	for _, form := range []string{"kafka", "strimzi"} {
-		text, err := printTopics(p, form)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range p.TopicSpecs() {
-			if !strings.Contains(text, s.Name) {
-				t.Errorf("%s: topic %s is missing", form, s.Name)
-			}
-			for k, v := range s.Config {
-				if !strings.Contains(text, k) || !strings.Contains(text, v) {
-					t.Errorf("%s: setting %s=%s of %s is missing", form, k, v, s.Name)
-				}
-			}
-		}
-		for _, role := range []string{"collect", "evaluate", "historian", "trainer"} {
-			if !strings.Contains(text, "driftline-"+role) {
-				t.Errorf("%s: no rights for the role %s", form, role)
-			}
-		}
-	}
-	if text, _ := printTopics(p, "strimzi"); !strings.Contains(text, "name: team-a.control\n") || !strings.Contains(text, `topicName: "team_a.control"`) {
-		t.Errorf("an underscore may stand in a topic, not in a resource:\n%.300s", text)
-	}
-	if _, err := printTopics(p, "helm"); cli.Code(err) != cli.Usage {
-		t.Errorf("an unknown form: %v", err)
 	}
 }
 

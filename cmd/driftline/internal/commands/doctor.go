@@ -55,21 +55,25 @@ func Doctor(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Check configuration, brokers, topics, database and artifacts", Args: cobra.NoArgs,
 		Long: `Check what Driftline needs: configuration, data directory, ports, brokers, topics and
-their settings, database, artifacts, models. Each check says ok, warn or fail, what was
-found and what to do. It changes nothing but a probe file that it removes again.
-Ends with code 1 if a check fails.`,
+their settings, what this user may do there, offsets, clocks, database, artifacts, models.
+Each check says ok, warn or fail, what was found and what to do. It changes nothing but a
+probe file that it removes again. Ends with code 1 if a check fails.`,
 	}
+	role := c.Flags().String("role", "", "the `role` that this user is for: its rights must be enough; without it, those of any role")
 	out := cli.OutputFlag(c)
 	asJSON := c.Flags().Bool("json", false, "print one JSON object: checks, each with name, state, found, mend")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *asJSON {
 			*out = cli.JSONFormat
 		}
+		if _, err := app.ParseRole(*role); *role != "" && err != nil {
+			return err
+		}
 		cfg, err := a.Load(nil)
 		if err != nil {
 			return printChecks(a, *out, []check{{"configuration", stateFail, err.Error(), "correct it; driftline config validate prints every fault"}})
 		}
-		d := &doctor{app: a, cfg: cfg, log: zerolog.New(io.Discard)}
+		d := &doctor{app: a, cfg: cfg, role: *role, log: zerolog.New(io.Discard)}
 		d.run(c.Context())
 		if err := c.Context().Err(); err != nil {
 			return err
@@ -82,6 +86,7 @@ Ends with code 1 if a check fails.`,
 type doctor struct {
 	app    *cli.App
 	cfg    *config.Loaded
+	role   string // "" for any
 	log    zerolog.Logger
 	checks []check
 }

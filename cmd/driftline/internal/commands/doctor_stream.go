@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
@@ -14,9 +15,6 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/datadir"
 	"github.com/driftline/driftline/stream/log"
 )
-
-// outage is how long a stop the retention of an input should cover at least.
-const outage = 24 * time.Hour
 
 // stream checks brokers and topics.
 func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
@@ -39,16 +37,20 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 		d.add("topics", stateOK, "none yet; driftline all makes them", "")
 		return
 	}
+	d.calls(ctx, p)
+	d.rights(ctx, p)
 	d.checks = append(d.checks, checkTopics(ctx, p)...)
 	d.layout(ctx, p)
+	d.memory(ctx, p)
 	for _, in := range d.cfg.Topics.Inputs {
 		if _, err := p.Kafka.Partitions(ctx, in.Topic); err != nil {
 			continue // told above
 		}
-		d.retention(ctx, p, in)
-		d.bounds(ctx, p, in)
 		d.silent(ctx, p, in)
+		d.offsets(ctx, p, "collect", in.Topic)
 	}
+	d.offsets(ctx, p, "evaluate", p.Topics().Panes)
+	d.clocks(ctx, p, !d.cfg.Embedded() || state == datadir.Running)
 }
 
 // layout compares configuration and deployment.
@@ -80,57 +82,37 @@ func (d *doctor) layout(ctx context.Context, p *app.Parts) {
 	d.add(name, stateOK, fmt.Sprintf("%d models in force, settings equal those configured", len(dec.View.Models())), "")
 }
 
-// retention checks that an input outlasts a stop (AX1).
-func (d *doctor) retention(ctx context.Context, p *app.Parts, in config.Input) {
-	name := "retention of " + in.Topic
-	cfg, err := p.Kafka.TopicConfig(ctx, in.Topic)
-	if d.fault(name, err, "give this user the right to describe topics") || in.Historical {
+// memory holds what counting and judging may need against what they may have (P5): in
+// one process where the broker is embedded, else in one each.
+func (d *doctor) memory(ctx context.Context, p *app.Parts) {
+	dec, err := p.ReadControl(ctx)
+	if err != nil {
+		return // told above
+	}
+	l, ok := dec.View.Layout()
+	if !ok {
 		return
 	}
-	s := d.cfg.Stream
-	least := s.Lateness.Std() + s.Skew.Std() + s.Disorder.Std() + 2*s.Resolution.Std()
-	ms, err := strconv.ParseInt(cfg["retention.ms"], 10, 64)
-	switch {
-	case err != nil:
-		d.add(name, stateWarn, "the broker does not tell retention.ms", fmt.Sprintf("make sure that it is at least %s plus the longest outage", least))
-	case ms < 0:
-		d.add(name, stateOK, "no limit in time", "")
-	default:
-		keep := time.Duration(ms) * time.Millisecond
-		found := fmt.Sprintf("%s; a restart reads back %s", keep, least)
+	processes := map[string]app.Roles{"memory of collect": {Collect: true}, "memory of evaluate": {Evaluate: true}}
+	if d.cfg.Embedded() {
+		processes = map[string]app.Roles{"memory": app.Everything}
+	}
+	for _, name := range slices.Sorted(maps.Keys(processes)) {
+		m, err := p.Memory(ctx, l, dec.View, processes[name], 0)
+		if d.fault(name, err, "check the input topics") {
+			continue
+		}
+		found := fmt.Sprintf("%d models over %d input partitions may need up to %s (counting %s, judging %s); stream.memory_limit is %s",
+			m.Models, m.Owned, app.Size(m.Bound()), app.Size(m.Collect), app.Size(m.Evaluate), app.Size(m.Limit))
 		switch {
-		case keep < least:
-			d.add(name, stateFail, found, fmt.Sprintf("raise retention.ms to %d or more: windows would come out incomplete after each restart", (least+outage).Milliseconds()))
-		case keep < least+outage:
-			d.add(name, stateWarn, found, fmt.Sprintf("raise retention.ms to %d or more, so that a day's outage loses nothing", (least+outage).Milliseconds()))
+		case m.Check() != nil:
+			d.add(name, stateFail, found, "raise stream.memory_limit where the machine has the memory, share the partitions among more workers, or watch fewer models or features: the next start is refused")
+		case m.Bound() > m.Limit/10*9:
+			d.add(name, stateWarn, found, "a model or a wider reference more may be refused: raise stream.memory_limit or add workers")
 		default:
 			d.add(name, stateOK, found, "")
 		}
 	}
-}
-
-// bounds checks that brokers refuse record times far from their clock (AX5).
-func (d *doctor) bounds(ctx context.Context, p *app.Parts, in config.Input) {
-	name := "record times of " + in.Topic
-	if in.Historical {
-		d.add(name, stateOK, "historical: old times are meant", "")
-		return
-	}
-	text, ok, err := p.TimeBounds(ctx, in.Topic)
-	if d.fault(name, err, "give this user the right to describe topics") {
-		return
-	}
-	if !ok {
-		cfg, err := p.Kafka.TopicConfig(ctx, in.Topic)
-		if err == nil && cfg["message.timestamp.type"] == "LogAppendTime" {
-			d.add(name, stateOK, "set by the broker", "")
-			return
-		}
-		d.add(name, stateWarn, fmt.Sprintf("%s: stream.disorder = %s is assumed, and a silent partition holds windows back", text, d.cfg.Stream.Disorder.Std()),
-			"set message.timestamp.before.max.ms=180000 and message.timestamp.after.max.ms=60000 on the topic")
-		return
-	}
-	d.add(name, stateOK, text, "")
 }
 
 // silent finds empty partitions that hold windows back.

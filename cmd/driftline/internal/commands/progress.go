@@ -12,6 +12,8 @@ import (
 
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/replay"
+	"github.com/driftline/driftline/stream/wire"
 )
 
 // lineEvery is how often progress is told where there is no terminal.
@@ -43,48 +45,79 @@ func terminal(w io.Writer) bool {
 // seconds. For one goroutine.
 type bars struct {
 	tell  *ticker
+	began time.Time
 	draw  *mpb.Progress // nil without a terminal
-	rows  map[log.Partition]*bar
+	rows  map[wire.Source]*bar
 	clock int64 // event time reached, epoch ms
+	done  int64 // event time written up to, 0 before and where nothing is written
 }
 
 type bar struct {
-	draw     *mpb.Bar
-	at, last int64 // offset read up to, and the end
+	draw      *mpb.Bar
+	read, all int64 // records of the partition's part of the range; offsets, so holes count
 }
 
 func newBars(w io.Writer) *bars {
-	b := &bars{tell: newTicker(w), rows: map[log.Partition]*bar{}}
+	b := &bars{tell: newTicker(w), began: time.Now(), rows: map[wire.Source]*bar{}}
 	if terminal(w) {
 		b.draw = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 	}
 	return b
 }
 
-// at notes that a partition is read up to a position.
-func (b *bars) at(part log.Partition, position, end, clockMS int64) {
-	r := b.rows[part]
+// at notes how far a partition is read.
+func (b *bars) at(p replay.Progress) {
+	r := b.rows[p.Source]
 	if r == nil {
 		r = &bar{}
-		b.rows[part] = r
+		b.rows[p.Source] = r
 		if b.draw != nil {
-			r.draw = b.draw.AddBar(max(1, end), mpb.PrependDecorators(decor.Name(part.String()+" ")),
+			name := log.Partition{Topic: p.Source.Topic, Index: p.Source.Partition}.String()
+			r.draw = b.draw.AddBar(max(1, p.End-p.Start), mpb.PrependDecorators(decor.Name(name+" ")),
 				mpb.AppendDecorators(decor.CountersNoUnit("%d of %d "), decor.AverageSpeed(0, "%.0f/s "), decor.AverageETA(decor.ET_STYLE_GO)))
 		}
 	}
-	r.at, r.last = position, end
-	if clockMS != loop.Unset {
-		b.clock = max(b.clock, clockMS)
+	r.read, r.all = p.Position-p.Start, p.End-p.Start
+	if p.Closed { // the range ends before the log does
+		r.all = r.read
+	}
+	if p.Clock != loop.Unset {
+		b.clock = max(b.clock, p.Clock)
 	}
 	if r.draw != nil {
-		r.draw.SetCurrent(position)
+		if p.Closed {
+			r.draw.SetTotal(max(1, r.all), false)
+		}
+		r.draw.SetCurrent(r.read)
 		return
 	}
+	b.line()
+}
+
+// wrote notes that windows up to an event time are written.
+func (b *bars) wrote(atMS int64) {
+	b.done = max(b.done, atMS)
+	if b.draw == nil {
+		b.line()
+	}
+}
+
+// line tells the sum over all partitions.
+func (b *bars) line() {
 	read, all := int64(0), int64(0)
 	for _, x := range b.rows {
-		read, all = read+x.at, all+x.last
+		read, all = read+x.read, all+x.all
 	}
-	b.tell.line("replay: offset %d of %d over %d partitions, event time %s", read, all, len(b.rows), moment(b.clock))
+	spent := time.Since(b.began)
+	rate, left := float64(read)/max(spent.Seconds(), 1e-3), "unknown time"
+	if rate > 0 {
+		left = (time.Duration(float64(all-read) / rate * float64(time.Second))).Round(time.Second).String()
+	}
+	written := ""
+	if b.done > 0 {
+		written = ", written up to " + moment(b.done)
+	}
+	b.tell.line("replay: %d of %d records over %d partitions, %.0f/s, about %s left, event time %s%s", read, all, len(b.rows), rate, left, moment(b.clock), written)
 }
 
 // end takes the bars down; those that did not get full stay as they are.
@@ -93,7 +126,7 @@ func (b *bars) end() {
 		return
 	}
 	for _, r := range b.rows {
-		if r.at < r.last {
+		if r.read < r.all {
 			r.draw.Abort(false)
 		} else {
 			r.draw.SetTotal(-1, true)

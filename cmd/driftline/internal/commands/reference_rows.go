@@ -262,7 +262,6 @@ func (b *builder) topicRows(ctx context.Context, src source, g *gathered, tell *
 	if src.topic == "" {
 		topics = b.parts.Topics().Inputs
 	}
-	dec := event.NewDecoder(event.Limits{Bytes: int(b.cfg.Stream.RecordLimit), Features: b.cfg.Stream.FeatureLimit})
 	for _, topic := range topics {
 		n, err := b.parts.Kafka.Partitions(ctx, topic)
 		if errors.Is(err, log.ErrNoTopic) {
@@ -272,7 +271,7 @@ func (b *builder) topicRows(ctx context.Context, src source, g *gathered, tell *
 			return err
 		}
 		for i := range n {
-			if err := b.partitionRows(ctx, log.Partition{Topic: topic, Index: int32(i)}, want, src, dec, g, tell); err != nil {
+			if err := b.partitionRows(ctx, log.Partition{Topic: topic, Index: int32(i)}, want, src, g, tell); err != nil {
 				return err
 			}
 		}
@@ -280,30 +279,36 @@ func (b *builder) topicRows(ctx context.Context, src source, g *gathered, tell *
 	return nil
 }
 
-func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event.Type, src source, dec *event.Decoder, g *gathered, tell *ticker) error {
+func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event.Type, src source, g *gathered, tell *ticker) error {
 	at, end, err := b.parts.Kafka.Bounds(ctx, p)
 	if err != nil {
 		return err
 	}
-	var ev event.Event
+	reader, from := b.parts.Reader(p.Topic), b.parts.Source()
 	for at < end {
-		batch, err := b.parts.Kafka.Fetch(ctx, p, at, time.Second)
+		batch, err := from.Fetch(ctx, p, at, time.Second)
 		if err != nil {
 			return err
 		}
 		for _, r := range batch.Records {
-			if r.Offset >= end || dec.Decode(r.Value, &ev) != nil || ev.Model != b.model || ev.Type != want {
+			if r.Offset >= end {
+				continue
+			}
+			rows, err := reader.Read(&event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS})
+			if err != nil || len(rows) == 0 || rows[0].Model != b.model || rows[0].Type != want {
 				continue // what cannot be read is counted where it is collected
 			}
 			ms := r.TimeMS
-			if ev.HasTime {
-				ms = ev.TimeMS
+			if rows[0].HasTime {
+				ms = rows[0].TimeMS
 			}
 			if src.fromMS != 0 && ms < src.fromMS || src.toMS != 0 && ms >= src.toMS {
 				continue
 			}
-			if err := g.add(ms, cloned(ev.Features)); err != nil {
-				return err
+			for i := range rows {
+				if err := g.add(ms, cloned(rows[i].Features)); err != nil {
+					return err
+				}
 			}
 		}
 		if batch.Next <= at {
@@ -315,7 +320,7 @@ func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event
 	return nil
 }
 
-// cloned keeps texts beyond the next record: the decoder uses their memory again.
+// cloned keeps texts beyond the record: they are parts of its bytes.
 func cloned(features []event.Feature) []event.Feature {
 	for i := range features {
 		if features[i].Value.Kind() == sketches.ValueString {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,17 +24,28 @@ func topicsCreate(a *cli.App) *cobra.Command {
 		Long: `Make the topics that do not exist, with the partitions and settings they need. Existing
 ones stay as they are: driftline topics check compares them.
 
---print makes nothing: it prints commands for Kafka's own tools, or KafkaTopic and
-KafkaUser resources for Strimzi, with the rights each role needs.`,
+--print makes nothing: it prints commands for Kafka's own tools (kafka), or KafkaTopic
+and KafkaUser resources for Strimzi (strimzi), with the least rights of each role, its
+groups and client id, and the bytes to expect. The other flags belong to --print.`,
 	}
-	tool := c.Flags().String("print", "", "only print: `kafka|strimzi`")
+	f := c.Flags()
+	o := printOptions{load: app.DefaultLoad()}
+	f.StringVar(&o.form, "print", "", "only print: `kafka|strimzi`")
+	f.StringArrayVar(&o.principals, "principal", nil, "user of the roles, {role} standing for the role, or `ROLE=USER` for one of them; may be repeated (default User:driftline-{role})")
+	f.StringVar(&o.cluster, "cluster", "my-cluster", "strimzi: `name` of the Kafka resource")
+	f.StringVar(&o.authentication, "authentication", "scram-sha-512", "strimzi: how the users log in, `scram-sha-512|tls|none`")
+	f.Float64Var(&o.load.EventsPerSecond, "rate", o.load.EventsPerSecond, "expected bytes: events a second, all inputs together")
+	f.IntVar(&o.load.EventBytes, "event-bytes", o.load.EventBytes, "expected bytes: bytes of one event as it is written")
+	f.IntVar(&o.load.Features, "features", o.load.Features, "expected bytes: features of a model")
+	f.IntVar(&o.load.Models, "models", o.load.Models, "expected bytes: models")
+	f.IntVar(&o.load.ModelPartitions, "model-partitions", 0, "expected bytes: input partitions that hold events of one model, 0 for all")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := a.Load(nil)
 		if err != nil {
 			return err
 		}
-		if c.Flags().Changed("print") {
-			text, err := printTopics(&app.Parts{Cfg: &cfg.Config}, *tool)
+		if f.Changed("print") {
+			text, err := printTopics(&app.Parts{Cfg: &cfg.Config}, o)
 			if err != nil {
 				return err
 			}
@@ -82,7 +92,9 @@ func createTopics(ctx context.Context, a *cli.App, p *app.Parts) error {
 func topicsCheck(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Compare the topics with what is needed", Args: cobra.NoArgs,
-		Long: "Compare every topic's partitions and settings with what is needed. Ends with code 1 if one cannot be used as it is.",
+		Long: `Compare every topic with what is needed: partitions, copies, clean-up, retention, bounds of
+record times, and whether record times fit the retention. Each finding comes with what to
+do. Ends with code 1 if a topic cannot be used as it is.`,
 	}
 	out := cli.OutputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -117,63 +129,4 @@ func printChecks(a *cli.App, out cli.Format, checks []check) error {
 		}
 	}
 	return nil
-}
-
-// unbounded tells whether a setting in milliseconds is no limit.
-func unbounded(value string) bool {
-	n, err := strconv.ParseInt(value, 10, 64)
-	return err == nil && n < 0
-}
-
-// checkTopics compares all topics with what is needed.
-func checkTopics(ctx context.Context, p *app.Parts) []check {
-	var out []check
-	historical := map[string]bool{}
-	for _, in := range p.Cfg.Topics.Inputs {
-		historical[in.Topic] = in.Historical
-	}
-	own := strings.TrimSuffix(p.Topics().Control, "control")
-	for _, spec := range p.TopicSpecs() {
-		out = append(out, checkTopic(ctx, p, spec, strings.HasPrefix(spec.Name, own), historical[spec.Name]))
-	}
-	return out
-}
-
-func checkTopic(ctx context.Context, p *app.Parts, spec log.Topic, own, historical bool) check {
-	name := "topic " + spec.Name
-	n, err := p.Kafka.Partitions(ctx, spec.Name)
-	if errors.Is(err, log.ErrNoTopic) {
-		return check{name, stateFail, "does not exist", "driftline topics create"}
-	}
-	if err != nil {
-		return check{name, stateFail, err.Error(), "check the brokers and the rights of this user"}
-	}
-	cfg, err := p.Kafka.TopicConfig(ctx, spec.Name)
-	if err != nil {
-		return check{name, stateFail, err.Error(), "give this user the right to describe the settings of topics"}
-	}
-	found := fmt.Sprintf("%d partitions, cleanup %s, retention.ms %s", n, or(cfg["cleanup.policy"], "unknown"), or(cfg["retention.ms"], "unknown"))
-	switch {
-	case own && n != spec.Partitions:
-		return check{name, stateFail, found, fmt.Sprintf("needs exactly %d partitions: set stream.partitions to what the deployment was made with, or make the topic anew under another topics.prefix", spec.Partitions)}
-	case spec.Config["cleanup.policy"] == "compact" && cfg["cleanup.policy"] != "compact":
-		return check{name, stateFail, found, "set cleanup.policy=compact: without it the state that a restart needs is deleted"}
-	case spec.Config["cleanup.policy"] == "delete" && strings.Contains(cfg["cleanup.policy"], "compact"):
-		return check{name, stateFail, found, "set cleanup.policy=delete: compaction removes records that are still needed"}
-	case own && spec.Config["retention.ms"] == "-1" && !unbounded(cfg["retention.ms"]):
-		return check{name, stateFail, found, "set retention.ms=-1 and retention.bytes=-1: this topic is read from its beginning"}
-	case historical && !unbounded(cfg["retention.ms"]):
-		return check{name, stateFail, found, "set retention.ms=-1 and limit retention.bytes: brokers count retention from record times, so old records would be deleted at once"}
-	case own && spec.Config["cleanup.policy"] == "delete" && shorter(cfg["retention.ms"], spec.Config["retention.ms"]):
-		return check{name, stateWarn, found, "set retention.ms=" + spec.Config["retention.ms"]}
-	}
-	return check{Name: name, State: stateOK, Found: found}
-}
-
-// shorter tells whether have is a limit below want; both in milliseconds, below 0
-// without limit.
-func shorter(have, want string) bool {
-	h, err1 := strconv.ParseInt(have, 10, 64)
-	w, err2 := strconv.ParseInt(want, 10, 64)
-	return err1 == nil && err2 == nil && h >= 0 && (w < 0 || h < w)
 }

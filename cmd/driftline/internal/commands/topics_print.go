@@ -8,44 +8,124 @@ import (
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
+	"github.com/driftline/driftline/stream/kafka"
 	"github.com/driftline/driftline/stream/log"
-	"github.com/driftline/driftline/stream/loop"
 )
 
-// access is what a role does with topics and its consumer group.
-type access struct {
-	role        string
-	read, write []string
-	groups      []string // none for a role without committed offsets
+// printOptions are the flags of topics create --print.
+type printOptions struct {
+	form           string
+	principals     []string
+	cluster        string
+	authentication string
+	load           app.Load
 }
 
-// roleAccess lists what each role reads and writes.
-func roleAccess(p *app.Parts) []access {
-	t := p.Topics()
-	events := slices.Clone(t.Inputs)
-	return []access{
-		{"collect", append(slices.Clone(events), t.Control), []string{t.Panes, t.Dead, t.Control}, []string{p.Group("collect"), p.Group("collect") + loop.ControlGroup}},
-		{"evaluate", []string{t.Panes, t.State, t.Control}, []string{t.Scores, t.Drift, t.State, t.Control}, []string{p.Group("evaluate")}},
-		{"historian", append(slices.Clone(events), t.Panes, t.Scores, t.Drift, t.Control), []string{t.Drift, t.Lifecycle, t.Control}, nil},
-		{"trainer", []string{t.Drift, t.Control}, []string{t.Control}, nil},
+// defaultPrincipal names one user a role.
+const defaultPrincipal = "User:driftline-{role}"
+
+// check returns the first fault of the flags.
+func (o printOptions) check() error {
+	switch {
+	case o.form != "kafka" && o.form != "strimzi":
+		return cli.Usagef("--print: %q; want kafka or strimzi", o.form)
+	case !slices.Contains([]string{"scram-sha-512", "tls", "none"}, o.authentication):
+		return cli.Usagef("--authentication: %q; want scram-sha-512, tls or none", o.authentication)
+	case o.load.EventsPerSecond < 0 || o.load.EventBytes < 0 || o.load.Features < 0 || o.load.Models < 0 || o.load.ModelPartitions < 0:
+		return cli.Usagef("--rate, --event-bytes, --features, --models and --model-partitions must not be negative")
+	case o.cluster == "" || resourceName(o.cluster) != o.cluster:
+		return cli.Usagef("--cluster: %q; want the name of a Kafka resource: a-z, 0-9, dot and dash", o.cluster)
 	}
+	return nil
+}
+
+// users returns the principal of each role.
+func (o printOptions) users(accesses []app.Access) (map[string]string, error) {
+	pattern, own := defaultPrincipal, map[string]string{}
+	for _, text := range o.principals {
+		role, user, named := strings.Cut(text, "=")
+		if named && slices.ContainsFunc(accesses, func(a app.Access) bool { return a.Role == role }) {
+			own[role] = user
+			continue
+		}
+		pattern = text // the = of a certificate's name stays in it
+	}
+	out := map[string]string{}
+	for _, a := range accesses {
+		user, named := own[a.Role]
+		if !named {
+			user = app.Principal(pattern, a.Role)
+		}
+		if kind, name, ok := strings.Cut(user, ":"); !ok || kind == "" || name == "" || strings.ContainsAny(user, "\n\r") {
+			return nil, cli.Usagef("--principal: %q; want TYPE:NAME, such as User:driftline-{role}, or ROLE=TYPE:NAME", user)
+		}
+		out[a.Role] = user
+	}
+	return out, nil
 }
 
 // printTopics writes topics and rights for other tools.
-func printTopics(p *app.Parts, form string) (string, error) {
-	switch form {
-	case "kafka":
-		return kafkaCommands(p), nil
-	case "strimzi":
-		return strimziResources(p), nil
+func printTopics(p *app.Parts, o printOptions) (string, error) {
+	if err := o.check(); err != nil {
+		return "", err
 	}
-	return "", cli.Usagef("--print: %q; want kafka or strimzi", form)
+	accesses := p.Accesses()
+	users, err := o.users(accesses)
+	if err != nil {
+		return "", err
+	}
+	if o.form == "kafka" {
+		return kafkaCommands(p, o, accesses, users), nil
+	}
+	return strimziResources(p, o, accesses, users), nil
 }
 
-func kafkaCommands(p *app.Parts) string {
+// preamble tells what the text is for; every line is a comment.
+func preamble(p *app.Parts, o printOptions, accesses []app.Access, users map[string]string) string {
+	var b strings.Builder
+	c := p.Cfg
+	fmt.Fprintf(&b, "# Topics of the deployment with the prefix %s. Existing ones stay as they are.\n", c.Topics.Prefix)
+	fmt.Fprintf(&b, "# Client id: %s. Consumer groups:", c.Broker.ClientID)
+	for _, a := range accesses {
+		for _, g := range a.Groups {
+			if a.Role != app.RoleSetup {
+				fmt.Fprintf(&b, " %s (%s)", g.Group, a.Role)
+			}
+		}
+	}
+	b.WriteString(".\n#\n")
+	fmt.Fprintf(&b, "# Expected for %g events/s of %s, %d models of %d features, one copy, before the brokers compress:\n",
+		o.load.EventsPerSecond, bytesText(float64(o.load.EventBytes)), o.load.Models, o.load.Features)
+	for _, s := range p.Sizes(o.load) {
+		how := ""
+		if s.KeptIsCompacted {
+			how = ", compacted"
+		}
+		fmt.Fprintf(&b, "#   %-40s %10.2f records/s %12s/s  kept %10s%s\n", s, s.RecordsPerSec, bytesText(s.BytesPerSec), bytesText(s.KeptBytes), how)
+	}
+	b.WriteString("#   Other topics are small. --rate, --event-bytes, --features, --models and --model-partitions change the assumptions.\n#\n")
+	b.WriteString("# Users:")
+	for _, a := range accesses {
+		fmt.Fprintf(&b, " %s %s;", a.Role, users[a.Role])
+	}
+	b.WriteString("\n# setup is who calls driftline topics create, topics check and doctor. --principal changes the names.\n")
+	return b.String()
+}
+
+// bytesText gives "1.5 MB" in powers of 1000, as networks and disks are sold.
+func bytesText(n float64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	i := 0
+	for n >= 999.5 && i < len(units)-1 {
+		n, i = n/1000, i+1
+	}
+	return fmt.Sprintf("%.3g %s", n, units[i])
+}
+
+func kafkaCommands(p *app.Parts, o printOptions, accesses []app.Access, users map[string]string) string {
 	var b strings.Builder
 	servers := or(strings.Join(p.Cfg.Broker.Brokers, ","), "BROKER:9092")
-	fmt.Fprintf(&b, "# Topics of the deployment with prefix %s. Existing ones stay as they are.\n", p.Cfg.Topics.Prefix)
+	b.WriteString(preamble(p, o, accesses, users))
 	for _, s := range p.TopicSpecs() {
 		fmt.Fprintf(&b, "kafka-topics.sh --bootstrap-server %s --create --if-not-exists --topic %s --partitions %d", quoted(servers), quoted(s.Name), s.Partitions)
 		if n := replicas(p, s); n > 0 {
@@ -56,18 +136,20 @@ func kafkaCommands(p *app.Parts) string {
 		}
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "# Rights per role; replace the users by yours.\n")
-	acl := "kafka-acls.sh --bootstrap-server " + quoted(servers) + " --add --allow-principal "
-	for _, r := range roleAccess(p) {
-		user := quoted("User:driftline-" + r.role)
-		for _, t := range r.read {
-			fmt.Fprintf(&b, "%s%s --operation Read --operation Describe --operation DescribeConfigs --topic %s\n", acl, user, quoted(t))
+	for _, a := range accesses {
+		fmt.Fprintf(&b, "# Rights of %s.\n", a.Role)
+		acl := func(kind, name string, ops kafka.Ops) {
+			fmt.Fprintf(&b, "kafka-acls.sh --bootstrap-server %s --add --allow-principal %s", quoted(servers), quoted(users[a.Role]))
+			for _, op := range ops.List() {
+				fmt.Fprintf(&b, " --operation %s", op)
+			}
+			fmt.Fprintf(&b, " --%s %s\n", kind, quoted(name))
 		}
-		for _, t := range r.write {
-			fmt.Fprintf(&b, "%s%s --operation Write --operation Describe --topic %s\n", acl, user, quoted(t))
+		for _, t := range a.Topics {
+			acl("topic", t.Topic, t.Ops)
 		}
-		for _, g := range r.groups {
-			fmt.Fprintf(&b, "%s%s --operation Read --group %s\n", acl, user, quoted(g))
+		for _, g := range a.Groups {
+			acl("group", g.Group, g.Ops)
 		}
 	}
 	return b.String()
@@ -93,28 +175,51 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-func strimziResources(p *app.Parts) string {
+func strimziResources(p *app.Parts, o printOptions, accesses []app.Access, users map[string]string) string {
 	var b strings.Builder
+	b.WriteString(preamble(p, o, accesses, users))
+	head := func(kind, name string) {
+		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1beta2\nkind: %s\nmetadata:\n  name: %s\n  labels:\n    strimzi.io/cluster: %s\nspec:\n", kind, name, o.cluster)
+	}
 	for _, s := range p.TopicSpecs() {
-		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmetadata:\n  name: %s\n  labels:\n    strimzi.io/cluster: CLUSTER\nspec:\n  topicName: %s\n  partitions: %d\n  replicas: %d\n  config:\n",
-			resourceName(s.Name), yamlText(s.Name), s.Partitions, max(1, replicas(p, s)))
+		head("KafkaTopic", resourceName(s.Name))
+		fmt.Fprintf(&b, "  topicName: %s\n  partitions: %d\n  replicas: %d\n  config:\n", yamlText(s.Name), s.Partitions, max(1, replicas(p, s)))
 		for _, k := range slices.Sorted(maps.Keys(s.Config)) {
 			fmt.Fprintf(&b, "    %s: %s\n", k, yamlText(s.Config[k]))
 		}
 	}
-	for _, r := range roleAccess(p) {
-		fmt.Fprintf(&b, "---\napiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaUser\nmetadata:\n  name: driftline-%s\n  labels:\n    strimzi.io/cluster: CLUSTER\nspec:\n  authentication:\n    type: scram-sha-512\n  authorization:\n    type: simple\n    acls:\n", r.role)
-		acl := func(kind, name, operations string) {
-			fmt.Fprintf(&b, "      - resource: {type: %s, name: %s, patternType: literal}\n        operations: [%s]\n", kind, yamlText(name), operations)
+	// One user may stand for several roles; a KafkaUser then holds what all of them need.
+	byUser := map[string][]app.Access{}
+	var order []string
+	for _, a := range accesses {
+		if byUser[users[a.Role]] == nil {
+			order = append(order, users[a.Role])
 		}
-		for _, t := range r.read {
-			acl("topic", t, "Read, Describe, DescribeConfigs")
+		byUser[users[a.Role]] = append(byUser[users[a.Role]], a)
+	}
+	for _, user := range order {
+		_, name, _ := strings.Cut(user, ":")
+		head("KafkaUser", resourceName(strings.TrimPrefix(name, "CN=")))
+		if o.authentication != "none" {
+			fmt.Fprintf(&b, "  authentication:\n    type: %s\n", o.authentication)
 		}
-		for _, t := range r.write {
-			acl("topic", t, "Write, Describe")
+		b.WriteString("  authorization:\n    type: simple\n    acls:\n")
+		topics, groups := map[string]kafka.Ops{}, map[string]kafka.Ops{}
+		for _, a := range byUser[user] {
+			for _, t := range a.Topics {
+				topics[t.Topic] |= t.Ops
+			}
+			for _, g := range a.Groups {
+				groups[g.Group] |= g.Ops
+			}
 		}
-		for _, g := range r.groups {
-			acl("group", g, "Read")
+		for _, x := range []struct {
+			kind string
+			ops  map[string]kafka.Ops
+		}{{"topic", topics}, {"group", groups}} {
+			for _, n := range slices.Sorted(maps.Keys(x.ops)) {
+				fmt.Fprintf(&b, "      - resource: {type: %s, name: %s, patternType: literal}\n        operations: [%s]\n", x.kind, yamlText(n), x.ops[n])
+			}
 		}
 	}
 	return b.String()

@@ -101,6 +101,8 @@ func (c *Config) check(origin func(string) string) []error {
 	k.address("ops.listen", c.Ops.Listen, true)
 	c.checkBroker(k)
 	c.checkTopics(k)
+	c.checkRegistry(k)
+	c.checkIngest(k)
 	c.checkStream(k)
 	k.enum("admission.mode", c.Admission.Mode, "off", "auto")
 	k.whole("admission.max_models", c.Admission.MaxModels, 1, 100_000)
@@ -166,6 +168,7 @@ func (c *Config) checkTopics(k *checker) {
 		k.must(!strings.HasPrefix(in.Topic, t.Prefix+"."), key+".topic", "%q begins like Driftline's own topics, %s.*", in.Topic, t.Prefix)
 		seen[in.Topic] = true
 		k.enum(key+".role", in.Role, "events", "labels")
+		c.checkMapping(k, key, in)
 		k.whole(key+".incarnation", in.Incarnation, 0, math.MaxInt32)
 		if in.Role == "events" {
 			events++
@@ -185,9 +188,14 @@ func (c *Config) checkStream(k *checker) {
 	k.span("stream.disorder", s.Disorder, 0)
 	k.whole("stream.partitions", s.Partitions, 1, 4096)
 	k.enum("stream.idle", s.Idle, "auto", "off")
+	k.enum("stream.assignment", s.Assignment, "static", "group")
 	k.whole("stream.worker_count", s.WorkerCount, 1, 100_000)
+	k.must(s.Assignment != "group" || s.WorkerCount == 1, "stream.worker_count", "%d with assignment: group; leave it out, the broker shares the partitions", s.WorkerCount)
 	k.whole("stream.worker_index", s.WorkerIndex, 0, max(0, s.WorkerCount-1))
 	k.must(s.RecordLimit >= 1024 && s.RecordLimit <= 64<<20, "stream.record_limit", "%s; want 1KiB to 64MiB", s.RecordLimit)
+	k.whole("stream.versions", s.Versions, 1, 16)
+	k.must(s.MemoryLimit >= 64<<20, "stream.memory_limit", "%s; want at least 64MiB", s.MemoryLimit)
+	k.must(s.Thin >= 1e-6 && s.Thin <= 1, "stream.thin", "%v; want 0.000001 to 1", s.Thin)
 	k.whole("stream.feature_limit", s.FeatureLimit, 1, 2000)
 	k.must(len(s.Windows) >= 1 && len(s.Windows) <= 16, "stream.windows", "%d of them; want 1 to 16", len(s.Windows))
 	if s.Resolution <= 0 || s.Slide < 1 {

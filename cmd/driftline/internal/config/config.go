@@ -8,22 +8,24 @@ import (
 
 // Config is the whole configuration. Make one with Default or Load.
 type Config struct {
-	Namespace string            `yaml:"namespace" doc:"Name of this deployment. It is part of the ids of alarms and drift events: two deployments that share topics need different ones."`
-	DataDir   string            `yaml:"data_dir" doc:"Directory for what one process keeps: the embedded broker, the SQLite store, local artifacts, the instance id."`
-	Log       Log               `yaml:"log" doc:"Log lines on standard error."`
-	HTTP      HTTP              `yaml:"http" doc:"API and pages (role serve)."`
-	Ops       Ops               `yaml:"ops" doc:"Operations address of every role: /livez, /readyz and /metrics, without login."`
-	Broker    Broker            `yaml:"broker" doc:"The Kafka cluster, or the embedded broker where none is named."`
-	Topics    Topics            `yaml:"topics" doc:"Topics read and written."`
-	Stream    Stream            `yaml:"stream" doc:"Event time, windows and partitions. Equal for all processes of one deployment."`
-	Admission Admission         `yaml:"admission" doc:"Which models are watched beside those listed under models."`
-	Policy    Policy            `yaml:"policy" doc:"When a feature counts as drifted and when a model alarms. Models may override any of it."`
-	Models    []Model           `yaml:"models" doc:"Watched models."`
-	Store     Store             `yaml:"store" doc:"Database of the registry, the history and the retrains."`
-	Artifacts Artifacts         `yaml:"artifacts" doc:"Where model files are kept."`
-	Historian Historian         `yaml:"historian" doc:"History in SQL: how much is kept and how it is written."`
-	Trainer   Trainer           `yaml:"trainer" doc:"Retraining (role trainer)."`
-	Sources   map[string]Secret `yaml:"sources" doc:"Databases to read data tables from, name: URL. Opened read-only. Without any, DATABASE_URL is the source named default."`
+	Namespace      string            `yaml:"namespace" doc:"Name of this deployment. It is part of the ids of alarms and drift events: two deployments that share topics need different ones."`
+	DataDir        string            `yaml:"data_dir" doc:"Directory for what one process keeps: the embedded broker, the SQLite store, local artifacts, the instance id."`
+	Log            Log               `yaml:"log" doc:"Log lines on standard error."`
+	HTTP           HTTP              `yaml:"http" doc:"API and pages (role serve)."`
+	Ops            Ops               `yaml:"ops" doc:"Operations address of every role: /livez, /readyz and /metrics, without login."`
+	Broker         Broker            `yaml:"broker" doc:"The Kafka cluster, or the embedded broker where none is named."`
+	Topics         Topics            `yaml:"topics" doc:"Topics read and written."`
+	SchemaRegistry SchemaRegistry    `yaml:"schema_registry" doc:"Schemas of Avro records."`
+	Ingest         Ingest            `yaml:"ingest" doc:"Events over HTTP (role serve). Off until it is enabled."`
+	Stream         Stream            `yaml:"stream" doc:"Event time, windows and partitions. Equal for all processes of one deployment."`
+	Admission      Admission         `yaml:"admission" doc:"Which models are watched beside those listed under models."`
+	Policy         Policy            `yaml:"policy" doc:"When a feature counts as drifted and when a model alarms. Models may override any of it."`
+	Models         []Model           `yaml:"models" doc:"Watched models."`
+	Store          Store             `yaml:"store" doc:"Database of the registry, the history and the retrains."`
+	Artifacts      Artifacts         `yaml:"artifacts" doc:"Where model files are kept."`
+	Historian      Historian         `yaml:"historian" doc:"History in SQL: how much is kept and how it is written."`
+	Trainer        Trainer           `yaml:"trainer" doc:"Retraining (role trainer)."`
+	Sources        map[string]Secret `yaml:"sources" doc:"Databases to read data tables from, name: URL. Opened read-only. Without any, DATABASE_URL is the source named default."`
 }
 
 // Log says what is logged and how.
@@ -88,10 +90,12 @@ type Topics struct {
 
 // Input is one topic with events.
 type Input struct {
-	Topic       string `yaml:"topic" doc:"Name of the topic."`
-	Role        string `yaml:"role" enum:"events|labels" doc:"events topics are waited for before a window is final; labels topics are not."`
-	Incarnation int    `yaml:"incarnation" doc:"Raise it by one when the topic was deleted and made again."`
-	Historical  bool   `yaml:"historical" doc:"Record times are old on purpose (an archive that is replayed): no bound on their age, kept by size instead of time."`
+	Topic       string   `yaml:"topic" doc:"Name of the topic."`
+	Role        string   `yaml:"role" enum:"events|labels" doc:"events topics are waited for before a window is final; labels topics are not."`
+	Incarnation int      `yaml:"incarnation" doc:"Raise it by one when the topic was deleted and made again."`
+	Format      string   `yaml:"format" enum:"native|flat|cloudevents|kserve|seldon2|v2|avro|packed" doc:"What the records hold; docs/mappings.md has an example of each."`
+	Mapping     *Mapping `yaml:"mapping" doc:"Where the fields stand; left out, where the format has them. driftline mapping infer proposes one."`
+	Historical  bool     `yaml:"historical" doc:"Record times are old on purpose (an archive that is replayed): no bound on their age, kept by size instead of time."`
 }
 
 // Admission says what happens with models that nobody listed.

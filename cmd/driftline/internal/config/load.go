@@ -109,7 +109,7 @@ func (l *loader) fresh(t reflect.Type) reflect.Value {
 	case reflect.TypeFor[Training]():
 		v.Set(reflect.ValueOf(DefaultTraining()))
 	case reflect.TypeFor[Input]():
-		v.Set(reflect.ValueOf(Input{Role: "events"}))
+		v.Set(reflect.ValueOf(Input{Role: "events", Format: "native"}))
 	case reflect.TypeFor[SliceRule]():
 		v.Set(reflect.ValueOf(defaultSlices))
 	case reflect.TypeFor[BiasRule]():

@@ -26,6 +26,11 @@ const referenceHead = `# Driftline's configuration: every option with its defaul
 # each value came from, with driftline config show --origin.
 `
 
+const referenceMapping = `# Every option of a topic's mapping, under topics.inputs. What a line holds is its
+# default, but for feature_names, drop and segments, which are examples.
+#
+`
+
 const referenceModels = `# Every option of a model. Remove "# " from these lines to watch one; what a line
 # holds is its default, but for name, classes and columns, which are examples.
 # Sections that are off when left out (training, and relative_floors, slices and bias
@@ -40,6 +45,12 @@ func Reference() string {
 	b.WriteString(referenceHead)
 	d := Default()
 	writeFields(&b, reflect.ValueOf(d), "", "")
+	b.WriteString("\n" + referenceMapping)
+	var in strings.Builder
+	writeFields(&in, reflect.ValueOf(exampleMapping), "      ", "topics.inputs[].mapping")
+	for line := range strings.Lines("    mapping:\n" + in.String()) {
+		b.WriteString(strings.TrimRight("# "+line, " \n") + "\n")
+	}
 	b.WriteString("\n" + referenceModels)
 	var m strings.Builder
 	writeList(&m, reflect.ValueOf([]Model{exampleModel()}), "  ", "models")
@@ -48,6 +59,9 @@ func Reference() string {
 	}
 	return b.String()
 }
+
+// exampleMapping shows lists as they may be.
+var exampleMapping = Mapping{FeatureNames: []string{"age", "income"}, Drop: []string{"trace"}, Segments: []string{"meta.region"}}
 
 // exampleModel has every section, each with what it starts from.
 func exampleModel() Model {

@@ -93,6 +93,7 @@ func TestReference_ListsEveryOption(t *testing.T) {
 	}
 	found := map[string]bool{}
 	keysOf(doc.Content[0], "", found)
+	keysOf(mappingBlock(t), "topics.inputs[]", found)
 	count := 0
 	optionsOf(reflect.TypeFor[Config](), "", func(key string, f reflect.StructField) {
 		count++
@@ -150,6 +151,35 @@ func uncommented(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// mappingBlock is the example of a mapping, as a user would put it under a topic.
+func mappingBlock(t *testing.T) *yaml.Node {
+	t.Helper()
+	_, rest, found := strings.Cut(referenceText(t), "\n#     mapping:\n")
+	block, _, _ := strings.Cut(rest, "\n\n")
+	if !found {
+		t.Fatal("the reference configuration has no example mapping")
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte("    mapping:\n"+strings.ReplaceAll("\n"+block, "\n# ", "\n")), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc.Content[0]
+}
+
+func TestReference_ExampleMappingPasses(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(referenceText(t), "\n#     mapping:\n")
+	block, _, _ := strings.Cut(rest, "\n\n")
+	got, err := load(t, "topics:\n  inputs:\n    - topic: a\n      format: flat\n      mapping:\n"+
+		strings.ReplaceAll("\n"+strings.ReplaceAll(block, "#       ", "#         "), "\n# ", "\n"), Layers{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&exampleMapping, got.Topics.Inputs[0].Mapping); diff != "" {
+		t.Errorf("the example mapping differs from its defaults (-want +got):\n%s", diff)
+	}
 }
 
 func mustYAML(t *testing.T, c *Config) string {

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
-	"strings"
 )
 
 // maxSecretBytes bounds a password file; more is a file named by mistake.
@@ -44,19 +43,5 @@ func (s SASL) Password() (string, error) {
 	if s.Mechanism == "" {
 		return "", nil
 	}
-	fail := func(format string, args ...any) (string, error) {
-		return "", &Fault{Key: "broker.sasl.password_file", Text: fmt.Sprintf(format, args...)}
-	}
-	text, err := os.ReadFile(s.PasswordFile)
-	if err != nil {
-		return fail("%v", err)
-	}
-	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	switch {
-	case password == "":
-		return fail("%s is empty", s.PasswordFile)
-	case len(password) > maxSecretBytes || strings.ContainsAny(password, "\r\n\x00"):
-		return fail("%s holds more than one line of at most %d bytes", s.PasswordFile, maxSecretBytes)
-	}
-	return password, nil
+	return secretFile("broker.sasl.password_file", s.PasswordFile)
 }

@@ -29,8 +29,8 @@ const (
 func Preset(c *config.Config) {
 	c.Namespace = "demo"
 	c.Topics.Inputs = []config.Input{
-		{Topic: predictionsTopic, Role: "events", Historical: true},
-		{Topic: labelsTopic, Role: "labels", Historical: true},
+		{Topic: predictionsTopic, Role: "events", Format: "native", Historical: true},
+		{Topic: labelsTopic, Role: "labels", Format: "native", Historical: true},
 	}
 	c.Topics.InputPartitions = inputPartitions
 	c.Stream.Resolution = config.Duration(time.Hour)

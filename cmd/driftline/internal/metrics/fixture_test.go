@@ -140,7 +140,10 @@ func full(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	watch(t, s, "fraud")
 	crown(t, s, "fraud")
+	early := score("fraud", hourMS, startMS-60_000, 12)
+	early.Provisional = true
 	do(t, s.PutScores(ctx, []store.ScoreRow{
+		early,
 		score("fraud", hourMS, startMS-180_000, 12, at("drift", "pending", false), at("quality", "ok", false)),
 		score("fraud", dayMS, startMS-hourMS, 12, at("drift", "firing", false), at("quality", "ok", true)),
 	}))

@@ -51,6 +51,12 @@ func (m *Metrics) window(out *output, w windowRead, label string) {
 	if w.row.Expected > 0 {
 		gauge("driftline_model_coverage_ratio", float64(w.row.Covered)/float64(w.row.Expected))
 	}
+	if e := w.early; e != nil && e.Expected > 0 {
+		gauge("driftline_model_provisional_coverage_ratio", float64(e.Covered)/float64(e.Expected))
+		if e.MaxPSI != nil {
+			gauge("driftline_model_provisional_drift_score", *e.MaxPSI)
+		}
+	}
 	if w.row.Reference == "" {
 		return // learning: there is nothing to compare with
 	}

@@ -45,6 +45,7 @@ type windowRead struct {
 	score wire.Score      // of row
 	alarm wire.Score      // the newest score in which alarms were stepped
 	fires map[string]bool // kinds of alarm with an open episode on this window
+	early *store.ScoreRow // a newer provisional score; nil: none
 }
 
 // performanceDays is the window of the performance alarm.
@@ -194,6 +195,13 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead) erro
 		w.score = m.decode(row)
 		if w.alarm, err = m.stepped(ctx, t, w.score); err != nil {
 			return err
+		}
+		early, err := t.Scores(ctx, store.ScoreQuery{Model: r.name, Version: wire.AnyVersion, WindowMS: length, FromMS: row.EndMS, Newest: true, NoBody: true, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(early) > 0 && early[0].Provisional {
+			w.early = &early[0]
 		}
 		r.windows = append(r.windows, w)
 	}

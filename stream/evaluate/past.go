@@ -1,0 +1,148 @@
+package evaluate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// begins returns the first pane to be final, given the smallest pending one (found
+// false: none) and how far every source has come. A fold that is told of an earlier
+// start does not wait for data: the panes that its first windows look back on count as
+// covered or not, empty or full, as they did then.
+func (f *Fold) begins(pending int64, found bool, upto int64) (first int64, ok bool) {
+	p := f.cfg.Past
+	if p == nil || p.First == wire.NoPane {
+		return pending, found
+	}
+	first = max(p.First, floorDiv(p.AtMS-f.cfg.Layout.LongestMS(), f.cfg.Layout.PaneMS))
+	if found {
+		first = min(first, pending)
+	}
+	return first, f.end(first) <= upto
+}
+
+// told is the first pane that the windows of this fold may count back to.
+func (f *Fold) told(first int64) int64 {
+	if p := f.cfg.Past; p != nil && p.First != wire.NoPane {
+		return min(first, p.First)
+	}
+	return first
+}
+
+// join puts what the fold was told in force, before the first pane that ends after
+// that moment is judged.
+func (f *Fold) join(pane int64) error {
+	p := f.cfg.Past
+	if p == nil || f.joined || f.end(pane) <= p.AtMS {
+		return nil
+	}
+	f.joined = true
+	for _, name := range slices.Sorted(maps.Keys(f.models)) {
+		m := f.models[name]
+		told, found := p.Model(name)
+		if p.Whole || !p.Unknown {
+			clear(m.alarms)
+		}
+		if p.Whole {
+			m.born, m.following, m.followed = told.Born, told.Following, found
+		}
+		if err := f.joinAlarms(m, told, pane-1); err != nil {
+			return fmt.Errorf("model %q: %w", name, err)
+		}
+		if err := m.joinLearnt(told); err != nil {
+			return fmt.Errorf("model %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// joinAlarms takes the alarms that still stand at the pane: one whose reference or
+// policy was replaced before it ended there.
+func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
+	in, policy := m.reference(pane), m.policy(pane, f.cfg.Policy)
+	for _, a := range told.Alarms {
+		st, err := drift.DecodeAlarmState(a.State)
+		if err != nil {
+			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
+		}
+		stands := in != nil && in.id == a.Reference && a.Policy == policy.Name && watches(policy, a.WindowMS)
+		if stands || f.cfg.Past.Whole {
+			m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS}] = &alarm{reference: a.Reference, state: st}
+		}
+	}
+	return nil
+}
+
+func (m *model) joinLearnt(told wire.ModelPast) error {
+	clear(m.learnt)
+	for _, frame := range told.Learnt {
+		x, err := wire.DecodeLearnt(frame)
+		if err != nil {
+			return fmt.Errorf("learnt sums: %w", err)
+		}
+		b, err := sketches.DecodeBlocks(x.Blocks)
+		if err != nil {
+			return fmt.Errorf("learnt sums of window %d ms: %w", x.WindowMS, err)
+		}
+		m.learnt[x.WindowMS] = &learnt{reference: x.Reference, pane: x.Pane, writes: x.Writes, blocks: b}
+	}
+	return nil
+}
+
+// follow notes which reference the model's alarms stand on. Once it has changed under
+// this fold, an alarm that the fold makes is new and its past is known.
+func (m *model) follow(in *installed) {
+	id := sketches.ID{}
+	if in != nil {
+		id = in.id
+	}
+	if m.followed && id != m.following {
+		m.born = true
+	}
+	m.following, m.followed = id, true
+}
+
+// unknown reports whether an alarm that the model does not have yet may have a past:
+// not if the model's reference came in force under this fold, nor if the window has had
+// no alarm hop between the first pane ever and the moment the fold is told of.
+func (f *Fold) unknown(m *model, windowMS int64) bool {
+	p := f.cfg.Past
+	if p == nil || m.born || f.joined && !p.Unknown {
+		return false
+	}
+	if p.First == wire.NoPane {
+		return true
+	}
+	hop := drift.DefaultAlarm(windowMS, f.cfg.Layout.Hop(windowMS)).HopMS
+	return p.AtMS-mod(p.AtMS, hop) >= f.end(p.First)
+}
+
+// Past returns what a fold that goes on after the last published pane must be told.
+func (f *Fold) Past() wire.Past {
+	p := wire.Past{AtMS: f.end(f.done), First: wire.NoPane, Whole: true, Unknown: f.cfg.Past != nil && f.cfg.Past.Unknown}
+	if f.started {
+		p.First = f.first
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.models)) {
+		m := f.models[name]
+		x := wire.ModelPast{Model: name, Born: m.born, Following: m.following}
+		for _, a := range m.alarmStates() {
+			x.Alarms = append(x.Alarms, wire.PastAlarm(a))
+		}
+		for _, w := range slices.Sorted(maps.Keys(m.learnt)) {
+			l := m.learnt[w]
+			x.Learnt = append(x.Learnt, wire.Learnt{
+				Model: name, WindowMS: w, Pane: l.pane, Writes: l.writes, Reference: l.reference, Blocks: l.blocks.Encode(),
+			}.Encode())
+		}
+		p.Models = append(p.Models, x)
+	}
+	return p
+}
+
+func floorDiv(a, b int64) int64 { return (a - mod(a, b)) / b }

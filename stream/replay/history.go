@@ -1,0 +1,43 @@
+package replay
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// LastHop returns the last moment at or before ms at which the alarms of a window step.
+func LastHop(l wire.Layout, windowMS, ms int64) int64 {
+	hop := drift.DefaultAlarm(windowMS, l.Hop(windowMS)).HopMS
+	return ms - ((ms%hop)+hop)%hop
+}
+
+// PastAlarms reads the states of alarms at fromMS out of the history: a score says how
+// each alarm stood after its window. Only scores of the last alarm hop at or before
+// fromMS count; an older one says that the history has a gap, and the alarm stays
+// unknown.
+func PastAlarms(l wire.Layout, fromMS int64, scores []wire.Score) (map[string][]wire.PastAlarm, error) {
+	out := map[string][]wire.PastAlarm{}
+	for _, s := range scores {
+		if s.EndMS != LastHop(l, s.WindowMS, fromMS) || s.Provisional {
+			continue
+		}
+		for _, a := range s.Alarms {
+			var st drift.AlarmState
+			if err := json.Unmarshal(a.State, &st); err != nil {
+				return nil, fmt.Errorf("alarm state in the score of model %q, window %d ms to %d: %w", s.Model, s.WindowMS, s.EndMS, err)
+			}
+			id, err := sketches.ParseID(s.Reference)
+			if err != nil {
+				return nil, fmt.Errorf("reference of the score of model %q, window %d ms to %d: %w", s.Model, s.WindowMS, s.EndMS, err)
+			}
+			out[s.Model] = append(out[s.Model], wire.PastAlarm{
+				Version: s.Version, Policy: a.Policy, Kind: a.Kind, WindowMS: s.WindowMS, Reference: id, State: st.Encode(),
+			})
+		}
+	}
+	return out, nil
+}
