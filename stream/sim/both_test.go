@@ -243,13 +243,16 @@ func runBoth(t testing.TB, seed uint64, m loop.Mutant, rate float64) string {
 
 func TestFault_EvaluatorKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	n, events := seeds(t, 1000), 0
+	n, events := 1000, 0
+	if testing.Short() {
+		n = 60
+	}
 	inHalves(t, n, func(t *testing.T, seed int) {
 		if diff := runBoth(t, uint64(seed), loop.Sound, 0.01); diff != "" {
 			t.Fatalf("seed %d: %s", seed, diff)
 		}
 	})
-	for seed := range 20 {
+	for seed := range 10 {
 		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), bothPlan)
 		w.references(t)
 		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
@@ -262,7 +265,7 @@ func TestFault_EvaluatorKilledAnywhere(t *testing.T) {
 	if events == 0 {
 		t.Error("no seed raises an alarm: drift events were not compared")
 	}
-	t.Logf("%d seeds; %d drift events in the first 20", n, events)
+	t.Logf("%d seeds; %d drift events in the first 10", n, events)
 }
 
 // A replay of the log, cut into other batches and read by other workers, gives the

@@ -230,8 +230,9 @@ func (w *world) accepted(t testing.TB, refused int) {
 	t.Helper()
 	must(t, w.bothLife(w.conn(nil), nil, loop.Sound))
 	sum, _ := w.outcomes(t)
-	// Panes that are not closed yet have no ledger: the last few minutes.
-	if sum[wire.Accepted] < 90 || sum[wire.Late]+sum[wire.Future]+sum[wire.Dead] > 0 || refused != 12 {
+	// Of the 108 that stand, those of the last four minutes lie in panes that may not be
+	// closed yet, and have no ledger.
+	if sum[wire.Accepted] < 80 || sum[wire.Late]+sum[wire.Future]+sum[wire.Dead] > 0 || refused != 12 {
 		t.Errorf("%d refused, outcomes %v: want 12, the rest accepted and none late", refused, sum)
 	}
 	if len(w.results(t)) == 0 {

@@ -238,7 +238,7 @@ func TestFault_OffsetOutOfRange_Kafka(t *testing.T) {
 }
 
 // Offsets are moved at random between lives, as an operator with the wrong command
-// does, and the group is deleted: the results are the same, since all input is there.
+// does, and the group is deleted: whatever claims to be complete is right.
 func TestFault_OffsetReset_Kafka(t *testing.T) {
 	t.Parallel()
 	w, sim := onKafka(t, kafkatest.Shared(t), filled(t, 15))

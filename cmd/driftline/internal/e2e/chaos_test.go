@@ -29,12 +29,13 @@ func number(t *testing.T, name string, otherwise int) int {
 // Three brokers, three processes that count and two that judge, a hundred kill -9 at
 // random moments, a broker killed and started again, and a collector that stands still
 // for three minutes: nothing is lost and nothing counted twice. Smaller runs:
-// DRIFTLINE_CHAOS_KILLS and DRIFTLINE_CHAOS_PAUSE (seconds).
+// DRIFTLINE_CHAOS_KILLS and DRIFTLINE_CHAOS_PAUSE (seconds). The workers are members of
+// groups; DRIFTLINE_CHAOS_ASSIGNMENT=static gives them shares.
 func TestChaos_ThreeBrokersAHundredKills(t *testing.T) {
 	long(t)
 	kills := number(t, "DRIFTLINE_CHAOS_KILLS", 100)
 	pause := time.Duration(number(t, "DRIFTLINE_CHAOS_PAUSE", 180)) * time.Second
-	f := newFleet(t, 3, 3, 2)
+	f := newFleet(t, 3, 3, 2, os.Getenv("DRIFTLINE_CHAOS_ASSIGNMENT") != "static")
 	x := &traffic{f: f, rng: rand.New(rand.NewPCG(22, 1)), partitions: 3, at: archiveStart}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 // the resulting log prints, and every record stands in exactly one ledger.
 func TestFault_KillStopPauseAndGrow(t *testing.T) {
 	long(t)
-	f := newFleet(t, 1, 2, 2)
+	f := newFleet(t, 1, 2, 2, false)
 	x := &traffic{f: f, rng: rand.New(rand.NewPCG(21, 1)), partitions: 3, at: archiveStart}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

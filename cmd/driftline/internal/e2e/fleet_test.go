@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,13 +44,6 @@ models:
   - {name: beta, features_from: prediction, policy: {rule: calibrated, min_effective: 5}}
 `
 
-// groupEnv turns a worker's static share into membership of a group, where the
-// program knows it: DRIFTLINE_E2E_GROUP_ENV names the variables, such as
-// DRIFTLINE_STREAM_ASSIGNMENT=group. Empty: static shares.
-func groupEnv() []string {
-	return strings.Fields(os.Getenv("DRIFTLINE_E2E_GROUP_ENV"))
-}
-
 // worker is one of the processes that share a role.
 type worker struct {
 	role  string
@@ -70,11 +62,12 @@ type fleet struct {
 	dir     string
 	workers []*worker
 	lives   int
+	group   bool // the broker shares the partitions out, in place of static shares
 }
 
-func newFleet(t *testing.T, nodes, collectors, evaluators int) *fleet {
+func newFleet(t *testing.T, nodes, collectors, evaluators int, group bool) *fleet {
 	t.Helper()
-	f := &fleet{t: t, cluster: kafkatest.Start(t, nodes)}
+	f := &fleet{t: t, cluster: kafkatest.Start(t, nodes), group: group}
 	f.op = kafkatest.Operate(t, f.cluster.Brokers())
 	f.cfg, f.dir = archiveFiles(t, strings.ReplaceAll(fleetConfig, "REPLICAS", fmt.Sprint(nodes)))
 	fill(t, f.cfg, 0, app.Want{Broker: true}, config.Flag{Name: "--brokers", Key: "broker.brokers", Value: f.brokers()})
@@ -102,8 +95,8 @@ func (f *fleet) brokers() string { return strings.Join(f.cluster.Brokers(), ",")
 // its own.
 func (f *fleet) start(w *worker) {
 	f.t.Helper()
-	env := groupEnv()
-	if len(env) == 0 {
+	env := []string{"DRIFTLINE_STREAM_ASSIGNMENT=group"}
+	if !f.group {
 		env = []string{fmt.Sprintf("DRIFTLINE_STREAM_WORKER_INDEX=%d", w.index), fmt.Sprintf("DRIFTLINE_STREAM_WORKER_COUNT=%d", w.of)}
 	}
 	f.lives++
