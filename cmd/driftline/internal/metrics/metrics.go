@@ -74,8 +74,8 @@ type Metrics struct {
 	counters []prometheus.Collector      // of what is counted
 
 	repeated, rebalances, lost, writes, deliveries, events *prometheus.CounterVec
-	late, differing, unreadable, refused       prometheus.Counter
-	delay                                      prometheus.Histogram
+	late, differing, unreadable, refused                   prometheus.Counter
+	delay                                                  prometheus.Histogram
 
 	names sync.RWMutex    // guards known; never held across I/O
 	known map[string]bool // models that may stand in a label
