@@ -43,10 +43,12 @@ type Note struct {
 
 // DriftEvent is one event of an alarm.
 type DriftEvent struct {
-	ID     string          `json:"id"`
-	Type   string          `json:"type"`
-	TimeMS int64           `json:"time_ms"`
-	Event  json.RawMessage `json:"event" doc:"The event as published, CloudEvents 1.0."`
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	TimeMS int64  `json:"time_ms"`
+	// Replayed events were never published: a replay says that this happened.
+	Replayed bool            `json:"replayed" doc:"A replay says that this happened; live operation did not tell it."`
+	Event    json.RawMessage `json:"event" doc:"The event as published, CloudEvents 1.0."`
 }
 
 func alarmOf(a store.AlarmRow) Alarm {
@@ -92,7 +94,7 @@ func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, e
 			return err
 		}
 		for _, e := range events {
-			out.Events = append(out.Events, DriftEvent{ID: e.ID, Type: e.Type, TimeMS: e.TimeMS, Event: specJSON(e.Body)})
+			out.Events = append(out.Events, DriftEvent{ID: e.ID, Type: e.Type, TimeMS: e.TimeMS, Replayed: e.Replayed, Event: specJSON(e.Body)})
 		}
 		rows, err := t.Retrains(ctx, store.RetrainQuery{Episode: in.ID})
 		for _, r := range rows {

@@ -17,6 +17,8 @@ type Score struct {
 	Coverage    *Number   `json:"coverage" doc:"Share of the expected input that was there; null where none is expected."`
 	Provisional bool      `json:"provisional" doc:"Made while input was behind."`
 	Revision    int64     `json:"revision" doc:"Above 0 for a restated history."`
+	Restated    bool      `json:"restated" doc:"Late events were counted afterwards; what this replaced is kept."`
+	Replayed    bool      `json:"replayed" doc:"Written by a replay, not by live operation."`
 	Drifted     int64     `json:"drifted" doc:"Features."`
 	Judged      int64     `json:"judged"`
 	Total       int64     `json:"total"`
@@ -61,7 +63,7 @@ type Cell struct {
 func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	s := Score{
 		Model: r.Model, Version: r.Version, Reference: r.Reference, WindowMS: r.WindowMS, EndMS: r.EndMS, Rows: r.Rows,
-		Provisional: r.Provisional, Revision: r.Revision, Drifted: r.Drifted, Judged: r.Judged, Total: r.Total,
+		Provisional: r.Provisional, Revision: r.Revision, Restated: r.Revision > 0, Replayed: r.Replayed, Drifted: r.Drifted, Judged: r.Judged, Total: r.Total,
 		MaxPSI: r.MaxPSI, MaxFeature: r.MaxFeature, AlarmPhase: r.AlarmPhase,
 	}
 	if r.Expected > 0 {

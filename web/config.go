@@ -20,6 +20,10 @@ const (
 	RoleViewer = "viewer" // reads
 	RoleEditor = "editor" // acknowledges, starts and steers retrains, changes models
 	RoleAdmin  = "admin"  // changes which version serves
+
+	// RoleSender is held by tokens alone, never by a user: it sends events. Its routes
+	// are authorized by their own handler, see Config.Ingest.
+	RoleSender = "sender"
 )
 
 // Spec is what Config.ValidateSpec makes of a model's settings.
@@ -65,6 +69,10 @@ type Config struct {
 	Trigger func(ctx context.Context, model, actor, reason string, force bool) (id string, err error)
 	// Approve, Cancel and Retry act on a retrain; nil: the store's own.
 	Approve, Cancel, Retry Act
+
+	// Ingest serves POST /api/v1/ingest. It must refuse every request without a token of
+	// its own: users and their roles mean nothing there. nil: no events are taken.
+	Ingest http.Handler
 
 	// Timeout bounds one request; default 30 s.
 	Timeout time.Duration

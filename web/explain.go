@@ -135,7 +135,17 @@ func (s *story) readScore(ctx context.Context, t *store.Tx) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	b, err := parseScore(rows[0].Body)
+	body := rows[0].Body
+	if rows[0].Revision > 0 { // restated since: the alarm fired on what stood there then
+		was, err := t.ScoreRevisions(ctx, rows[0])
+		if err != nil {
+			return err
+		}
+		if len(was) > 0 {
+			body = was[0].Body
+		}
+	}
+	b, err := parseScore(body)
 	if err != nil {
 		return err
 	}

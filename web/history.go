@@ -180,8 +180,31 @@ func (h *history) readMarks(ctx context.Context, t *store.Tx) (err error) {
 			h.marks = append(h.marks, chart.Mark{MS: h.rows[i].EndMS, Text: "ref", Title: "new reference " + b + ", " + momentText(h.rows[i].EndMS), Class: "reference", Shape: "◦"})
 		}
 	}
+	for i := range h.rows {
+		if r := &h.rows[i]; r.Revision > 0 && (i == 0 || h.rows[i-1].Revision == 0) {
+			h.marks = append(h.marks, chart.Mark{MS: r.EndMS, Text: "restated", Title: "restated from here on: late events were counted afterwards, " + momentText(r.EndMS), Class: "restated", Shape: "↻"})
+		}
+	}
 	slices.SortStableFunc(h.marks, func(a, b chart.Mark) int { return cmp.Compare(a.MS, b.MS) })
 	return nil
+}
+
+// stretch says which of the windows drawn have something in common.
+type stretch struct {
+	Windows         int64
+	FirstMS, LastMS int64 // ends of the first and last of them
+}
+
+func (h *history) stretch(has func(*store.ScoreRow) bool) (s stretch) {
+	for i := range h.rows {
+		if r := &h.rows[i]; has(r) {
+			if s.Windows == 0 {
+				s.FirstMS = r.EndMS
+			}
+			s.Windows, s.LastMS = s.Windows+1, r.EndMS
+		}
+	}
+	return s
 }
 
 func dayStart(day string) int64 {

@@ -78,6 +78,8 @@ type eventRow struct {
 	Judged  int
 	Rows    int64
 	Body    string
+	// Replayed: a replay says so; live operation did not tell it.
+	Replayed bool
 }
 
 func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
@@ -105,7 +107,7 @@ func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 				return err
 			}
 			view.Events = append(view.Events, eventRow{
-				What: eventWord(row.Type), TimeMS: row.TimeMS, Share: b.Data.share(), Drifted: b.Data.Drifted, Judged: b.Data.Judged, Rows: b.Data.Rows, Body: row.Body,
+				What: eventWord(row.Type), TimeMS: row.TimeMS, Share: b.Data.share(), Drifted: b.Data.Drifted, Judged: b.Data.Judged, Rows: b.Data.Rows, Body: row.Body, Replayed: row.Replayed,
 			})
 		}
 		return err

@@ -23,6 +23,8 @@ type modelView struct {
 	FirstMS  int64 // end of the first and last of them
 	LastMS   int64
 	Cut      bool // there are more windows than were read
+	Restated stretch
+	Replayed stretch
 	PSI      chart.Drawing
 	Share    chart.Drawing
 	KS       chart.Drawing
@@ -115,6 +117,8 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if err := h.readMarks(ctx, t); err != nil {
 		return view, err
 	}
+	view.Restated = h.stretch(func(r *store.ScoreRow) bool { return r.Revision > 0 })
+	view.Replayed = h.stretch(func(r *store.ScoreRow) bool { return r.Replayed && r.Revision == 0 })
 	view.Shown, view.Cut = int64(len(h.rows)), len(h.rows) == mostWindows
 	if n := len(h.rows); n > 0 {
 		view.Newest, view.FirstMS, view.LastMS = &h.rows[n-1], h.rows[0].EndMS, h.rows[n-1].EndMS

@@ -106,6 +106,7 @@ func plain(path, role string, serve func(s *server) http.HandlerFunc) route {
 func routes() []route {
 	all := apiRoutes()
 	all = append(all,
+		ingestRoute(),
 		plain("/api/v1/openapi.json", RoleViewer, serveOpenAPI),
 		plain("/api/ml/models/{strategy}", RoleViewer, serveACIS),
 	)

@@ -9,18 +9,29 @@ import (
 type Backfill struct {
 	Scores []ScoreRow
 	Events []EventRow
-	// Same reports whether the history says the same as the replay. It may change the
+	// Compare says how far the history says the same as the replay. It may change the
 	// replay's row beforehand, so that the parts which are live operation's alone stand.
-	Same func(have ScoreRow, found *ScoreRow) (bool, error)
+	Compare func(have ScoreRow, found *ScoreRow) (Likeness, error)
 	// Restate makes a final score that differs a new revision; else it is left as it
 	// is. Events are not written then: what was told is not untold.
 	Restate bool
 }
 
+// Likeness is how far two scores of one window agree.
+type Likeness uint8
+
+// The three.
+const (
+	Different Likeness = iota
+	Alike              // they counted the same; what was learnt beside it differs
+	Same
+)
+
 // BackfillCounts say what became of the rows of a replay.
 type BackfillCounts struct {
 	Written  int64 `json:"written"`  // windows that the history lacked
 	Equal    int64 `json:"equal"`    // windows it had so
+	Alike    int64 `json:"alike"`    // windows it had with the same counts, left as they are
 	Differ   int64 `json:"differ"`   // windows it had otherwise, left as they are
 	Restated int64 `json:"restated"` // windows it had otherwise, now a new revision
 	Kept     int64 `json:"kept"`     // windows restated before, left as they are
@@ -35,6 +46,7 @@ type BackfillCounts struct {
 func (c *BackfillCounts) Add(o BackfillCounts) {
 	c.Written += o.Written
 	c.Equal += o.Equal
+	c.Alike += o.Alike
 	c.Differ += o.Differ
 	c.Restated += o.Restated
 	c.Kept += o.Kept
@@ -84,12 +96,14 @@ func (t *Tx) backfillScores(ctx context.Context, b Backfill) (c BackfillCounts, 
 			put = append(put, r)
 			continue
 		}
-		same, err := b.Same(old, &r)
+		like, err := b.Compare(old, &r)
 		switch {
 		case err != nil:
 			return c, err
-		case same:
+		case like == Same:
 			c.Equal++
+		case like == Alike:
+			c.Alike++
 		case b.Restate:
 			c.Restated++
 			r.Revision = old.Revision + 1

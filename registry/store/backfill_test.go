@@ -13,13 +13,19 @@ import (
 	"github.com/driftline/driftline/registry/store/storetest"
 )
 
-func sameBody(have store.ScoreRow, found *store.ScoreRow) (bool, error) {
-	return have.Body == found.Body, nil
+func sameBody(have store.ScoreRow, found *store.ScoreRow) (store.Likeness, error) {
+	switch {
+	case have.Body == found.Body:
+		return store.Same, nil
+	case have.Rows == found.Rows && have.Body+" " == found.Body:
+		return store.Alike, nil
+	}
+	return store.Different, nil
 }
 
 func backfill(t *testing.T, s *store.Store, b store.Backfill) (c store.BackfillCounts) {
 	t.Helper()
-	b.Same = sameBody
+	b.Compare = sameBody
 	err := s.Tx(t.Context(), func(tx *store.Tx) (err error) { c, err = tx.Backfill(t.Context(), b); return err })
 	if err != nil {
 		t.Fatal(err)
@@ -54,13 +60,17 @@ func TestBackfill_AddsWhatIsMissingAndLeavesWhatIsThere(t *testing.T) {
 		learning := score("m", "2", hourMS)
 		learning.Reference = ""
 		found = append(found, learning)
+		alike := score("m", "3", hourMS)
+		put(t, s, []store.ScoreRow{alike})
+		alike.Body += " "
+		found = append(found, alike)
 
 		b := store.Backfill{Scores: found}
-		if got, want := backfill(t, s, b), (store.BackfillCounts{Written: 4, Equal: 1, Differ: 1}); got != want {
+		if got, want := backfill(t, s, b), (store.BackfillCounts{Written: 4, Equal: 1, Alike: 1, Differ: 1}); got != want {
 			t.Errorf("first: %+v, want %+v", got, want)
 		}
 		first := scoresOf(t, s)
-		if got, want := backfill(t, s, b), (store.BackfillCounts{Equal: 5, Differ: 1}); got != want {
+		if got, want := backfill(t, s, b), (store.BackfillCounts{Equal: 5, Alike: 1, Differ: 1}); got != want {
 			t.Errorf("again: %+v, want %+v", got, want)
 		}
 		if diff := cmp.Diff(first, scoresOf(t, s)); diff != "" {
@@ -240,7 +250,16 @@ func TestReplay_PlacesAreKeptUntilItEnds(t *testing.T) {
 		if err != nil || !found || !cmp.Equal(got, want) {
 			t.Errorf("replay: %+v, %v, %v; want %+v", got, found, err, want)
 		}
+		if n, err := s.DeleteReplaysBefore(ctx, 1); err != nil || n != 0 {
+			t.Errorf("%d of today's replays are forgotten, %v", n, err)
+		}
+		tx(func(ctx context.Context, tx *store.Tx) error {
+			return tx.PutReplay(ctx, store.Replay{ID: "old", Places: []store.ReplayPlace{{State: "s"}}})
+		})
 		tx(func(ctx context.Context, tx *store.Tx) error { return tx.DeleteReplay(ctx, "r") })
+		if n, err := s.DeleteReplaysBefore(ctx, 1<<60); err != nil || n != 1 {
+			t.Errorf("%d old replays are forgotten, %v; want 1", n, err)
+		}
 		if _, found, err := s.Replay(ctx, "r"); err != nil || found {
 			t.Errorf("after its end: %v, %v", found, err)
 		}

@@ -1,7 +1,6 @@
 package event_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -9,41 +8,39 @@ import (
 	"github.com/driftline/driftline/stream/event"
 )
 
-// fifty returns an event of 50 numeric features, about 840 bytes of JSON.
-func fifty(r *rand.Rand) event.Event {
-	ev := event.Event{
-		Type: event.TypePrediction, Model: "acis_growth_classifier", Version: "3", ID: fmt.Sprintf("%08x", r.Uint32()),
-		TimeMS: jan2, HasTime: true, Score: float64(r.IntN(1000)) / 1000, HasScore: true,
-	}
-	for i := range 50 {
-		ev.Features = append(ev.Features, event.Feature{
-			Name: fmt.Sprintf("f%02d", i), Value: sketches.Number(float64(r.IntN(2_000_000)-1_000_000) / 10_000),
-		})
-	}
-	return ev
-}
+// seeded gives each benchmark the same events in every run.
+func seeded() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
 func BenchmarkDecode(b *testing.B) {
-	r := rand.New(rand.NewPCG(1, 2))
-	texts := make([][]byte, 512)
-	size := 0
-	for i := range texts {
-		texts[i] = event.Encode(fifty(r))
-		size += len(texts[i])
+	for _, p := range producers {
+		b.Run(p.name, func(b *testing.B) {
+			texts := p.events(seeded(), 2048)
+			d := event.NewDecoder(event.Limits{})
+			var ev event.Event
+			b.SetBytes(size(texts) / int64(len(texts)))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if err := d.Decode(texts[i%len(texts)], &ev); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
-	d := event.NewDecoder(event.Limits{})
-	var ev event.Event
-	b.SetBytes(int64(size / len(texts)))
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if err := d.Decode(texts[i%len(texts)], &ev); err != nil {
-			b.Fatal(err)
-		}
+}
+
+func size(texts [][]byte) (n int64) {
+	for _, text := range texts {
+		n += int64(len(text))
 	}
+	return n
 }
 
 func BenchmarkAppend(b *testing.B) {
-	ev := fifty(rand.New(rand.NewPCG(1, 2)))
+	var ev event.Event
+	for i, name := range names(50) {
+		ev.Features = append(ev.Features, event.Feature{Name: name, Value: sketches.Number(float64(i) / 7)})
+	}
+	ev.Model, ev.Type, ev.Score, ev.HasScore = "m", event.TypePrediction, 0.5, true
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {

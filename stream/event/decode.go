@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// Decoder reads events under limits. It keeps room between records, so one
-// goroutine should use one Decoder for all it reads; it is not safe for concurrent
-// use.
+// Decoder reads events under limits. It keeps room between records, and remembers how
+// the producers of late records write theirs: so one goroutine should use one Decoder
+// for all it reads; it is not safe for concurrent use.
 type Decoder struct {
 	limits Limits
 	scan   scanner
@@ -16,6 +16,11 @@ type Decoder struct {
 	ignored int
 	names   []string // of ignored keys, at most ignoredNames
 	read    [1]Event // what Read returns
+
+	memory memory
+	cursor cursor
+	days   days
+	met    uint64 // hash of the model that the record names; 0 if no template saw it yet
 }
 
 // ignoredNames bounds how many names of ignored keys are kept per record.
@@ -24,7 +29,7 @@ const ignoredNames = 16
 // NewDecoder returns a decoder. Zero limits are the defaults; what Limits.Validate
 // refuses is brought into range.
 func NewDecoder(l Limits) *Decoder {
-	return &Decoder{limits: l.withDefaults(), seen: make(map[string]struct{})}
+	return &Decoder{limits: l.withDefaults(), seen: make(map[string]struct{}), memory: memory{points: maxPoints, trust: maxTrust}}
 }
 
 // Decode reads the value of one record into ev, whose old content is lost but whose
@@ -36,15 +41,24 @@ func NewDecoder(l Limits) *Decoder {
 // as absent. Without "type" the first that holds decides: a label is present →
 // label, a score or prediction → prediction, a feature → feature.
 //
-// Strings in ev are valid until the next Decode. The error is always a *Reason; ev
-// is empty then.
+// Strings in ev are parts of value where they can be: they are valid until the next
+// Decode and as long as the bytes of value stay as they are. Names of features under a
+// Shape stay valid. The error is always a *Reason, which may be kept; ev is empty then.
+//
+// A record written like one of those before, but for its values, takes a sixth of the
+// time of others and no allocation. What is read never depends on it.
 func (d *Decoder) Decode(value []byte, ev *Event) error {
+	d.memory.tick()
+	if d.fast(value, ev) {
+		return nil
+	}
 	ev.reset()
 	d.ignored, d.names = 0, d.names[:0]
 	if bad := d.decode(value, ev); bad != nil {
 		ev.reset()
 		return bad
 	}
+	d.learn(value, ev)
 	return nil
 }
 
@@ -57,7 +71,7 @@ func (d *Decoder) Read(r *Raw) ([]Event, error) {
 }
 
 // Ignored tells of the last record how many top-level keys were passed over, and
-// the names of the first 16 of them, valid until the next Decode.
+// the names of the first 16 of them, valid as long as the strings of its event.
 func (d *Decoder) Ignored() (n int, names []string) { return d.ignored, d.names }
 
 func (d *Decoder) decode(value []byte, ev *Event) *Reason {
@@ -67,7 +81,7 @@ func (d *Decoder) decode(value []byte, ev *Event) *Reason {
 	if at := firstBadUTF8(value); at >= 0 {
 		return dead(CodeBadUTF8, at, "byte 0x%02x is not UTF-8; if the payload is not JSON, map it first", value[at])
 	}
-	d.scan = scanner{text: string(value), maxDepth: d.limits.Depth}
+	d.scan = scanner{text: text(value), maxDepth: d.limits.Depth}
 	s := &d.scan
 	switch c := s.peek(); {
 	case s.at == len(s.text):

@@ -21,9 +21,17 @@
 // What it does not do: it knows no models, features or grids, judges no lateness,
 // and maps no foreign payloads.
 //
+// How it is quick: producers write thousands of events alike but for the values. The
+// Decoder keeps templates of accepted events, the bytes between values, and compares
+// eight of them at a time; then only values are left to be read. Whatever fits no
+// template is read by the rules, key by key, and that way alone makes Reasons and
+// templates. Tests and fuzzing hold the two ways against each other and against other
+// libraries, bit by bit.
+//
 // Ownership: a Decoder belongs to one goroutine. Strings and slices of a decoded
-// Event are valid until the next Decode with the same Decoder or Event; keep one
-// longer with strings.Clone.
+// Event are valid until the next Decode with the same Decoder or Event, and as long as
+// the bytes of the record; keep one longer with strings.Clone. Only a Shape and its
+// names may be kept as they are.
 //
 // The order of faults is fixed: size, encoding, then the first fault in the order
 // of the text, then what is missing. The shape is published as a JSON Schema, see

@@ -55,10 +55,7 @@ func fieldOf(key string) field {
 func (d *Decoder) field(f field, key string, ev *Event) *Reason {
 	s := &d.scan
 	if f == fieldUnknown {
-		d.ignored++
-		if len(d.names) < ignoredNames {
-			d.names = append(d.names, key)
-		}
+		d.ignore(key)
 		return s.skip()
 	}
 	if s.byteIs('n') {
@@ -92,6 +89,14 @@ func (d *Decoder) field(f field, key string, ev *Event) *Reason {
 		bad = d.segments(ev)
 	}
 	return bad
+}
+
+// ignore counts a key that is passed over.
+func (d *Decoder) ignore(key string) {
+	d.ignored++
+	if len(d.names) < ignoredNames {
+		d.names = append(d.names, key)
+	}
 }
 
 // wrongType passes over the value that is next, so that broken JSON is called

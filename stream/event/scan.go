@@ -9,8 +9,8 @@ import (
 // scanner walks one JSON text. It is a plain pushdown over bytes: containers that
 // are open stand in a word of bits, never on the call stack.
 //
-// The text is one Go string, made once per record; what it hands out are parts of
-// it, but for strings with escapes.
+// The text is the record itself, not a copy; what it hands out are parts of it, but
+// for strings with escapes.
 type scanner struct {
 	text     string
 	at       int // next byte to look at

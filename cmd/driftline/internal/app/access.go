@@ -60,6 +60,9 @@ func (p *Parts) Accesses() []Access {
 		all[0].Groups = append(all[0].Groups, GroupAccess{collect + kafka.Members, reads &^ see})
 		all[1].Groups = append(all[1].Groups, GroupAccess{evaluate + kafka.Members, reads &^ see})
 	}
+	if p.Cfg.Ingest.Enabled {
+		all = append(all, p.access("serve", 0, map[string]kafka.Ops{p.Cfg.IngestTopic(): writes, p.Cfg.IngestLabelTopic(): writes}))
+	}
 	setup := Access{Role: RoleSetup}
 	for _, s := range p.TopicSpecs() {
 		setup.Topics = append(setup.Topics, TopicAccess{s.Name, prepare})

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,12 +55,18 @@ type Change struct {
 
 // Windows are the windows that were looked at.
 func (b *Backfilled) Windows() int64 {
-	return b.Written + b.Equal + b.Differ + b.Restated + b.Kept
+	return b.Written + b.Equal + b.Alike + b.Differ + b.Restated + b.Kept
 }
 
 // Events are the drift events that were looked at.
 func (b *Backfilled) Events() int64 {
 	return b.EventsWritten + b.EventsEqual + b.EventsDiffer + b.EventsUntold
+}
+
+// Watch is told how a replay into the history goes; each may be nil.
+type Watch struct {
+	Read    func(replay.Progress)
+	Written func(atMS int64) // event time up to which a part of the models is written
 }
 
 // ReplayID names a replay into the history by what was asked for.
@@ -76,9 +83,9 @@ func (p *Parts) ReplayID(r Range) string {
 // stood when the same range is asked for again, unless anew. It touches scores, drift
 // events and its own place, in one transaction per batch: no topic, no alarm, no
 // outbox, so that nothing is triggered and nobody is told.
-func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool, progress func(replay.Progress)) (Backfilled, error) {
+func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool, watch Watch) (Backfilled, error) {
 	cfg := p.replayConfig(l, r)
-	w := &backfill{p: p, id: p.ReplayID(r), repair: r.Repair}
+	w := &backfill{p: p, id: p.ReplayID(r), repair: r.Repair, written: watch.Written}
 	if err := w.resume(ctx, &cfg, anew); err != nil {
 		return w.did, err
 	}
@@ -86,7 +93,7 @@ func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool,
 	if cfg.Alarms, err = p.pastAlarms(ctx, l, r); err != nil {
 		return w.did, err
 	}
-	cfg.Progress, cfg.Sink = progress, w.write
+	cfg.Progress, cfg.Sink = watch.Read, w.write
 	if _, err := replay.Run(ctx, p.IO(), cfg); err != nil {
 		return w.did, err
 	}
@@ -103,7 +110,7 @@ func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool,
 		if r.Repair {
 			action = "history.repair"
 		}
-		return t.Audit(ctx, action, "range:"+ends(r.FromMS)+"/"+ends(r.ToMS)+"/"+r.Model, nil, w.did.BackfillCounts)
+		return t.Audit(store.WithActor(ctx, "replay"), action, "range:"+ends(r.FromMS)+"/"+ends(r.ToMS)+"/"+r.Model, nil, w.did.BackfillCounts)
 	})
 	return w.did, err
 }
@@ -133,10 +140,11 @@ func stoppedAt(old store.Replay, l wire.Layout, fromMS int64) int64 {
 
 // backfill writes the batches of one replay.
 type backfill struct {
-	p      *Parts
-	id     string
-	repair bool
-	did    Backfilled
+	p       *Parts
+	id      string
+	repair  bool
+	written func(atMS int64)
+	did     Backfilled
 }
 
 // resume reads where an earlier run of the same command stood.
@@ -187,9 +195,13 @@ func (w *backfill) write(ctx context.Context, b replay.Batch) error {
 			return fmt.Errorf("write %d rows of windows up to %s: %w", n, wire.RFC3339(b.AtMS), err)
 		}
 		w.did = did
-		if lines = lines[n:]; len(lines) == 0 {
-			return nil
+		if lines = lines[n:]; len(lines) > 0 {
+			continue
 		}
+		if w.written != nil {
+			w.written(b.AtMS)
+		}
+		return nil
 	}
 }
 
@@ -237,7 +249,9 @@ func (w *backfill) put(ctx context.Context, lines []replay.Line, did Backfilled,
 	err := w.p.Store.Tx(ctx, func(t *store.Tx) error {
 		out = did // a transaction may be tried again
 		out.Changes = slices.Clone(did.Changes)
-		batch.Same = func(have store.ScoreRow, found *store.ScoreRow) (bool, error) { return w.same(&out, have, found) }
+		batch.Compare = func(have store.ScoreRow, found *store.ScoreRow) (store.Likeness, error) {
+			return w.compare(&out, have, found)
+		}
 		counts, err := t.Backfill(ctx, batch)
 		if err != nil {
 			return err
@@ -251,28 +265,33 @@ func (w *backfill) put(ctx context.Context, lines []replay.Line, did Backfilled,
 	return out, nil
 }
 
-// same compares what the history says of a window with what the replay says, and notes
-// how they differ. Restating leaves the alarms as they stood: they are what was told.
-func (w *backfill) same(did *Backfilled, have store.ScoreRow, found *store.ScoreRow) (bool, error) {
+// compare compares what the history says of a window with what the replay says, and
+// notes how they differ. Restating leaves the alarms as they stood: they are what was
+// told.
+func (w *backfill) compare(did *Backfilled, have store.ScoreRow, found *store.ScoreRow) (store.Likeness, error) {
 	if have.Body == found.Body {
-		return true, nil
+		return store.Same, nil
 	}
 	was, err := wire.DecodeScore([]byte(have.Body))
 	if err != nil {
-		return false, err
+		return store.Different, err
 	}
 	now, err := wire.DecodeScore([]byte(found.Body))
 	if err != nil {
-		return false, err
+		return store.Different, err
 	}
 	if w.repair {
 		now.Alarms = was.Alarms
 		found.Body, found.AlarmPhase = string(now.Encode()), have.AlarmPhase
 		if found.Body == have.Body {
-			return true, nil
+			return store.Same, nil
 		}
-	} else if have.Revision > 0 {
-		return false, nil // restated before: no news
+	}
+	switch {
+	case bytes.Equal(counted(was), counted(now)):
+		return store.Alike, nil
+	case !w.repair && have.Revision > 0:
+		return store.Different, nil // restated before: no news
 	}
 	c := change(was, now)
 	if len(did.Changes) < shownChanges {
@@ -281,7 +300,23 @@ func (w *backfill) same(did *Backfilled, have store.ScoreRow, found *store.Score
 	if did.Largest == nil || c.larger(did.Largest) {
 		did.Largest = &c
 	}
-	return false, nil
+	return store.Different, nil
+}
+
+// counted is the part of a score that follows from the counts of its window alone. The
+// rest also depends on windows before: alarms, and the dependence of records where it
+// is learnt from live windows, which a replay from the middle may not know.
+func counted(s wire.Score) []byte {
+	s.Alarms, s.Drifted, s.Judged = nil, 0, 0
+	features := make([]wire.FeatureScore, len(s.Features))
+	for i, f := range s.Features {
+		features[i] = wire.FeatureScore{
+			Name: f.Name, Kind: f.Kind, N: f.N, M: f.M, PSI: f.PSI, KSLow: f.KSLow, KSHigh: f.KSHigh, JS: f.JS, Hellinger: f.Hellinger,
+			TVD: f.TVD, LInf: f.LInf, Null: f.Null, Outside: f.Outside, Unseen: f.Unseen,
+		}
+	}
+	s.Features = features
+	return s.Encode()
 }
 
 // change finds the feature whose PSI moved most.

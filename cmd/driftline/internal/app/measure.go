@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/driftline/driftline/cmd/driftline/internal/ingest"
 	"github.com/driftline/driftline/cmd/driftline/internal/metrics"
 )
 
@@ -17,8 +18,13 @@ func (r *Running) measure(reg *prometheus.Registry) error {
 	for _, in := range r.Cfg.Topics.Inputs {
 		historical = historical && (in.Historical || in.Role != "events")
 	}
+	var results []string
+	if r.ingests {
+		results = ingest.Results()
+	}
 	m, err := metrics.New(reg, metrics.Config{
-		Store: r.Store, Layout: layout, NowMS: NowMS, Historical: historical, Lag: r.Progress.lag, Judged: r.Progress.JudgedMS,
+		Ingest: results,
+		Store:  r.Store, Layout: layout, NowMS: NowMS, Historical: historical, Lag: r.Progress.lag, Judged: r.Progress.JudgedMS, Memory: r.Progress.bound,
 		Failed: func(err error) { r.Log.Warn().Err(err).Msg("metrics cannot be read from the database") },
 	})
 	r.Metrics = m

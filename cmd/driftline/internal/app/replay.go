@@ -11,6 +11,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/collect"
+	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
@@ -86,6 +87,71 @@ func (p *Parts) OpenHistory(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// Settled refuses a range that ends later than what can be said for good, before it is
+// written: a window whose events are still coming would stand in the history as whole.
+// Where live operation runs that is what it has judged, else what no event can still
+// be on time for.
+func (p *Parts) Settled(ctx context.Context, l wire.Layout, r Range) error {
+	if r.ToMS == loop.Never {
+		return nil // ends with what is final
+	}
+	done, live := loop.Never, true
+	for q := range l.PanesPartitions {
+		recs, err := loop.NewReader(p.IO(), log.Partition{Topic: p.Topics().State, Index: q}, -1).ToEnd(ctx)
+		if err != nil {
+			return err
+		}
+		newest := wire.NoPane
+		for _, rec := range recs {
+			if kind, err := wire.Peek(rec.Value); err != nil || kind != wire.KindDone {
+				continue
+			}
+			if d, err := wire.DecodeDone(rec.Value); err == nil {
+				newest = max(newest, d.Pane)
+			}
+		}
+		if newest == wire.NoPane {
+			live = false
+			continue
+		}
+		done = min(done, (newest+1)*l.PaneMS)
+	}
+	if live && r.ToMS > done {
+		return cli.Usagef("--to: %s is later than %s, up to which windows are judged; what comes after is still being counted", wire.RFC3339(r.ToMS), wire.RFC3339(done))
+	}
+	if now := NowMS() - l.LatenessMS - l.SkewMS - l.DisorderMS; !live && r.ToMS > now {
+		return cli.Usagef("--to: %s is later than %s; events of the windows before it may still come", wire.RFC3339(r.ToMS), wire.RFC3339(now))
+	}
+	return nil
+}
+
+// Own refuses to write into a history whose drift events another namespace told: their
+// ids hold it, so that a replay would add each of them a second time.
+func (p *Parts) Own(ctx context.Context) error {
+	rows, err := p.Store.Events(ctx, store.EventQuery{Limit: 100})
+	if err != nil {
+		return fmt.Errorf("namespace of the history: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	newest := rows[0]
+	for _, row := range rows { // what live operation told weighs more than what a replay found
+		if !row.Replayed {
+			newest = row
+			break
+		}
+	}
+	e, err := wire.DecodeEvent([]byte(newest.Body))
+	if err != nil {
+		return fmt.Errorf("namespace of the history: %w", err)
+	}
+	if theirs, ours := strings.TrimPrefix(e.Source, "/driftline/"), p.Cfg.Namespace; theirs != ours {
+		return cli.Usagef("namespace: the history holds events of the namespace %q, this command is set to %q: give --namespace %s, or the configuration of the deployment", theirs, ours, theirs)
+	}
+	return nil
+}
+
 // pastAlarms are the states of alarms at the start of the range, where the history has
 // them: those that the scores of the last alarm hop at or before say.
 func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[string][]wire.PastAlarm, error) {
@@ -109,10 +175,12 @@ func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[str
 	return replay.PastAlarms(l, r.FromMS, scores)
 }
 
-// Bytes that a replay of unbounded lateness holds per feature and step of time beside
-// its cells, and per cell once a source is read: sums and map entries; counts are
-// written as varints, of two bytes up to 16,383.
+// Bytes that a replay of unbounded lateness holds per feature and step of time, beside
+// its cells, and per cell: open for the source that is read and for the sum of all,
+// packed for each source that was read, where counts are varints, of two bytes up to
+// 16,383. Measured with 50 features, 2 sources, 13 steps: 3.9 MB, by these 3.8 MB.
 const (
+	openCopies    = 2
 	openFeature   = 256
 	openCell      = 8
 	packedFeature = 128
@@ -120,8 +188,7 @@ const (
 	openVersions  = 2 // versions of a model at a time; more are seldom
 )
 
-// RepairBytes is how much memory counts of the range need: those of one source open,
-// those of all sources packed.
+// RepairBytes is how much memory the counts of the range need.
 func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, error) {
 	sources := int64(0)
 	for _, in := range d.Layout.Inputs {
@@ -140,7 +207,7 @@ func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, e
 		for _, g := range d.View.Grids(m.Name, last) {
 			for i := range g.Grid.Features {
 				cells := int64(g.Grid.Features[i].Cells())
-				perPane += openVersions * (openFeature + cells*openCell + sources*(packedFeature+cells*packedCell))
+				perPane += openVersions * (openCopies*(openFeature+cells*openCell) + sources*(packedFeature+cells*packedCell))
 			}
 		}
 	}

@@ -81,6 +81,7 @@ type Running struct {
 	Progress *Progress
 	History  *History
 	Trainer  *trainer.Trainer
+	ingests  bool   // takes events over HTTP
 	URL      string // of API and pages, "" without role serve
 	ReadyIn  time.Duration
 }
@@ -89,13 +90,19 @@ type Running struct {
 // context that ends is a clean stop.
 func Run(ctx context.Context, o Options) error {
 	started := time.Now()
-	if o.Roles.stream() && !o.Alone && o.Cfg.Embedded() {
-		return cli.Usagef("a single role works with other processes through a cluster: give --brokers, or run `driftline all`")
+	ingests := o.Roles.Serve && o.Cfg.Ingest.Enabled
+	if !o.Alone && o.Cfg.Embedded() {
+		switch {
+		case o.Roles.stream():
+			return cli.Usagef("a single role works with other processes through a cluster: give --brokers, or run `driftline all`")
+		case ingests:
+			return cli.Usagef("ingest.enabled: role serve writes events to brokers: give --brokers, or run `driftline all`")
+		}
 	}
 	local := strings.HasPrefix(o.Cfg.StoreURL(), "sqlite:")
 	parts, err := Open(ctx, o.Cfg, o.Log, o.Build.Version, Want{
 		Dir:       o.Alone || o.Roles.Trainer || local && (o.Roles.Historian || o.Roles.Serve),
-		Broker:    o.Roles.stream(),
+		Broker:    o.Roles.stream() || ingests,
 		Store:     o.Roles.Historian || o.Roles.Trainer || o.Roles.Serve,
 		Artifacts: o.Roles.Trainer || o.Roles.Serve,
 	})
@@ -103,7 +110,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	parts.patient = true
-	r := &Running{Parts: parts, Build: o.Build, Progress: NewProgress()}
+	r := &Running{Parts: parts, Build: o.Build, Progress: NewProgress(), ingests: ingests}
 	err = r.run(ctx, o, started)
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = nil
@@ -182,8 +189,16 @@ func (r *Running) prepare(ctx context.Context, o Options) error {
 		if err := r.CheckInputs(ctx); err != nil {
 			return &cli.Exit{Code: cli.Usage, Err: err}
 		}
+		if err := r.checkMemory(ctx, o.Roles); err != nil {
+			return err
+		}
 		if r.Declared, err = r.Declare(ctx); err != nil {
 			return err
+		}
+	}
+	if r.ingests && !o.Roles.stream() {
+		if err := r.CheckTopics(ctx, o.Roles); err != nil {
+			return &cli.Exit{Code: cli.Usage, Err: err}
 		}
 	}
 	if r.Store == nil {
@@ -218,6 +233,9 @@ func (r *Running) start(ctx context.Context, g *errgroup.Group, roles Roles) {
 	}
 	if roles.Evaluate {
 		role("evaluate", func(ctx context.Context) error { return r.Evaluate(ctx, r.Declared.Layout, r.Progress) })
+	}
+	if roles.Collect || roles.Evaluate {
+		role("memory", func(ctx context.Context) error { return r.WatchMemory(ctx, roles) })
 	}
 	if roles.Historian {
 		role("historian", r.History.Run)

@@ -77,6 +77,7 @@ type Progress struct {
 	mu      sync.Mutex
 	sources map[log.Partition]Position
 	done    map[int32]DonePane
+	memory  Memory
 }
 
 // Position is the next offset and the end of a partition, as last seen.
@@ -241,7 +242,18 @@ func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.So
 // sourceConfig is fold 1 of one source, live or replayed.
 func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
-	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic)}
+	return collect.Config{
+		Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic), Quota: p.quota(p.historical(id.Topic)),
+	}
+}
+
+func (p *Parts) historical(topic string) bool {
+	for _, in := range p.Cfg.Topics.Inputs {
+		if in.Topic == topic {
+			return in.Historical
+		}
+	}
+	return false
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
@@ -288,6 +300,10 @@ func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error 
 // evaluate runs fold 2 for partitions of the panes topic. alive is asked before each
 // write of state; nil: the end of the state partition tells.
 func (p *Parts) evaluate(ctx context.Context, l wire.Layout, g *Progress, own []int32, alive func(context.Context) error) error {
+	room, err := p.room(ctx, l)
+	if err != nil {
+		return err
+	}
 	grp, ctx := errgroup.WithContext(ctx)
 	for _, q := range own {
 		t := p.Topics()
@@ -297,7 +313,9 @@ func (p *Parts) evaluate(ctx context.Context, l wire.Layout, g *Progress, own []
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
 			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS, Alive: alive,
 			New: func() loop.PanesFold {
-				fold = evaluate.New(p.panesConfig(l, q))
+				cfg := p.panesConfig(l, q)
+				cfg.Admission.Room = room
+				fold = evaluate.New(cfg)
 				return fold
 			},
 			Progress: func(done int64, ok bool, next, end int64) {

@@ -10,10 +10,10 @@ import (
 	"github.com/driftline/driftline/trainer/gbdt"
 )
 
-// newTrainer wires the trainer. A process without a broker (role serve) has none: it
-// can still enqueue what a person asks for.
+// newTrainer wires the trainer. A process that does not know the deployment's layout
+// (role serve) has none: it can still enqueue what a person asks for.
 func (r *Running) newTrainer() (*trainer.Trainer, error) {
-	if r.Kafka == nil {
+	if r.Kafka == nil || r.Declared == nil {
 		return nil, nil
 	}
 	l := r.Declared.Layout

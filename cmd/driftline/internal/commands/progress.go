@@ -49,6 +49,7 @@ type bars struct {
 	draw  *mpb.Progress // nil without a terminal
 	rows  map[wire.Source]*bar
 	clock int64 // event time reached, epoch ms
+	done  int64 // event time written up to, 0 before and where nothing is written
 }
 
 type bar struct {
@@ -93,6 +94,14 @@ func (b *bars) at(p replay.Progress) {
 	b.line()
 }
 
+// wrote notes that windows up to an event time are written.
+func (b *bars) wrote(atMS int64) {
+	b.done = max(b.done, atMS)
+	if b.draw == nil {
+		b.line()
+	}
+}
+
 // line tells the sum over all partitions.
 func (b *bars) line() {
 	read, all := int64(0), int64(0)
@@ -104,7 +113,11 @@ func (b *bars) line() {
 	if rate > 0 {
 		left = (time.Duration(float64(all-read) / rate * float64(time.Second))).Round(time.Second).String()
 	}
-	b.tell.line("replay: %d of %d records over %d partitions, %.0f/s, about %s left, event time %s", read, all, len(b.rows), rate, left, moment(b.clock))
+	written := ""
+	if b.done > 0 {
+		written = ", written up to " + moment(b.done)
+	}
+	b.tell.line("replay: %d of %d records over %d partitions, %.0f/s, about %s left, event time %s%s", read, all, len(b.rows), rate, left, moment(b.clock), written)
 }
 
 // end takes the bars down; those that did not get full stay as they are.

@@ -320,7 +320,7 @@ func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event
 	return nil
 }
 
-// cloned keeps texts beyond the next record: the decoder uses their memory again.
+// cloned keeps texts beyond the record: they are parts of its bytes.
 func cloned(features []event.Feature) []event.Feature {
 	for i := range features {
 		if features[i].Value.Kind() == sketches.ValueString {

@@ -39,6 +39,12 @@ func (j *replayJob) run(ctx context.Context) error {
 		}
 	}
 	if j.flags.writes() {
+		if err := j.parts.Settled(ctx, d.Layout, j.r); err != nil {
+			return err
+		}
+		if err := j.parts.Own(ctx); err != nil {
+			return err
+		}
 		return j.write(ctx, d)
 	}
 	if j.r.FromMS != loop.Unset {
@@ -115,7 +121,7 @@ func (j *replayJob) write(ctx context.Context, d *app.Declared) error {
 	} else if found && !j.flags.anew {
 		j.note("goes on where it was stopped: windows up to %s are written; --anew begins again", moment(at))
 	}
-	did, err := j.parts.Backfill(ctx, d.Layout, j.r, j.flags.anew, show.at)
+	did, err := j.parts.Backfill(ctx, d.Layout, j.r, j.flags.anew, app.Watch{Read: show.at, Written: show.wrote})
 	show.end()
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("stopped. What is written is whole; this goes on where it stood:\n%s", j.again())
@@ -163,6 +169,7 @@ func backfillTable(did app.Backfilled) cli.Table {
 	row("windows looked at", did.Windows(), "")
 	row("written", did.Written, "the history lacked them; marked as replayed")
 	row("equal", did.Equal, "left as they are")
+	more("equal counts", did.Alike, "left as they are; alarms, or what was learnt from windows before the range, differ")
 	more("different", did.Differ, "left as they are; --repair restates them")
 	more("restated", did.Restated, "a new revision; what they replaced is kept")
 	more("restated before", did.Kept, "left as they are")

@@ -16,6 +16,7 @@ type Config struct {
 	Broker         Broker            `yaml:"broker" doc:"The Kafka cluster, or the embedded broker where none is named."`
 	Topics         Topics            `yaml:"topics" doc:"Topics read and written."`
 	SchemaRegistry SchemaRegistry    `yaml:"schema_registry" doc:"Schemas of Avro records."`
+	Ingest         Ingest            `yaml:"ingest" doc:"Events over HTTP (role serve). Off until it is enabled."`
 	Stream         Stream            `yaml:"stream" doc:"Event time, windows and partitions. Equal for all processes of one deployment."`
 	Admission      Admission         `yaml:"admission" doc:"Which models are watched beside those listed under models."`
 	Policy         Policy            `yaml:"policy" doc:"When a feature counts as drifted and when a model alarms. Models may override any of it."`

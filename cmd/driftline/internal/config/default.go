@@ -44,6 +44,7 @@ func Default() Config {
 			InputRetention:  7 * days,
 		},
 		SchemaRegistry: SchemaRegistry{Timeout: 10 * second},
+		Ingest:         Ingest{MaxBody: 4 << 20, MaxEvents: 10_000, EventsPerSecond: 10_000, InFlight: 16, Timeout: 10 * second},
 		Stream: Stream{
 			Resolution:   60 * second,
 			Slide:        60,
@@ -59,6 +60,8 @@ func Default() Config {
 			RecordLimit:  1 << 20,
 			FeatureLimit: 2000,
 			Thin:         1,
+			Versions:     4,
+			MemoryLimit:  16 << 30,
 		},
 		Admission: Admission{Mode: "off", MaxModels: 100},
 		Policy:    defaultPolicy(),

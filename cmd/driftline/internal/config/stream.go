@@ -21,6 +21,8 @@ type Stream struct {
 	WorkerCount  int        `yaml:"worker_count" doc:"For static: how many workers share the partitions."`
 	RecordLimit  Size       `yaml:"record_limit" doc:"Largest event; bigger ones are set aside as dead."`
 	Thin         float64    `yaml:"thin" doc:"Share of the records that are counted, above 0 and at most 1; which ones depends on their bytes alone. Less saves work where there are more than a million a second. The rest is counted as thinned. A change takes effect a few resolutions ahead."`
+	Versions     int        `yaml:"versions" doc:"Versions of a model that one partition tells apart within a resolution, 1 to 16; what exceeds them is counted as _other."`
+	MemoryLimit  Size       `yaml:"memory_limit" doc:"Most memory that counting and judging may need in one process. What they may need at worst is computed from partitions, models, features and windows, far above what is used most of the time; a start, a reference or a model that would go beyond is refused."`
 	FeatureLimit int        `yaml:"feature_limit" doc:"Most features of one event, at most 2000."`
 }
 

@@ -35,12 +35,23 @@ func (m *Metrics) makeCounters() {
 	m.differing = one("driftline_stream_contradicting_counts_total")
 	m.unreadable = one("driftline_stream_unreadable_total")
 	m.refused = one("driftline_stream_refused_settings_total")
+	m.requests = vec("driftline_ingest_requests_total")
+	m.ingested = one("driftline_ingest_events_total")
+	m.ingestedBytes = one("driftline_ingest_bytes_total")
+	m.damaged = vec("driftline_stream_damaged_state_total")
+	for _, result := range []string{"rebuilt", "lost"} {
+		m.damaged.WithLabelValues(result)
+	}
+	m.notAdmitted = one("driftline_stream_not_admitted_total")
 	e := entry("driftline_drift_detection_delay_seconds")
 	m.delay = prometheus.NewHistogram(prometheus.HistogramOpts{Name: e.Name, Help: e.Help, Buckets: delayBuckets})
 	m.counters = append(m.counters, m.delay)
 	// A rate needs a sample before the first failure.
 	for _, result := range []string{"ok", "failed"} {
 		m.writes.WithLabelValues(result)
+	}
+	for _, result := range m.cfg.Ingest {
+		m.requests.WithLabelValues(result)
 	}
 	for _, in := range m.cfg.Layout.Inputs {
 		m.lost.WithLabelValues(clean(in.Topic))
@@ -70,6 +81,13 @@ func (m *Metrics) RegistryWrite(err error) { m.writes.WithLabelValues(result(err
 // Delivery counts a notification. channel comes from the configuration.
 func (m *Metrics) Delivery(channel string, err error) {
 	m.deliveries.WithLabelValues(clean(channel), result(err)).Inc()
+}
+
+// Ingested counts a request with events over HTTP. It fits ingest.Config.Count.
+func (m *Metrics) Ingested(result string, events, bytes int) {
+	m.requests.WithLabelValues(oneOf(result, m.cfg.Ingest...)).Inc()
+	m.ingested.Add(float64(events))
+	m.ingestedBytes.Add(float64(bytes))
 }
 
 func result(err error) string {
@@ -142,5 +160,8 @@ func (j *Judging) Observe(s evaluate.Stats) {
 	add(j.m.differing, s.LateDiffering+s.Contradicted, j.last.LateDiffering+j.last.Contradicted)
 	add(j.m.unreadable, s.Undecodable+s.WrongFold, j.last.Undecodable+j.last.WrongFold)
 	add(j.m.refused, uint64(max(0, s.ControlRefused)), uint64(max(0, j.last.ControlRefused)))
+	add(j.m.damaged.WithLabelValues("rebuilt"), s.RebuiltSlots, j.last.RebuiltSlots)
+	add(j.m.damaged.WithLabelValues("lost"), s.LostSlots, j.last.LostSlots)
+	add(j.m.notAdmitted, s.NotAdmitted, j.last.NotAdmitted)
 	j.last = s
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
 	"github.com/driftline/driftline/stream/evaluate"
@@ -258,7 +261,7 @@ func TestCounters_CountWhatTheProcessMeets(t *testing.T) {
 	j := m.Judging()
 	j.Observe(evaluate.Stats{LatePartials: 5, LateDiffering: 1, ControlRefused: 2})
 	j.Observe(evaluate.Stats{LatePartials: 7, LateDiffering: 1, ControlRefused: 2})
-	j.Observe(evaluate.Stats{LatePartials: 2, Undecodable: 1, WrongFold: 1}) // loaded again
+	j.Observe(evaluate.Stats{LatePartials: 2, Undecodable: 1, WrongFold: 1, Contradicted: 2, NotAdmitted: 3, RebuiltSlots: 2, LostSlots: 1}) // loaded again
 	m.Know("m")
 	m.Event("m", "dev.driftline.quality.resolved.v1", startMS)
 	m.Event("m", "dev.driftline.performance.detected.v1", startMS-60_000)
@@ -268,8 +271,9 @@ func TestCounters_CountWhatTheProcessMeets(t *testing.T) {
 		"driftline_stream_lost_records_total{topic=ml.predictions}": 40, "driftline_stream_lost_records_total{topic=ml.labels}": 0,
 		"driftline_registry_writes_total{result=ok}": 1, "driftline_registry_writes_total{result=failed}": 0,
 		"driftline_notify_deliveries_total{channel=pager,result=failed}": 1,
-		"driftline_stream_late_counts_total{}":                           9, "driftline_stream_contradicting_counts_total{}": 1,
+		"driftline_stream_late_counts_total{}":                           9, "driftline_stream_contradicting_counts_total{}": 2,
 		"driftline_stream_unreadable_total{}": 2, "driftline_stream_refused_settings_total{}": 2,
+		"driftline_stream_damaged_state_total{result=rebuilt}": 2, "driftline_stream_damaged_state_total{result=lost}": 1, "driftline_stream_not_admitted_total{}": 3,
 		"driftline_drift_events_total{event=resolved,kind=quality,model=m}": 1,
 		"driftline_drift_detection_delay_seconds{}":                         1,
 		"driftline_store_up{}":                                              -1,
@@ -281,4 +285,25 @@ func gatherEvents(t *testing.T, m *Metrics) map[string]float64 {
 	t.Helper()
 	reg := newRegistry(t, m.events)
 	return gather(t, reg)
+}
+
+func TestIngested_CountsByKnownResults(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	m, err := New(reg, Config{NowMS: func() int64 { return 0 }, Ingest: []string{"ok", "limited"}})
+	do(t, err)
+	m.Ingested("ok", 3, 900)
+	m.Ingested("limited", 0, 0)
+	m.Ingested("what an attacker sends", 0, 0)
+	want := `
+# HELP driftline_ingest_events_total Events that came over HTTP and were acknowledged by the brokers.
+# TYPE driftline_ingest_events_total counter
+driftline_ingest_events_total 3
+# HELP driftline_ingest_requests_total Requests with events: ok, invalid, too_large, unsupported, unauthorized, limited, unavailable.
+# TYPE driftline_ingest_requests_total counter
+driftline_ingest_requests_total{result="limited"} 1
+driftline_ingest_requests_total{result="ok"} 1
+driftline_ingest_requests_total{result="other"} 1
+`
+	do(t, testutil.GatherAndCompare(reg, strings.NewReader(want), "driftline_ingest_events_total", "driftline_ingest_requests_total"))
 }
