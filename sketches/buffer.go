@@ -12,44 +12,58 @@ const (
 	BufferBytes = 128 << 10
 )
 
+// columns says where the columns of a grid's numeric features lie in a buffer.
+type columns struct {
+	rows int   // how many there is room for
+	size int   // of a buffer, in numbers
+	base []int // by feature; −1: categorical, counted at once
+}
+
+func newColumns(features []FeatureGrid) columns {
+	c := columns{rows: bufferRows, base: make([]int, len(features))}
+	n := 0
+	for i := range features {
+		c.base[i] = -1
+		if features[i].Kind == Numeric {
+			c.base[i] = n
+			n++
+		}
+	}
+	stride := bufferStride
+	for c.rows > 1 && n*stride*8 > BufferBytes {
+		c.rows /= 2
+		stride = c.rows + 8
+	}
+	if c.rows == 1 {
+		stride = 1
+	}
+	for i, at := range c.base {
+		if at > 0 {
+			c.base[i] = at * stride
+		}
+	}
+	c.size = n * stride
+	return c
+}
+
 // Buffer holds rows of a tally that are not counted yet, feature by feature.
 type Buffer struct {
-	tally   *Tally // nil: free
-	grid    *Grid
-	rows    int // how many there is room for
-	stride  int
-	n       int // rows that are held
+	tally   *Tally // whose rows they are
+	n       int    // rows that are held
+	base    []int  // where the column of a feature begins, as the grid says
 	numbers []float64
-	base    []int // where the column of a feature begins; −1: categorical, counted at once
+	idle    bool // no row since it was looked at last
+	owner   *Buffers
 }
 
-func newBuffer(g *Grid) *Buffer {
-	b := &Buffer{grid: g, rows: bufferRows, stride: bufferStride, base: make([]int, len(g.Features))}
-	columns := 0
-	for i := range g.Features {
-		b.base[i] = -1
-		if g.Features[i].Kind == Numeric {
-			b.base[i] = columns
-			columns++
-		}
+// hold makes b the buffer of t.
+func (b *Buffer) hold(t *Tally) {
+	c := &t.grid.columns
+	if cap(b.numbers) < c.size {
+		b.numbers = make([]float64, c.size)
 	}
-	for b.rows > 1 && columns*b.stride*8 > BufferBytes-8*len(g.Features) {
-		b.rows /= 2
-		b.stride = b.rows + 8
-	}
-	if b.rows == 1 {
-		b.stride = 1
-	}
-	for i, c := range b.base {
-		if c > 0 {
-			b.base[i] = c * b.stride
-		}
-	}
-	b.numbers = make([]float64, columns*b.stride)
-	return b
+	b.tally, b.n, b.base, b.numbers = t, 0, c.base, b.numbers[:c.size]
 }
-
-func (b *Buffer) bytes() int { return 8*len(b.numbers) + 8*len(b.base) }
 
 // Put sets the value of feature i of the row that Buffers.Row began. Each feature of the
 // grid must be put once per row, Null where the record does not carry it.
@@ -100,64 +114,83 @@ func (b *Buffer) count() {
 	b.n = 0
 }
 
-// Buffers lends buffers to tallies within a budget of memory, which the last one
-// lent may exceed. It belongs to one
-// goroutine, with all tallies that it serves.
+// free gives the buffer back.
+func (b *Buffer) free() {
+	b.tally = nil
+	b.owner.free = append(b.owner.free, b)
+}
+
+// Buffers lends buffers to tallies within a budget of memory, which the last one lent
+// may exceed. Where it is used up, rows of a tally without a buffer are counted one by
+// one, and a buffer that had no row since it was looked at last changes hands: so what
+// is busy is counted quickly, and what is not costs no more than without.
+//
+// It belongs to one goroutine, with all tallies that it serves.
 type Buffers struct {
 	budget int
 	used   int
 	all    []*Buffer
-	hand   int // the next to be taken away
+	free   []*Buffer // of them, those without a tally
+	hand   int       // the next to be looked at
+	single Buffer    // for rows that are counted one by one
 }
 
-// NewBuffers returns an empty set; at least one buffer is lent whatever the budget, in
-// bytes.
+// NewBuffers returns an empty set with a budget in bytes.
 func NewBuffers(budget int) *Buffers { return &Buffers{budget: budget} }
 
-// Row begins the next row of t and returns the buffer to put its values into.
+// Row begins the next row of t and returns the buffer to put its values into, before
+// any other row is begun.
 func (s *Buffers) Row(t *Tally) *Buffer {
+	if s.single.n > 0 {
+		s.single.count()
+	}
 	b := t.buffer
 	if b == nil {
 		b = s.lend(t)
-	} else if b.n == b.rows {
+	} else if b.n == t.grid.columns.rows {
 		b.count()
 	}
+	b.idle = false
 	t.rows++
 	b.n++
 	return b
 }
 
 func (s *Buffers) lend(t *Tally) *Buffer {
-	b := s.find(t.grid)
-	b.tally, t.buffer = t, b
-	return b
-}
-
-// find returns a free buffer for g. Where the budget is used up the buffer that was taken
-// longest ago loses its tally, and where it is for another grid, its memory.
-func (s *Buffers) find(g *Grid) *Buffer {
-	for _, b := range s.all {
-		if b.tally == nil && b.grid == g {
-			return b
-		}
-	}
-	if s.used < s.budget || len(s.all) == 0 {
-		b := newBuffer(g)
-		s.all = append(s.all, b)
-		s.used += b.bytes()
+	if b := s.find(); b != nil {
+		before := cap(b.numbers)
+		b.hold(t)
+		s.used += 8 * (cap(b.numbers) - before)
+		t.buffer = b
 		return b
 	}
-	at := s.hand
+	s.single.hold(t)
+	t.single = &s.single
+	return &s.single
+}
+
+// find returns a buffer that is free or may change hands, nil for none.
+func (s *Buffers) find() *Buffer {
+	if n := len(s.free); n > 0 {
+		b := s.free[n-1]
+		s.free = s.free[:n-1]
+		return b
+	}
+	if s.used < s.budget {
+		b := &Buffer{owner: s}
+		s.all = append(s.all, b)
+		return b
+	}
+	if len(s.all) == 0 {
+		return nil
+	}
+	b := s.all[s.hand]
 	s.hand = (s.hand + 1) % len(s.all)
-	old := s.all[at]
-	if old.tally != nil {
-		old.tally.Settle()
+	if !b.idle {
+		b.idle = true
+		return nil
 	}
-	if old.grid == g {
-		return old
-	}
-	b := newBuffer(g)
-	s.used += b.bytes() - old.bytes()
-	s.all[at] = b
+	b.count()
+	b.tally.buffer = nil
 	return b
 }

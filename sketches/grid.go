@@ -10,10 +10,11 @@ const MaxFeatures = 2000
 type Grid struct {
 	Features []FeatureGrid
 
-	index  map[string]int
-	offset []int // cells of the features before each, and of all
-	bytes  []byte
-	id     ID
+	index   map[string]int
+	offset  []int // cells of the features before each, and of all
+	columns columns
+	bytes   []byte
+	id      ID
 }
 
 // NewGrid freezes features in the order given; the slice is copied.
@@ -36,6 +37,7 @@ func NewGrid(features []FeatureGrid) (*Grid, error) {
 		g.index[f.Name] = i
 		g.offset = append(g.offset, g.offset[i]+f.Cells())
 	}
+	g.columns = newColumns(g.Features)
 	g.bytes = g.encode()
 	g.id = hashBytes(g.bytes)
 	return g, nil

@@ -36,13 +36,20 @@ const (
 	beside = 3
 )
 
-func newLocator(edges []float64) locator {
+// newLocator makes the table and returns the edges in the memory that the locator uses.
+func newLocator(edges []float64) (locator, []float64) {
 	n := len(edges)
 	padded := make([]float64, n, n+beside)
 	copy(padded, edges)
 	for range beside {
 		padded = append(padded, math.Inf(1))
 	}
+	return chooseTable(padded, n), padded[:n:n]
+}
+
+// chooseTable returns the locator of least cost; padded holds n edges and what is beyond.
+func chooseTable(padded []float64, n int) locator {
+	edges := padded[:n]
 	// Without a table everything is searched: so it stays where two edges are all there is
 	// and no finite number lies between them.
 	never := math.Inf(1)

@@ -152,7 +152,8 @@ func (f *FeatureGrid) prepareNumeric() error {
 	if f.Exp < minExp || f.Exp > maxExp {
 		return fmt.Errorf("exponent %d outside %d … %d", f.Exp, minExp, maxExp)
 	}
-	f.at, f.scale = newLocator(f.Edges), math.Ldexp(1, -f.Exp)
+	f.at, f.Edges = newLocator(f.Edges)
+	f.scale = math.Ldexp(1, -f.Exp)
 	f.single = make([]bool, len(f.Edges)+1)
 	for i := 1; i < len(f.Edges); i++ {
 		f.single[i] = nextUp(f.Edges[i-1]) == f.Edges[i]

@@ -17,6 +17,7 @@ type Tally struct {
 	low      []uint16 // cells of all features, modulo 2¹⁶, one feature after another
 	features []tallyFeature
 	buffer   *Buffer // holds rows that are not counted yet; nil: none
+	single   *Buffer // may hold one row that is not counted yet; nil: none
 }
 
 type tallyFeature struct {
@@ -69,7 +70,14 @@ func (t *Tally) Counts() *Counts {
 func (t *Tally) Settle() {
 	if t.buffer != nil {
 		t.buffer.count()
-		t.buffer.tally, t.buffer = nil, nil
+		t.buffer.free()
+		t.buffer = nil
+	}
+	if t.single != nil {
+		if t.single.tally == t {
+			t.single.count()
+		}
+		t.single = nil
 	}
 }
 

@@ -48,9 +48,9 @@ func oddValue(r *rand.Rand, usual float64) Value {
 func TestTally_IsCounts(t *testing.T) {
 	t.Parallel()
 	g := mixedGrid(t)
-	for seed := range uint64(8) {
+	for seed := range uint64(9) {
 		r := rand.New(rand.NewPCG(seed, 77))
-		buffers := NewBuffers([]int{0, 1 << 20}[seed%2])
+		buffers := NewBuffers([]int{0, 1, 1 << 20}[seed%3])
 		tallies := []*Tally{NewTally(g), NewTally(g), NewTally(g)}
 		wants := []*Counts{NewCounts(g), NewCounts(g), NewCounts(g)}
 		for range 700 {

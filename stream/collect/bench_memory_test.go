@@ -45,8 +45,9 @@ func BenchmarkMemory_Open(b *testing.B) {
 	for b.Loop() {
 		empty := heap()
 		var sources []*Source
+		grids := wire.NewGrids()
 		for p := range int32(partitions) {
-			s := New(Config{Source: wire.Source{Topic: "in", Partition: p}, Layout: l, PanesTopic: "panes", DeadTopic: "dead", Reader: deal}, loop.Origin{HorizonMS: loop.Unset})
+			s := New(Config{Source: wire.Source{Topic: "in", Partition: p}, Layout: l, PanesTopic: "panes", DeadTopic: "dead", Reader: deal, Grids: grids}, loop.Origin{HorizonMS: loop.Unset})
 			_, err := s.Control(control, int64(len(control)))
 			must(b, err)
 			sources = append(sources, s)

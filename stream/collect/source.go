@@ -24,6 +24,7 @@ type Config struct {
 	Limits     event.Limits
 	Quota      Quota
 	Reader     event.Reader // nil: native JSON under Limits
+	Grids      *wire.Grids  // shared by the sources of a process; nil: each decodes its own
 	// Restate makes the fold of a restating replay; nil: the live one.
 	Restate *Restate
 	Mutant  loop.Mutant // tests only
@@ -76,7 +77,7 @@ type Source struct {
 }
 
 // bufferBytes is what a source may use for rows that are not counted yet.
-const bufferBytes = 1 << 20
+const bufferBytes = 4 << 20
 
 // span is a pane with its bounds, so that the next time in it needs no division.
 type span struct{ from, to, pane int64 } // epoch ms, [from, to)
@@ -104,7 +105,7 @@ func New(cfg Config, origin loop.Origin) *Source {
 		cfg:      cfg,
 		times:    times,
 		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
-		view:     wire.NewView(wire.CollectSide),
+		view:     wire.NewSharedView(wire.CollectSide, cfg.Grids),
 		reader:   reader(cfg),
 		most:     cfg.Quota.panes(cfg.Layout),
 		orders:   map[orderKey]*order{},
@@ -160,7 +161,7 @@ func (s *Source) late(c wire.Control) int64 {
 	if s.tracker.Clock() == loop.Unset {
 		return loop.Never
 	}
-	from, ok := namedPane(c.Kind, c.Value)
+	from, ok := namedPane(s.cfg.Grids, c.Kind, c.Value)
 	if !ok {
 		return loop.Never
 	}
@@ -190,14 +191,14 @@ func before(times loop.Times, pane int64) int64 {
 }
 
 // namedPane returns the pane from which a control record changes what is counted.
-func namedPane(kind string, value []byte) (pane int64, ok bool) {
+func namedPane(grids *wire.Grids, kind string, value []byte) (pane int64, ok bool) {
 	switch kind {
 	case "model":
 		if m, err := wire.DecodeModel(value); err == nil {
 			return m.FromPane, true
 		}
 	case "grid":
-		if g, err := wire.DecodeGridControl(value); err == nil {
+		if g, err := grids.Decode(value); err == nil {
 			return g.FromPane, true
 		}
 	case "fold":
@@ -210,14 +211,14 @@ func namedPane(kind string, value []byte) (pane int64, ok bool) {
 
 // Names returns the earliest time at which one of the records changes what is
 // counted. A record that came in parts cannot be read alone: it may name any pane.
-func Names(l wire.Layout, recs []log.Record) int64 {
+func Names(l wire.Layout, grids *wire.Grids, recs []log.Record) int64 {
 	from := loop.Never
 	for _, r := range recs {
 		kind, _, _ := strings.Cut(string(r.Key), "/")
 		if kind != "model" && kind != "grid" && kind != "fold" {
 			continue
 		}
-		if pane, ok := namedPane(kind, r.Value); ok {
+		if pane, ok := namedPane(grids, kind, r.Value); ok {
 			from = min(from, before(Times(l), pane))
 		} else {
 			from = 0

@@ -29,7 +29,8 @@ type Config struct {
 	Namespace string
 	Fold      int32
 	Topics    Topics
-	MaxRun    int // panes one cycle may cover, bounded by the ring; 0: as many as are useful
+	Grids     *wire.Grids // shared by the folds of a process; nil: each decodes its own
+	MaxRun    int         // panes one cycle may cover, bounded by the ring; 0: as many as are useful
 	// MaxPending is how many panes that are not final are held merged; 0: as many as
 	// are useful, < 0: all, for a reader that cannot read again.
 	MaxPending int
@@ -139,7 +140,7 @@ func New(cfg Config) *Fold {
 		cfg.MaxRun = min(runPanes, maxRun(cfg.Layout))
 	}
 	return &Fold{
-		cfg: cfg, view: wire.NewView(wire.EvaluateSide), table: newTable(cfg.Layout),
+		cfg: cfg, view: wire.NewSharedView(wire.EvaluateSide, cfg.Grids), table: newTable(cfg.Layout),
 		pending: map[int64]*pending{}, models: map[string]*model{},
 		cover: [2]map[int64]wire.Coverage{{}, {}}, uncovered: [2]map[int64]bool{{}, {}},
 		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[partialKey]seen{},

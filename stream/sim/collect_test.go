@@ -22,7 +22,7 @@ import (
 func (w *world) source(l log.Log, part int32, m loop.Mutant) *loop.Source {
 	times := collect.Times(w.layout)
 	return loop.NewSource(w.io(l), loop.SourceConfig{
-		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
+		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, nil, recs) },
 		Partition: w.part(inputTopic, part), Group: w.groupName(),
 		Control: w.part(controlTopic, 0), Times: times, TickMS: cmp.Or(w.tickMS, 1<<40), PromiseMS: w.promiseMS,
 		New: func(o loop.Origin) loop.SourceFold {

@@ -113,7 +113,7 @@ func (w *world) runFormats(t testing.TB, s mappingtest.Sample) []replay.Line {
 	}
 	for _, in := range w.layout.Inputs {
 		steps = append(steps, loop.NewSource(w.io(l), loop.SourceConfig{
-			Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
+			Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, nil, recs) },
 			Partition: log.Partition{Topic: in.Topic}, Group: group,
 			Control: log.Partition{Topic: controlTopic}, Times: collect.Times(w.layout), TickMS: 1 << 40,
 			New: func(o loop.Origin) loop.SourceFold {

@@ -73,7 +73,7 @@ func (w *world) member(ctx context.Context, brokers []string, n *generations) er
 // sourceConfig is a source of the world's input as members drive it.
 func (w *world) sourceConfig(p log.Partition) loop.SourceConfig {
 	return loop.SourceConfig{
-		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
+		Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, nil, recs) },
 		Partition: p, Group: w.groupName(), Control: w.part(controlTopic, 0), Times: collect.Times(w.layout), TickMS: 1000,
 		New: func(o loop.Origin) loop.SourceFold {
 			return collect.New(collect.Config{

@@ -19,7 +19,7 @@ func (w *world) workerLife(h *memlog.Handle, m loop.Mutant) error {
 	worker := loop.NewWorker(w.io(h), log.Partition{Topic: controlTopic})
 	for part := range int32(w.plan.partitions) {
 		worker.Add(loop.SourceConfig{
-			Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, recs) },
+			Names:     func(recs []log.Record) int64 { return collect.Names(w.layout, nil, recs) },
 			Partition: log.Partition{Topic: inputTopic, Index: part}, Group: group,
 			Control: log.Partition{Topic: controlTopic}, Times: collect.Times(w.layout), TickMS: 1 << 40,
 			New: func(o loop.Origin) loop.SourceFold {

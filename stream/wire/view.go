@@ -32,6 +32,7 @@ type ActiveGrid struct {
 // View is what the control topic says so far. Not safe for concurrent use.
 type View struct {
 	side     Side
+	shared   *Grids // nil: none
 	asm      Assembler
 	layout   Layout
 	laidOut  bool
@@ -42,9 +43,12 @@ type View struct {
 	Problems []error                 // the newest of them, at most 16
 }
 
-// NewView returns an empty view.
-func NewView(side Side) *View {
-	return &View{side: side, models: map[string]AdmittedModel{}, grids: map[string][]ActiveGrid{}}
+// NewView returns an empty view that decodes its own grids.
+func NewView(side Side) *View { return NewSharedView(side, nil) }
+
+// NewSharedView returns an empty view that shares decoded grids.
+func NewSharedView(side Side, grids *Grids) *View {
+	return &View{side: side, shared: grids, models: map[string]AdmittedModel{}, grids: map[string][]ActiveGrid{}}
 }
 
 // Add takes the next record of the control topic. ok is false where it completes
@@ -84,7 +88,7 @@ func (v *View) apply(c Control) error {
 		}
 		v.models[m.Name] = AdmittedModel{Model: m, Offset: c.Offset}
 	case "grid":
-		g, err := DecodeGridControl(c.Value)
+		g, err := v.shared.Decode(c.Value)
 		if err != nil {
 			return err
 		}

@@ -3,12 +3,15 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
+	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
@@ -152,22 +155,59 @@ func (p *Parts) declareModels(ctx context.Context, d *Declared) error {
 	return nil
 }
 
-// reading identifies how records are decoded. Whoever changes what a record says
-// gives it another text, so that old and new never meet in one window step.
-func (p *Parts) reading() sketches.ID { return sketches.HashFields([]byte("native JSON"), []byte("1")) }
+// nativeReading is how records are decoded where nothing else is configured.
+func nativeReading() sketches.ID {
+	return sketches.HashFields([]byte("native JSON"), []byte("1"))
+}
+
+// reading identifies how records are decoded: whoever changes what a record says gives
+// it another text, so that old and new never meet in one window step. Formats and
+// mappings of the input topics are part of it.
+func (p *Parts) reading() (sketches.ID, error) {
+	fields := [][]byte{[]byte("native JSON"), []byte("1")}
+	for _, in := range p.Cfg.Topics.Inputs {
+		if (in.Format == "" || in.Format == "native") && in.Mapping == nil {
+			continue
+		}
+		text, err := whatIsSet(in.Mapping)
+		if err != nil {
+			return sketches.ID{}, fmt.Errorf("mapping of topic %s: %w", in.Topic, err)
+		}
+		fields = append(fields, []byte(in.Topic), []byte(in.Format), text)
+	}
+	return sketches.HashFields(fields...), nil
+}
+
+// whatIsSet returns the keys of a mapping that are set, in order of name: a key that a
+// later release adds changes nothing for those who do not use it.
+func whatIsSet(m *config.Mapping) ([]byte, error) {
+	all, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var keys map[string]any
+	if err := json.Unmarshal(all, &keys); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(keys, func(_ string, v any) bool { return v == nil || v == "" || v == false })
+	return json.Marshal(keys)
+}
 
 // declareFold publishes how records are read from a free pane on, where control does
 // not say the same yet. Without a record all are read, by the first decoder.
 func (p *Parts) declareFold(ctx context.Context, d *Declared) error {
-	want := wire.Fold{Number: 1, Rate: uint64(math.Round(p.Cfg.Stream.Thin * float64(wire.FullRate))), Decoder: p.reading()}
+	decoder, err := p.reading()
+	if err != nil {
+		return err
+	}
+	want := wire.Fold{Number: 1, Rate: uint64(math.Round(p.Cfg.Stream.Thin * float64(wire.FullRate))), Decoder: decoder}
 	have, ok := d.View.NewestFold()
 	if !ok {
-		have = wire.Fold{Rate: wire.FullRate, Decoder: sketches.HashFields([]byte("native JSON"), []byte("1"))}
+		have = wire.Fold{Rate: wire.FullRate, Decoder: nativeReading()}
 	}
 	if have.Rate == want.Rate && have.Decoder == want.Decoder {
 		return nil
 	}
-	var err error
 	if want.FromPane, err = p.nextFree(ctx, d); err != nil {
 		return err
 	}

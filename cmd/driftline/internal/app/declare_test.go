@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -72,5 +73,43 @@ func TestDeclare_ThinningTakesEffectAhead(t *testing.T) {
 	f, _ := d.View.NewestFold()
 	if clock := (now + d.Layout.SkewMS) / d.Layout.PaneMS; f.Number != 2 || f.Rate != wire.FullRate || f.FromPane <= clock {
 		t.Errorf("changed while counting: %+v, want fold 2, everything, from a step after %d", f, clock)
+	}
+}
+
+// Another format or mapping of an input topic is another way of reading, so that old and
+// new are parted by control; what changes nothing is the same way.
+func TestReading_ChangesWithFormatAndMapping(t *testing.T) {
+	t.Parallel()
+	of := func(change func(in *config.Input)) sketches.ID {
+		t.Helper()
+		cfg := config.Default()
+		change(&cfg.Topics.Inputs[1])
+		id, err := (&Parts{Cfg: &cfg}).reading()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	native := of(func(*config.Input) {})
+	if native != nativeReading() {
+		t.Error("native topics are read in another way than by the first decoder")
+	}
+	if of(func(in *config.Input) { in.Format = "native" }) != native {
+		t.Error("the format native by name is another way")
+	}
+	flat := of(func(in *config.Input) { in.Format = "flat"; in.Mapping = &config.Mapping{ID: "request_id"} })
+	for name, other := range map[string]sketches.ID{
+		"native":          native,
+		"another format":  of(func(in *config.Input) { in.Format = "cloudevents"; in.Mapping = &config.Mapping{ID: "request_id"} }),
+		"another path":    of(func(in *config.Input) { in.Format = "flat"; in.Mapping = &config.Mapping{ID: "id"} }),
+		"a further key":   of(func(in *config.Input) { in.Format = "flat"; in.Mapping = &config.Mapping{ID: "request_id", Rows: "."} }),
+		"without mapping": of(func(in *config.Input) { in.Format = "flat" }),
+	} {
+		if other == flat {
+			t.Errorf("%s is the same way as the mapping", name)
+		}
+	}
+	if of(func(in *config.Input) { in.Format = "flat"; in.Mapping = &config.Mapping{ID: "request_id"} }) != flat {
+		t.Error("one mapping gives two ways")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/kafka"
 	"github.com/driftline/driftline/stream/kafka/embedded"
+	"github.com/driftline/driftline/stream/wire"
 )
 
 // Parts are the outside things of one process.
@@ -35,7 +36,8 @@ type Parts struct {
 	Metrics   *metrics.Metrics // nil until the roles start, and in commands
 
 	inputs  *inputs
-	patient bool // a role: waits for the broker for ever
+	grids   *wire.Grids // decoded, shared by all folds
+	patient bool        // a role: waits for the broker for ever
 	closers []func() error
 }
 
@@ -46,7 +48,7 @@ type Want struct {
 
 // Open opens what is wanted; a fault closes what was opened before it.
 func Open(ctx context.Context, cfg *config.Config, log zerolog.Logger, version string, want Want) (p *Parts, err error) {
-	p = &Parts{Cfg: cfg, Log: log}
+	p = &Parts{Cfg: cfg, Log: log, grids: wire.NewGrids()}
 	defer func() {
 		if err != nil {
 			_ = p.Close() // the first fault is the one to tell

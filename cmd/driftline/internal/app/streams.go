@@ -230,7 +230,7 @@ func (p *Parts) source(ctx context.Context, l wire.Layout, in wire.Input, part l
 		Partition: part, Group: p.Group("collect"), Control: log.Partition{Topic: t.Control}, Times: collect.Times(l),
 		TickMS: min(tickMS, max(1000, l.PaneMS)), PromiseMS: promise,
 		New:      func(o loop.Origin) loop.SourceFold { return p.sourceFold(l, id, o) },
-		Names:    func(recs []log.Record) int64 { return collect.Names(l, recs) },
+		Names:    func(recs []log.Record) int64 { return collect.Names(l, p.grids, recs) },
 		Progress: func(position, end int64) { g.source(part, position, end) },
 	}, nil
 }
@@ -243,7 +243,7 @@ func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.So
 func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
 	return collect.Config{
-		Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic), Quota: p.quota(p.historical(id.Topic)),
+		Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic), Grids: p.grids, Quota: p.quota(p.historical(id.Topic)),
 	}
 }
 
@@ -343,7 +343,7 @@ func (p *Parts) panesFold(l wire.Layout, q int32, past *wire.Past) *evaluate.Fol
 func (p *Parts) panesConfig(l wire.Layout, q int32) evaluate.Config {
 	t := p.Topics()
 	return evaluate.Config{
-		Layout: l, Partition: q, Namespace: p.Cfg.Namespace,
+		Layout: l, Partition: q, Namespace: p.Cfg.Namespace, Grids: p.grids,
 		Topics:    evaluate.Topics{Panes: t.Panes, State: t.State, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
 		Admission: evaluate.Admission{Auto: p.Cfg.Admission.Mode == "auto", MaxModels: p.Cfg.Admission.MaxModels},
 		Policy:    p.Cfg.Policy.Wire(),
