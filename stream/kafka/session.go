@@ -345,7 +345,10 @@ func (s *session) judge(ctx context.Context, t *lease) (class, error) {
 	worth, old := false, false // old: the layout in use is
 	worst, last := later, error(nil)
 	for _, p := range s.asked {
-		c, err := final, error(nil)
+		var (
+			c   class
+			err error
+		)
 		switch {
 		case p.answered && p.code == 0:
 			worth, p.known = true, p.end
