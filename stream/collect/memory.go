@@ -29,22 +29,25 @@ func (q Quota) versions() int { return cmp.Or(q.Versions, MaxVersions) }
 
 // Full reports that no further pane may be begun before the closed ones are published.
 func (s *Source) Full() bool {
-	return max(len(s.open), len(s.arrivals)) >= s.cfg.Quota.panes(s.cfg.Layout)
+	return len(s.open) >= s.most || len(s.arrivals) >= s.most
 }
 
-// What is held beside the counts themselves, in bytes: of a version of a model in a pane,
-// of a pane's ledger with all the names it may hold.
+// What is held beside the counts themselves, in bytes: of a version of a model in a pane;
+// of a pane's ledger with all the names it may hold; of a source, for rows that wait to be
+// counted, the templates of its decoder and the names of models.
 const (
 	versionOverhead = 1024
 	ledgerOverhead  = 64 << 10
+	sourceOverhead  = bufferBytes + sketches.BufferBytes + 2<<20 + maxNames*320
 )
 
 // Memory returns the most bytes that fold 1 holds for one source when every admitted
 // model sends to it:
 //
-//	panes · ( Σ_models (versions + 1) · (scores + Σ_grids Σ_features tally) + ledger ) + buffers
+//	panes · ( Σ_models (versions + 1) · (scores + Σ_grids Σ_features tally) + ledger ) + source
 //
-// with each tally at its worst. The one version more stands for all beyond the quota. What a fetch holds is not in it.
+// with each tally at its worst. The one version more stands for all beyond the quota.
+// What a fetch holds is not in it.
 func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 	var perPane int64
 	for _, m := range slices.Concat(v.Models(), make([]wire.AdmittedModel, q.More)) {
@@ -57,5 +60,5 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 		}
 		perPane += int64(q.versions()+1) * one
 	}
-	return int64(q.panes(l))*(perPane+ledgerOverhead) + bufferBytes + sketches.BufferBytes
+	return int64(q.panes(l))*(perPane+ledgerOverhead) + sourceOverhead
 }

@@ -24,6 +24,7 @@ func TestMemory_BoundsWhatASourceHolds(t *testing.T) {
 	s := source(t, beginning)
 	s.cfg.Quota = Quota{Versions: 3, Waiting: 4}
 	most := s.cfg.Quota.panes(s.cfg.Layout)
+	s.most = most
 	bound := Memory(s.cfg.Layout, s.view, s.cfg.Quota)
 	before, held, used, cycles := heap(), 0, int64(0), 0
 	offset := int64(0)

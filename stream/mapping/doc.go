@@ -16,7 +16,7 @@
 //     beyond a bound, whatever the bytes.
 //   - Nothing is remembered from one record to the next. Request and response of an
 //     inference become a feature and a prediction event of the same id; they meet in the
-//     examples (docs/adr/0015).
+//     examples (docs/adr/0017).
 //   - What native events refuse is refused here too: names, ranges, keys given twice.
 //
 // What it does not do: expressions (when, transform), look-ups, weights.

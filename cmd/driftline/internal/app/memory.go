@@ -201,24 +201,31 @@ func (p *Parts) room(ctx context.Context, l wire.Layout) (func(*wire.View, int) 
 func (r *Running) WatchMemory(ctx context.Context, roles Roles) error {
 	view := wire.NewView(wire.CollectSide)
 	reader := loop.NewReader(r.IO(), log.Partition{Topic: r.Topics().Control}, -1)
-	warned := false
-	for {
+	look := func() (Memory, error) {
 		recs, err := reader.ToEnd(ctx)
 		if err != nil {
-			return fmt.Errorf("memory account: %w", err)
+			return Memory{}, err
 		}
 		for _, rec := range recs {
 			view.Add(rec.Offset, rec.Key, rec.Value)
 		}
-		if m, err := r.Memory(ctx, r.Declared.Layout, view, roles, 0); err == nil {
+		return r.Memory(ctx, r.Declared.Layout, view, roles, 0)
+	}
+	warned := false
+	for {
+		m, err := look()
+		over := m.Check()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil: // what is counted does not depend on it
+			r.Log.Warn().Err(err).Msg("the memory account cannot be made")
+		default:
 			r.Progress.account(m)
-			over := m.Check()
 			if over != nil && !warned {
 				r.Log.Warn().Err(over).Msg("more is admitted than the memory limit allows; the next start will be refused")
 			}
 			warned = over != nil
-		} else if ctx.Err() == nil {
-			r.Log.Warn().Err(err).Msg("memory account")
 		}
 		select {
 		case <-ctx.Done():

@@ -54,6 +54,7 @@ func Default() Config {
 			Disorder:     15 * minute,
 			Partitions:   6,
 			Idle:         "auto",
+			Assignment:   "static",
 			WorkerIndex:  0,
 			WorkerCount:  1,
 			RecordLimit:  1 << 20,

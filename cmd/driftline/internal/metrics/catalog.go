@@ -57,6 +57,7 @@ var catalog = []Entry{
 
 	{"driftline_stream_contradicting_counts_total", Counter, nil, "Counts that came after their window was final and differ from what was judged.", "Did an assumption about the brokers break?"},
 	{"driftline_stream_counted_timestamp_seconds", Gauge, nil, "Event time up to which all partitions that windows wait for are counted.", "How far could judging be?"},
+	{"driftline_stream_damaged_state_total", Counter, []string{"result"}, "Parts of the judging side's own state that were missing or unreadable when it was loaded: rebuilt from counts that are still kept, or lost, which shows as coverage below one.", "Is our own state being damaged?"},
 	{"driftline_stream_event_timestamp_seconds", Gauge, byTopic, "Event time up to which all partitions of the topic are counted.", "How far is counting?"},
 	{"driftline_stream_final_age_seconds", Gauge, nil, "Wall clock less the end of the newest final window of any model; absent where topics are historical.", "When was anything last judged?"},
 	{"driftline_stream_judged_timestamp_seconds", Gauge, nil, "Event time up to which this process has judged all windows.", "How far is judging?"},
@@ -69,6 +70,7 @@ var catalog = []Entry{
 	{"driftline_stream_not_admitted_total", Counter, nil, "Models that sent events and found no room: admission.max_models or stream.memory_limit is reached.", "Are there models that nobody watches for want of room?"},
 	{"driftline_stream_records_total", Counter, []string{"topic", "result"}, "Records by what became of them, since this process started; each record has one result.", "What became of the records?"},
 	{"driftline_stream_refused_settings_total", Counter, nil, "Records of the control topic that could not be used.", "Does everybody understand the settings?"},
+	{"driftline_stream_rebalances_total", Counter, []string{"role"}, "Times that partitions were shared out anew among the workers of a role, with stream.assignment: group.", "Do workers come and go?"},
 	{"driftline_stream_repeated_total", Counter, []string{"what"}, "Calls to brokers and the database that were tried again.", "Is something outside unwell?"},
 	{"driftline_stream_source_age_seconds", Gauge, byTopic, "Wall clock since the slowest partition of the topic was last heard of.", "Is counting alive?"},
 	{"driftline_stream_unreadable_total", Counter, nil, "Records of Driftline's own topics that could not be read.", "Is something broken in our own topics?"},

@@ -72,6 +72,7 @@ func TestCatalog_EveryMetricIsShownAsItSaysAndPassesTheLint(t *testing.T) {
 	})
 	ops.Register(reg, "1", "abc", "go1", false)
 	m.Retried("fetch x", 1, nil)
+	m.Rebalanced("collect")
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", 3)
 	m.RegistryWrite(errors.New("disk full"))
 	m.Delivery("slack", nil)

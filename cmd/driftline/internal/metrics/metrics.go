@@ -83,12 +83,13 @@ type Metrics struct {
 	descs    map[string]*prometheus.Desc // of what is read, by name
 	counters []prometheus.Collector      // of what is counted
 
-	repeated, lost, writes, deliveries, events *prometheus.CounterVec
-	requests                                   *prometheus.CounterVec // of events over HTTP
-	ingested, ingestedBytes                    prometheus.Counter
-	late, differing, unreadable, refused       prometheus.Counter
-	notAdmitted                                prometheus.Counter
-	delay                                      prometheus.Histogram
+	repeated, rebalances, lost, writes, deliveries, events *prometheus.CounterVec
+	requests                                               *prometheus.CounterVec // of events over HTTP
+	damaged                                                *prometheus.CounterVec
+	ingested, ingestedBytes                                prometheus.Counter
+	late, differing, unreadable, refused                   prometheus.Counter
+	notAdmitted                                            prometheus.Counter
+	delay                                                  prometheus.Histogram
 
 	names sync.RWMutex    // guards known; never held across I/O
 	known map[string]bool // models that may stand in a label
