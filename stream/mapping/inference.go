@@ -5,7 +5,7 @@ import (
 
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/mapping/tree"
-	"github.com/driftline/driftline/stream/mapping/v2"
+	v2 "github.com/driftline/driftline/stream/mapping/v2"
 )
 
 // inferred is what kind of payload a record holds and where its rows are.
@@ -34,18 +34,14 @@ func (r *reader) inference() (inferred, *event.Reason) {
 		}
 	}
 	inputs, outputs := t.Member(root, "inputs"), t.Member(root, "outputs")
-	request := constant(r.m.Type) == event.TypeFeature.String()
 	switch {
 	case inputs == tree.None && outputs == tree.None:
 		if at := t.Member(root, "error"); at != tree.None {
 			return what, event.Dead(event.CodeServedError, 0, "the server answered with the error %s", event.Quote(t.At(at).Text))
 		}
 		return what, event.Dead(event.CodeNoContent, 0, "no instances, predictions, inputs or outputs; this is no inference payload of V1 or V2")
-	case inputs != tree.None: // a request may name the outputs it wants
-		request = true
-	default:
-		request = false
 	}
+	request := inputs != tree.None // a request may name the outputs it wants
 	if bad := r.agrees(request); bad != nil {
 		return what, bad
 	}

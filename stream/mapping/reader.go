@@ -7,7 +7,7 @@ import (
 	"github.com/driftline/driftline/stream/mapping/avro"
 	"github.com/driftline/driftline/stream/mapping/packed"
 	"github.com/driftline/driftline/stream/mapping/tree"
-	"github.com/driftline/driftline/stream/mapping/v2"
+	v2 "github.com/driftline/driftline/stream/mapping/v2"
 )
 
 // reader maps records of one topic.

@@ -114,9 +114,11 @@ func (r *Reader) finish(ev *event.Event, at int) *event.Reason {
 // message walks the fields.
 func (r *Reader) message(b []byte, at int, ev *event.Event) *event.Reason {
 	for at < len(b) {
-		num, typ, n := protowire.ConsumeTag(b[at:])
-		if n < 0 {
-			return broken(at, n)
+		num, typ, n := protowire.Number(b[at]>>3), protowire.Type(b[at]&7), 1
+		if b[at] >= 0x80 || num == 0 { // no field of ours; the tags of ours have one byte
+			if num, typ, n = protowire.ConsumeTag(b[at:]); n < 0 {
+				return broken(at, n)
+			}
 		}
 		at += n
 		size, bad := r.field(num, typ, b, at, ev)
@@ -132,6 +134,10 @@ func (r *Reader) message(b []byte, at int, ev *event.Event) *event.Reason {
 func (r *Reader) field(num protowire.Number, typ protowire.Type, b []byte, at int, ev *event.Event) (int, *event.Reason) {
 	switch typ {
 	case protowire.BytesType:
+		if at < len(b) && b[at] < 0x80 && int(b[at]) < len(b)-at { // a length of one byte
+			n := 1 + int(b[at])
+			return n, r.bytes(num, b[at+1:at+n:at+n], at+1, ev)
+		}
 		v, n := protowire.ConsumeBytes(b[at:])
 		if n < 0 {
 			return 0, broken(at, n)

@@ -75,7 +75,7 @@ func (r *Registry) get(ctx context.Context, deleted bool, path ...string) (out a
 		}
 		return out, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // what was read of it counts
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/driftline/driftline/stream/mapping/tree"
-	"github.com/driftline/driftline/stream/mapping/v2"
+	v2 "github.com/driftline/driftline/stream/mapping/v2"
 )
 
 // raw makes a request of one tensor with raw contents.

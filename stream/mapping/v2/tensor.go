@@ -124,9 +124,6 @@ func (d *Decoder) build(t *tree.Tree) *event.Reason {
 			d.tensors[i].row(t, int(row), int(n))
 		}
 		t.Close()
-		if t.Fault() != nil {
-			break
-		}
 	}
 	t.Close()
 	return nil

@@ -164,16 +164,16 @@ func (p *Parts) Prepare(ctx context.Context, topic string, recs []log.Record) er
 
 // PrepareSchemas looks up the schemas that records name.
 func PrepareSchemas(ctx context.Context, r *schemas.Registry, recs []log.Record) error {
-	last, any := uint32(0), false
+	last, known := uint32(0), false
 	for i := range recs {
 		id, _, bad := avro.Unframe(recs[i].Value)
-		if bad != nil || any && id == last {
+		if bad != nil || known && id == last {
 			continue
 		}
 		if err := r.Prepare(ctx, id); err != nil {
 			return err
 		}
-		last, any = id, true
+		last, known = id, true
 	}
 	return nil
 }

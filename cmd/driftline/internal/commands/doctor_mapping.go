@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,9 @@ type carried map[string]map[event.Type]int
 // records reads the newest records of an input as they are counted: how many are dead,
 // and where features come from.
 func (d *doctor) records(ctx context.Context, p *app.Parts, in config.Input, seen carried) {
+	if d.role != "" && d.role != "collect" && d.role != "historian" {
+		return // other roles may not read events
+	}
 	name := "records of " + in.Topic
 	recs, err := topicSample(ctx, p, mappingFlags{topic: in.Topic, limit: doctorSample})
 	if d.fault(name, err, "give this user the right to read the topic") || len(recs) == 0 {
@@ -46,7 +50,8 @@ func (d *doctor) records(ctx context.Context, p *app.Parts, in config.Input, see
 		rows, err := reader.Read(&event.Raw{Key: recs[i].Key, Value: recs[i].Value, Headers: recs[i].Headers, TimeMS: recs[i].TimeMS})
 		if err != nil {
 			dead++
-			if reason, ok := err.(*event.Reason); ok { //nolint:errorlint // Read gives nothing else
+			var reason *event.Reason
+			if errors.As(err, &reason) {
 				reasons[string(reason.Code)]++
 			}
 			continue

@@ -57,7 +57,7 @@ func fileSample(a *cli.App, f mappingFlags) ([]log.Record, error) {
 		if err != nil {
 			return nil, &cli.Exit{Code: cli.Usage, Err: err}
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		in = file
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxSampleBytes+1))

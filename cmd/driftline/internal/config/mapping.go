@@ -70,7 +70,7 @@ func (in Input) Schema() (*avro.Schema, error) {
 	if err != nil {
 		return nil, &Fault{Key: "mapping.schema_file of topic " + in.Topic, Text: err.Error()}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	text := make([]byte, avro.MaxSchemaBytes+1)
 	n := 0
 	for n < len(text) {
