@@ -21,7 +21,7 @@ export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
 export DRIFTLINE_KAFKA_OLD_LIB ?= $(CACHE)/kafka/lib-old
 export DRIFTLINE_BIKESHARE     ?= $(CURDIR)/cmd/driftline/internal/demo/data/bikeshare-hourly.csv.gz
 
-.PHONY: help build demo test test-short check fmt vet lint race docs bench fuzz chaos soak clean
+.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals fuzz chaos soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,19 +59,23 @@ race: ## short tests with the race detector
 docs: ## links, words and the import graph
 	go test -count=1 .
 
-bench: ## benchmarks with allocations; BENCH=regexp, PKG=./stream/event
-	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+bench: ## benchmarks with allocations; BENCH=regexp, PKG=./stream/event; without them the rivals too
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(PKG)
+	@if [ '$(BENCH) $(PKG)' = '. ./...' ]; then $(MAKE) build && ./bin/driftline bench ingest && .ci/rivals/run; fi
+
+bench-rivals: ## the same events through consumers in Java and Python; flags in ARGS, such as ARGS='--rounds 5'
+	.ci/rivals/run $(ARGS)
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME) $(PKG)
 
-chaos: ## long runs with kills and faults, behind the build tag chaos
-	.ci/prepare
-	go run ./.ci/gotest -tags chaos -count=1 -timeout 60m -run '^Test(Fault|Chaos)' ./stream/... ./cmd/...
+chaos: ## three brokers, a hundred kill -9, and every fault test; smaller with DRIFTLINE_CHAOS_KILLS, _PAUSE (s)
+	.ci/prepare kafka
+	go run ./.ci/gotest -tags chaos -count=1 -p 1 -timeout 60m -run '^Test(Fault|Chaos)' ./stream/... ./cmd/...
 
-soak: ## hours of load, behind the build tag soak
-	.ci/prepare
-	go test -tags soak -count=1 -timeout 12h -v -run '^TestSoak' ./stream/... ./cmd/...
+soak: ## 30 minutes of load (DRIFTLINE_SOAK_MINUTES) and 100,000 seeds of the kill simulation (DRIFTLINE_SOAK_SEEDS)
+	.ci/prepare kafka
+	go test -tags soak -count=1 -p 1 -timeout 12h -v -run '^TestSoak' ./cmd/driftline/internal/e2e ./stream/sim
 
 clean: ## remove what was built and fetched
 	rm -rf bin $(CACHE)

@@ -8,8 +8,8 @@ const (
 	// bufferStride parts the columns of a buffer; not a power of two, so that the columns
 	// of one row do not fall into the same few sets of the cache.
 	bufferStride = bufferRows + 8
-	// bufferBytes bounds the memory of one buffer: wide grids get fewer rows.
-	bufferBytes = 128 << 10
+	// BufferBytes bounds the memory of one buffer: wide grids get fewer rows.
+	BufferBytes = 128 << 10
 )
 
 // Buffer holds rows of a tally that are not counted yet, feature by feature.
@@ -33,7 +33,7 @@ func newBuffer(g *Grid) *Buffer {
 			columns++
 		}
 	}
-	for b.rows > 1 && columns*b.stride*8 > bufferBytes {
+	for b.rows > 1 && columns*b.stride*8 > BufferBytes-8*len(g.Features) {
 		b.rows /= 2
 		b.stride = b.rows + 8
 	}

@@ -250,7 +250,16 @@ func TestReplay_PlacesAreKeptUntilItEnds(t *testing.T) {
 		if err != nil || !found || !cmp.Equal(got, want) {
 			t.Errorf("replay: %+v, %v, %v; want %+v", got, found, err, want)
 		}
+		if n, err := s.DeleteReplaysBefore(ctx, 1); err != nil || n != 0 {
+			t.Errorf("%d of today's replays are forgotten, %v", n, err)
+		}
+		tx(func(ctx context.Context, tx *store.Tx) error {
+			return tx.PutReplay(ctx, store.Replay{ID: "old", Places: []store.ReplayPlace{{State: "s"}}})
+		})
 		tx(func(ctx context.Context, tx *store.Tx) error { return tx.DeleteReplay(ctx, "r") })
+		if n, err := s.DeleteReplaysBefore(ctx, 1<<60); err != nil || n != 1 {
+			t.Errorf("%d old replays are forgotten, %v; want 1", n, err)
+		}
 		if _, found, err := s.Replay(ctx, "r"); err != nil || found {
 			t.Errorf("after its end: %v, %v", found, err)
 		}

@@ -68,6 +68,12 @@ func (t *Tx) DeleteReplay(ctx context.Context, id string) error {
 	return err
 }
 
+// DeleteReplaysBefore forgets replays that nobody has gone on with since ms, wall
+// clock, and returns how many there were.
+func (s *Store) DeleteReplaysBefore(ctx context.Context, ms int64) (int64, error) {
+	return s.deleteBatches(ctx, "DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE updated_ms < $1 ORDER BY id LIMIT $2)", ms)
+}
+
 // AlarmScores returns, per window length, the final scores over all versions of every
 // model that ended at endMS[window] and say how an alarm stood. Of a restated score
 // these are still live operation's: restating leaves them as they were.

@@ -55,17 +55,14 @@ func bump(m *map[string]uint64, k string) {
 	if *m == nil {
 		*m = map[string]uint64{}
 	}
-	if _, had := (*m)[k]; !had {
-		k = strings.Clone(k) // the event's text does not outlive it
-	}
 	(*m)[k]++
 }
 
 // addName counts an unknown model, keeping the names of smallest hash: which names
 // are kept depends on the names alone, not on their order.
-func addName(m *map[string]uint64, name string) {
+func (s *Source) addName(m *map[string]uint64, name string) {
 	if _, had := (*m)[name]; had || len(*m) < wire.MaxUnregistered {
-		bump(m, name)
+		bump(m, s.stable(name))
 		return
 	}
 	worst, worstHash := "", uint64(0)
@@ -76,8 +73,25 @@ func addName(m *map[string]uint64, name string) {
 	}
 	if h := nameHash(name); h < worstHash {
 		delete(*m, worst)
-		bump(m, name)
+		bump(m, s.stable(name))
 	}
+}
+
+// maxNames bounds the names that are kept for stable.
+const maxNames = 4096
+
+// stable returns name in memory that outlives its record. Counting under a key that is
+// in a map already does not help: Go puts the new key in the place of the equal old one.
+func (s *Source) stable(name string) string {
+	if kept, ok := s.names[name]; ok {
+		return kept
+	}
+	if len(s.names) >= maxNames {
+		clear(s.names)
+	}
+	name = strings.Clone(name)
+	s.names[name] = name
+	return name
 }
 
 func nameHash(s string) uint64 {

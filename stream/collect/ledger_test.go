@@ -316,3 +316,36 @@ func TestP3_LedgersAddUpOverManyCycles(t *testing.T) {
 		}
 	}
 }
+
+// Readers hand out texts that are parts of the record, and records are overwritten by
+// the next fetch: what the ledger keeps must have memory of its own, also for names it
+// has met before.
+func TestLedger_KeepsNoMemoryOfARecord(t *testing.T) {
+	t.Parallel()
+	s := source(t, beginning)
+	base := int64(1_767_225_600_000)
+	buf := make([]byte, 0, 256)
+	for i := range 6 {
+		model, ts := "m", base-600_000 // late
+		if i%3 == 2 {
+			model, ts = "stranger", base
+		}
+		if i == 0 {
+			ts = base
+		}
+		buf = fmt.Appendf(buf[:0], `{"type":"prediction","model":%q,"version":"1","ts":%d,"score":0.5,"prediction":"a"}`, model, ts)
+		s.Apply(log.Record{Offset: int64(i), TimeMS: base, Value: buf})
+		for j := range buf {
+			buf[j] = '#'
+		}
+	}
+	l := s.ledger()
+	if got, want := fmt.Sprint(l.LateBy, l.Unregistered), "map[m:3] map[stranger:2]"; got != want {
+		t.Errorf("late and unregistered %s, want %s", got, want)
+	}
+	for k := range s.open[s.times.Pane(base)].versions {
+		if k.model != "m" || k.version != "1" {
+			t.Errorf("counted under %+v", k)
+		}
+	}
+}

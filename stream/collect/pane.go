@@ -10,7 +10,7 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
-// MaxVersions is how many versions of a model one pane tells apart; further ones
+// MaxVersions is how many versions of a model one pane tells apart at most; further ones
 // are counted under OtherVersion, so that a producer cannot use up memory.
 const MaxVersions = 16
 
@@ -24,6 +24,7 @@ type pane struct {
 	first    int64 // offset of the first record counted here
 	versions map[versionKey]*versionCounts
 	perModel map[string]int
+	most     int // versions of a model
 }
 
 type versionCounts struct {
@@ -32,8 +33,8 @@ type versionCounts struct {
 	grids  []*sketches.Tally
 }
 
-func newPane(offset int64) *pane {
-	return &pane{first: offset, versions: map[versionKey]*versionCounts{}, perModel: map[string]int{}}
+func newPane(offset int64, versions int) *pane {
+	return &pane{first: offset, most: versions, versions: map[versionKey]*versionCounts{}, perModel: map[string]int{}}
 }
 
 func (p *pane) version(model, version string, m wire.Model) *versionCounts {
@@ -41,7 +42,7 @@ func (p *pane) version(model, version string, m wire.Model) *versionCounts {
 	if v := p.versions[k]; v != nil {
 		return v
 	}
-	if p.perModel[model] >= MaxVersions {
+	if p.perModel[model] >= p.most {
 		k.version = OtherVersion
 		if v := p.versions[k]; v != nil {
 			return v

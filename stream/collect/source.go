@@ -22,6 +22,7 @@ type Config struct {
 	PanesTopic string
 	DeadTopic  string // "": dead letters are counted only
 	Limits     event.Limits
+	Quota      Quota
 	Reader     event.Reader // nil: native JSON under Limits
 	// Restate makes the fold of a restating replay; nil: the live one.
 	Restate *Restate
@@ -53,10 +54,12 @@ type Source struct {
 	raw     event.Raw
 	ev      *event.Event // what the record under way says
 	thin    thinning
+	most    int // panes held at once
 
 	panes   span // of event time, by the last event
 	routes  [routes]route
 	orders  map[orderKey]*order
+	names   map[string]string // names of models, in memory of their own
 	buffers *sketches.Buffers
 
 	open     map[int64]*pane        // by pane of event time
@@ -103,7 +106,9 @@ func New(cfg Config, origin loop.Origin) *Source {
 		tracker:  loop.NewTracker(times, origin, cfg.Mutant),
 		view:     wire.NewView(wire.CollectSide),
 		reader:   reader(cfg),
+		most:     cfg.Quota.panes(cfg.Layout),
 		orders:   map[orderKey]*order{},
+		names:    map[string]string{},
 		buffers:  sketches.NewBuffers(bufferBytes),
 		open:     map[int64]*pane{},
 		arrivals: map[int64]*wire.Ledger{},
@@ -300,14 +305,14 @@ func (s *Source) Apply(r log.Record) {
 	case wire.Dead:
 		s.countDead(l, r, reason)
 	case wire.Unregistered:
-		addName(&l.Unregistered, s.ev.Model)
+		s.addName(&l.Unregistered, s.ev.Model)
 		if s.ev.Type == event.TypeFeature {
-			addName(&l.RowsOnly, s.ev.Model)
+			s.addName(&l.RowsOnly, s.ev.Model)
 		}
 	case wire.Late:
-		bump(&l.LateBy, s.ev.Model)
+		bump(&l.LateBy, s.stable(s.ev.Model))
 	case wire.Future:
-		bump(&l.FutureBy, s.ev.Model)
+		bump(&l.FutureBy, s.stable(s.ev.Model))
 	}
 }
 
@@ -365,7 +370,7 @@ func (s *Source) fold(r log.Record) (wire.Outcome, *event.Reason) {
 func (s *Source) pane(p, offset int64) *pane {
 	o := s.open[p]
 	if o == nil {
-		o = newPane(offset)
+		o = newPane(offset, s.cfg.Quota.versions())
 		s.open[p] = o
 	}
 	return o
@@ -376,6 +381,9 @@ func (s *Source) forget() {
 	s.routes = [routes]route{}
 	s.arrival = nil
 }
+
+// Through returns the last offset folded, −1 before the first.
+func (s *Source) Through() int64 { return s.tracker.Through() }
 
 // Due reports whether a pane has closed since the last cycle.
 func (s *Source) Due() bool {
@@ -395,6 +403,9 @@ func (s *Source) Publish(partitions int, promiseMS int64) (loop.Cycle, error) {
 	if promiseMS != loop.Unset && promiseMS > upto {
 		upto = promiseMS
 		limit = s.times.Pane(promiseMS)
+	}
+	if s.cfg.Restate != nil { // nothing is counted beyond, so nothing is claimed
+		upto = min(upto, s.times.End(s.cfg.Restate.To))
 	}
 	s.publishing = u
 	partials, err := s.partials(limit)

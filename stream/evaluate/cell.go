@@ -8,8 +8,9 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
-// key names one set of counts of a model: a version on a grid. The zero grid holds
-// the version's rows and scores.
+// key names one set of counts of a model: the features of all its versions on a grid,
+// or with the zero grid the rows and scores of one version. No window looks at the
+// features of one version alone, so that versions do not multiply memory.
 type key struct {
 	version string
 	grid    sketches.ID
@@ -94,22 +95,12 @@ func (c *cell) rows() (n uint64) {
 	return n
 }
 
-// on returns the counts of all versions on one grid, or nil.
-func (c *cell) on(g sketches.ID) (*sketches.Counts, error) {
-	var sum *sketches.Counts
-	for _, k := range c.keys() {
-		e := c.entries[k]
-		if k.grid != g || e.counts == nil {
-			continue
-		}
-		if sum == nil {
-			sum = sketches.NewCounts(e.counts.Grid)
-		}
-		if err := sum.Merge(e.counts); err != nil {
-			return nil, err
-		}
+// on returns the counts on one grid, or nil.
+func (c *cell) on(g sketches.ID) *sketches.Counts {
+	if e := c.entries[key{grid: g}]; e != nil {
+		return e.counts
 	}
-	return sum, nil
+	return nil
 }
 
 // versions returns the versions that made predictions, in order.
@@ -166,8 +157,8 @@ func (c *cell) slots(base wire.Slot) []wire.Slot {
 // addSlot adds the entries of a slot that was read back.
 func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) *sketches.Grid) error {
 	for _, x := range s.Entries {
-		e := c.entry(key{x.Version, x.Grid})
 		if x.Grid.IsZero() {
+			e := c.entry(key{version: x.Version})
 			e.rows += x.Rows
 			if len(x.Scores) > 0 {
 				scores, err := sketches.DecodeScoreCounts(x.Scores)
@@ -187,7 +178,7 @@ func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) *ske
 		if err != nil {
 			return err
 		}
-		if err := e.add(g, counts, s.Chunk); err != nil {
+		if err := c.entry(key{grid: x.Grid}).add(g, counts, s.Chunk); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,9 @@ type Topics struct{ Panes, State, Scores, Drift, Control string }
 type Admission struct {
 	Auto      bool
 	MaxModels int // admitted at most, declared ones included
+	// Room reports whether so many models more, of which nothing but rows and scores is
+	// counted, fit into memory beside those of the view; nil: yes.
+	Room func(v *wire.View, more int) bool
 }
 
 // Config fixes one partition's fold.
@@ -65,9 +68,12 @@ type Stats struct {
 	LateUnverified uint64 // of those, for a pane so old that it cannot be told
 	Contradicted   uint64 // partials that gave a pane other cells before it was final: a promise broke
 	Reread         uint64 // records applied again to merge panes that were passed over
-	WrongFold      uint64
+	Obsolete       uint64 // partials counted in a way that control has replaced for their pane
+	WrongFold      uint64 // partials counted in a way that control does not know
 	Undecodable    uint64
 	LostSlots      uint64 // ring slots and coverage records that were missing at a load: their windows end with coverage below one
+	RebuiltSlots   uint64 // that a load did not find and made again from what the panes topic still holds
+	NotAdmitted    uint64 // models that found no room: one for each name and load
 	ControlRefused int
 }
 
@@ -85,6 +91,11 @@ type Fold struct {
 	ahead   int64 // where reading ahead goes on
 	models  map[string]*model
 	cover   [2]map[int64]wire.Coverage // by ring
+	loaded  *loaded                    // between Load and Resume, where a marker was found
+	// uncovered are the numbers whose coverage record a load did not find, by ring.
+	uncovered [2]map[int64]bool
+	repairs   []log.Record // slots made again, of the next cycle
+	summed    uint64       // how many
 
 	first    int64 // first pane that was ever final
 	next     int64 // newest pane that is final, published or queued
@@ -107,6 +118,7 @@ type Fold struct {
 	provisional int64            // newest pane of the last provisional scores
 	admitted    map[string]bool  // names written or seen
 	wanted      map[string]wire.Model
+	noRoom      map[string]bool // names that were not admitted
 	stats       Stats
 }
 
@@ -129,10 +141,10 @@ func New(cfg Config) *Fold {
 	return &Fold{
 		cfg: cfg, view: wire.NewView(wire.EvaluateSide), table: newTable(cfg.Layout),
 		pending: map[int64]*pending{}, models: map[string]*model{},
-		cover:    [2]map[int64]wire.Coverage{{}, {}},
+		cover: [2]map[int64]wire.Coverage{{}, {}}, uncovered: [2]map[int64]bool{{}, {}},
 		loadedAt: -1, at: -1, intent: wire.NoPane, digests: map[int64]map[partialKey]seen{},
 		applied: -1, until: -1, provisional: wire.NoPane,
-		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{},
+		effective: map[string]int64{}, admitted: map[string]bool{}, wanted: map[string]wire.Model{}, noRoom: map[string]bool{},
 	}
 }
 
@@ -240,8 +252,8 @@ func (f *Fold) Final() (waiting, run int) { return f.ready(), f.cfg.MaxRun }
 // addPartial adds a partial. Integer addition in any order gives the same numbers, so
 // the order of sources does not matter.
 func (f *Fold) addPartial(c *cell, p wire.Partial) error {
-	e := c.entry(key{p.ID.Version, p.ID.Grid})
 	if p.ID.Grid.IsZero() {
+		e := c.entry(key{version: p.ID.Version})
 		e.rows += p.Rows
 		if len(p.Scores) == 0 {
 			return nil
@@ -268,5 +280,5 @@ func (f *Fold) addPartial(c *cell, p wire.Partial) error {
 	if err != nil {
 		return err
 	}
-	return e.add(g.Grid, counts, p.ID.Chunk)
+	return c.entry(key{grid: p.ID.Grid}).add(g.Grid, counts, p.ID.Chunk)
 }

@@ -139,10 +139,7 @@ func sum(xs []uint64) (n uint64) {
 
 // compare judges every feature of the window.
 func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (*judgement, error) {
-	var err error
-	if w.counts, err = w.sum.on(in.ref.Counts.Grid.ID()); err != nil {
-		return nil, err
-	}
+	w.counts = w.sum.on(in.ref.Counts.Grid.ID())
 	w.fill(max(f.first, in.grid.FromPane), f.cfg.Layout.PaneMS)
 	j := &judgement{window: w, policy: policy, in: in, cfg: f.alarmConfig(w.lengthMS, policy)}
 	j.isHop = j.cfg.IsHop(w.endMS)

@@ -84,8 +84,9 @@ func (f *Fold) state(key, value []byte) log.Record {
 
 // loaded is the state partition by kind, per key the record of the larger number.
 type loaded struct {
-	done     wire.Done
+	done     wire.Done // the largest
 	hasDone  bool
+	markers  map[int64]wire.Done // by pane
 	slots    map[string]wire.Slot
 	coverage map[string]wire.Coverage
 	learnt   []wire.Learnt
@@ -96,14 +97,14 @@ type loaded struct {
 // the larger pane number stands, not the last record: a process that was thought
 // dead may have written later.
 func (f *Fold) Load(state []log.Record) error {
-	l := loaded{slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}}
+	l := &loaded{markers: map[int64]wire.Done{}, slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}}
 	for _, r := range state {
 		if len(r.Value) == 0 {
 			continue
 		}
 		kind, err := wire.Peek(r.Value)
 		if err == nil {
-			err = f.read(&l, kind, r)
+			err = f.read(l, kind, r)
 		}
 		if err != nil {
 			f.stats.Undecodable++
@@ -124,10 +125,17 @@ func (f *Fold) Load(state []log.Record) error {
 	if !l.hasDone {
 		return nil
 	}
-	f.done, f.hasDone = l.done.Pane, true
-	f.first, f.next, f.started = l.done.First, l.done.Pane, true
-	f.at, f.loadedAt, f.resume = l.done.At, l.done.At, l.done.Resume
-	f.table.restore(l.done.Table)
+	f.loaded = l
+	return f.stand(l, l.done)
+}
+
+// stand puts the fold where a marker stands, and ignores what lies beyond it.
+func (f *Fold) stand(l *loaded, m wire.Done) error {
+	f.reset()
+	f.done, f.hasDone = m.Pane, true
+	f.first, f.next, f.started = m.First, m.Pane, true
+	f.at, f.loadedAt, f.resume = m.At, m.At, m.Resume
+	f.table.restore(m.Table)
 	for _, c := range l.coverage {
 		if c.Ring <= 1 && f.within(c.Ring, c.Number) {
 			f.cover[c.Ring][c.Number] = c
@@ -137,7 +145,14 @@ func (f *Fold) Load(state []log.Record) error {
 		return err
 	}
 	f.findLost(l)
-	return f.loadSlots(l)
+	if err := f.loadSlots(l); err != nil {
+		return err
+	}
+	if err := f.sumUp(); err != nil {
+		return err
+	}
+	f.countLost()
+	return nil
 }
 
 // loadLearnt takes per model and window the record of most writes up to the marker.
@@ -163,6 +178,9 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 	switch kind {
 	case wire.KindDone:
 		d, err := wire.DecodeDone(r.Value)
+		if err == nil {
+			l.markers[d.Pane] = d
+		}
 		if err == nil && (!l.hasDone || d.Pane > l.done.Pane) {
 			l.done, l.hasDone = d, true
 		}
@@ -219,7 +237,7 @@ func (f *Fold) slotOf(pane int64) int64 {
 	return q
 }
 
-func (f *Fold) loadSlots(l loaded) error {
+func (f *Fold) loadSlots(l *loaded) error {
 	grid := func(model string, id sketches.ID) *sketches.Grid {
 		if g, ok := f.view.Grid(model, id); ok {
 			return g.Grid
@@ -254,7 +272,14 @@ func (f *Fold) loadSlots(l loaded) error {
 
 // Resume returns the offset to read from. Records up to the marker's position only
 // refill the panes that are not done yet.
-func (f *Fold) Resume(committed, start int64) int64 {
+func (f *Fold) Resume(committed, start int64) (int64, error) {
+	if l := f.loaded; l != nil && f.cfg.Mutant != loop.NewestSlotIsDone {
+		f.loaded = nil
+		if err := f.goBack(l, start); err != nil {
+			return 0, err
+		}
+		f.stats.RebuiltSlots += f.summed
+	}
 	from := int64(0)
 	if f.hasDone {
 		from = f.resume
@@ -270,5 +295,5 @@ func (f *Fold) Resume(committed, start int64) int64 {
 		f.applied = f.loadedAt
 		f.finalise(f.loadedAt) // no record may be left to trigger it
 	}
-	return from
+	return from, nil
 }

@@ -7,10 +7,12 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
-// A ring slot that is lost or garbled must not look like a pane without rows. Three
+// A ring slot that is lost or garbled must not look like a pane without rows. Four
 // things tell: the key of the record that cannot be read, the number that the next
-// slot names as its predecessor, and a chunk that the grid asks for. What is lost is
-// counted as not covered, for its model and as long as a window holds it.
+// slot names as its predecessor, a chunk that the grid asks for, and the number of
+// slots that the coverage record of the same pane counts, which alone tells of the
+// newest slot of a model. What is lost and cannot be made again is counted as not
+// covered as long as a window holds it: for its model, or where only the count tells, for all.
 
 // place is a position in a ring, as a key names it.
 type place struct {
@@ -54,10 +56,12 @@ func (f *Fold) oldest() [2]int64 {
 }
 
 // findLost marks what the state should hold and does not.
-func (f *Fold) findLost(l loaded) {
+func (f *Fold) findLost(l *loaded) {
 	have := map[slotAt]bool{}
+	count := [2]map[int64]uint64{{}, {}}
 	for _, s := range l.slots {
 		have[slotAt{s.Model, s.Chunk, s.Ring, s.Number}] = true
+		count[s.Ring][s.Number]++
 	}
 	for ring, from := range f.oldest() {
 		to := f.done
@@ -67,7 +71,12 @@ func (f *Fold) findLost(l loaded) {
 		for n := from; n <= to; n++ {
 			if f.cover[ring][n].Expected == 0 { // one is written for every pane and slot
 				f.cover[ring][n] = wire.Coverage{Ring: uint8(ring), Number: n, Expected: 1}
-				f.stats.LostSlots++
+				f.uncovered[ring][n] = true
+			}
+			if c := f.cover[ring][n]; count[ring][n] < c.Slots {
+				c.Covered = 0
+				f.cover[ring][n] = c
+				f.uncovered[ring][n] = true
 			}
 		}
 	}
@@ -111,9 +120,5 @@ type slotAt struct {
 const coverageModel = "_coverage"
 
 func (f *Fold) lose(name string, ring uint8, number int64) {
-	m := f.model(name)
-	if !m.lost[ring][number] {
-		m.lost[ring][number] = true
-		f.stats.LostSlots++
-	}
+	f.model(name).lost[ring][number] = true
 }

@@ -8,17 +8,13 @@ import (
 )
 
 // markerTable is the table of claims that a done marker carries: as of the record
-// that made its last pane final, or what a mutant takes for it.
+// that made its last pane final; a mutant leaves it out.
 func (f *Fold) markerTable(last final) []wire.SourceClaims {
-	table := last.table
-	switch f.cfg.Mutant {
-	case loop.MarkerWithoutTable:
+	if f.cfg.Mutant == loop.MarkerWithoutTable {
 		return nil
-	case loop.MarkerTableOfTheWrite:
-		table = f.table.snapshot()
 	}
-	out := make([]wire.SourceClaims, len(table))
-	for i, s := range table {
+	out := make([]wire.SourceClaims, len(last.table))
+	for i, s := range last.table {
 		s.Claims = useful(s.Claims, f.end(last.pane))
 		out[i] = s
 	}

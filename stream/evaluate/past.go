@@ -44,10 +44,12 @@ func (f *Fold) join(pane int64) error {
 	f.joined = true
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		m := f.models[name]
-		told, _ := p.Model(name)
-		if !p.Unknown {
+		told, found := p.Model(name)
+		if p.Whole || !p.Unknown {
 			clear(m.alarms)
-			m.born, m.following, m.followed = told.Born, told.Following, true
+		}
+		if p.Whole {
+			m.born, m.following, m.followed = told.Born, told.Following, found
 		}
 		if err := f.joinAlarms(m, told, pane-1); err != nil {
 			return fmt.Errorf("model %q: %w", name, err)
@@ -69,7 +71,7 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
 		}
 		stands := in != nil && in.id == a.Reference && a.Policy == policy.Name && watches(policy, a.WindowMS)
-		if stands || !f.cfg.Past.Unknown {
+		if stands || f.cfg.Past.Whole {
 			m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS}] = &alarm{reference: a.Reference, state: st}
 		}
 	}
@@ -122,7 +124,7 @@ func (f *Fold) unknown(m *model, windowMS int64) bool {
 
 // Past returns what a fold that goes on after the last published pane must be told.
 func (f *Fold) Past() wire.Past {
-	p := wire.Past{AtMS: f.end(f.done), First: wire.NoPane, Unknown: f.cfg.Past != nil && f.cfg.Past.Unknown}
+	p := wire.Past{AtMS: f.end(f.done), First: wire.NoPane, Whole: true, Unknown: f.cfg.Past != nil && f.cfg.Past.Unknown}
 	if f.started {
 		p.First = f.first
 	}

@@ -64,8 +64,12 @@ func (f *Fold) partial(p wire.Partial, offset int64, again bool) {
 		}
 		return
 	}
-	if p.ID.Fold != f.view.Fold(p.ID.Pane).Number {
-		if !again {
+	if n := f.view.Fold(p.ID.Pane).Number; p.ID.Fold != n {
+		switch {
+		case again:
+		case p.ID.Fold < n:
+			f.stats.Obsolete++
+		default:
 			f.stats.WrongFold++
 		}
 		return

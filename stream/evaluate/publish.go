@@ -27,7 +27,7 @@ func (f *Fold) Publish() (loop.Cycle, bool, error) {
 	f.apply()
 	last := f.running[len(f.running)-1]
 	f.toApply = append(f.toApply, f.intend(last.pane))
-	var out output
+	out := output{slots: f.takeRepairs()}
 	for _, fin := range f.running {
 		if err := f.pane(fin, &out); err != nil {
 			return loop.Cycle{}, false, err
@@ -102,6 +102,7 @@ func (f *Fold) pane(fin final, out *output) error {
 	}
 	l := f.cfg.Layout
 	slotEnds := f.slotOf(fin.pane+1) != f.slotOf(fin.pane)
+	fine, coarse := 0, 0 // slots written, per ring
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		m := f.models[name]
 		stepped, err := f.judge(m, fin.pane, out)
@@ -113,31 +114,37 @@ func (f *Fold) pane(fin final, out *output) error {
 			if c == nil {
 				c = newCell()
 			}
-			f.writeSlots(m, c, wire.Slot{Ring: 0, Number: fin.pane, Alarms: m.alarmStates()}, l.Ring0(), out)
+			fine += f.writeSlots(m, c, wire.Slot{Ring: 0, Number: fin.pane, Alarms: m.alarmStates()}, l.Ring0(), out)
 		}
 		if slotEnds {
 			if c := m.ring[1][f.slotOf(fin.pane)]; c != nil {
-				f.writeSlots(m, c, wire.Slot{Ring: 1, Number: f.slotOf(fin.pane)}, l.Ring1(), out)
+				coarse += f.writeSlots(m, c, wire.Slot{Ring: 1, Number: f.slotOf(fin.pane)}, l.Ring1(), out)
 			}
 		}
 	}
+	fin.covered.Slots = uint64(fine)
 	out.slots = append(out.slots, f.state(wire.CoverageKey(0, mod(fin.pane, l.Ring0())), fin.covered.Encode()))
 	if slotEnds {
 		slot := f.slotOf(fin.pane)
-		out.slots = append(out.slots, f.state(wire.CoverageKey(1, mod(slot, l.Ring1())), f.cover[1][slot].Encode()))
+		c := f.cover[1][slot]
+		c.Slots = uint64(coarse)
+		out.slots = append(out.slots, f.state(wire.CoverageKey(1, mod(slot, l.Ring1())), c.Encode()))
 	}
 	return nil
 }
 
-func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *output) {
+// writeSlots writes a place of a model's ring and returns how many records it takes.
+func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *output) int {
 	base.Model, base.Prev, base.Control = m.name, m.newest[base.Ring], f.control
 	if m.lost[base.Ring][base.Number] {
 		base.Prev = base.Number // says that it is incomplete
 	}
-	for _, s := range c.slots(base) {
+	slots := c.slots(base)
+	for _, s := range slots {
 		out.slots = append(out.slots, f.state(wire.SlotKey(m.name, s.Chunk, s.Ring, mod(s.Number, ring)), s.Encode()))
 	}
 	m.newest[base.Ring] = base.Number
+	return len(slots)
 }
 
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
@@ -161,14 +168,21 @@ func (f *Fold) want(names map[string]bool) {
 // name, up to the bound. Repeated after a crash, the first record in the log stands.
 func (f *Fold) admissions(last int64) []log.Record {
 	var recs []log.Record
-	known := len(f.view.Models())
+	known, more := len(f.view.Models()), 0
 	for _, name := range slices.Sorted(maps.Keys(f.wanted)) {
 		m := f.wanted[name]
 		delete(f.wanted, name)
-		if f.view.Known(name) || known >= f.cfg.Admission.MaxModels {
+		if f.view.Known(name) {
 			continue
 		}
-		known++
+		if known+more >= f.cfg.Admission.MaxModels || f.cfg.Admission.Room != nil && !f.cfg.Admission.Room(f.view, more+1) {
+			if !f.noRoom[name] && len(f.noRoom) < maxNames {
+				f.noRoom[name] = true
+				f.stats.NotAdmitted++
+			}
+			continue
+		}
+		more++
 		f.admitted[name] = true
 		m.FromPane = max(last, f.next) + 1
 		c := wire.Control{Kind: "model", ID: name, Seq: 1, Value: m.Encode()}

@@ -101,14 +101,11 @@ func (f *Fold) store(fin final, merged map[string]*cell) error {
 		if !ends {
 			continue
 		}
-		sum, found := newCell(), false
+		sum, found, err := f.sumOf(m, slot)
+		if err != nil {
+			return err
+		}
 		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
-			if c := m.ring[0][p]; c != nil {
-				found = true
-				if err := sum.merge(c); err != nil {
-					return fmt.Errorf("slot %d of model %q: %w", slot, m.name, err)
-				}
-			}
 			if m.lost[0][p] {
 				found, m.lost[1][slot] = true, true
 			}
@@ -120,12 +117,7 @@ func (f *Fold) store(fin final, merged map[string]*cell) error {
 		delete(m.lost[1], slot-l.Ring1())
 	}
 	if ends {
-		c := wire.Coverage{Ring: 1, Number: slot}
-		for p := slot * l.SlotPanes; p <= fin.pane; p++ {
-			c.Covered += f.cover[0][p].Covered
-			c.Expected += f.cover[0][p].Expected
-		}
-		f.cover[1][slot] = c
+		f.cover[1][slot] = f.coverOf(slot)
 		delete(f.cover[1], slot-l.Ring1())
 	}
 	return nil

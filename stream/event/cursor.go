@@ -75,6 +75,18 @@ func (c *cursor) string() (string, bool) {
 	return s, true
 }
 
+// exponent goes back to the beginning of a number whose e is next. The bytes before it
+// are digits, point and sign; what stands before those is none of them.
+func (c *cursor) exponent() bool {
+	if c.at >= c.end || c.b[c.at]|0x20 != 'e' {
+		return false
+	}
+	for c.at > 0 && (isDigit(c.b[c.at-1]) || c.b[c.at-1] == '.' || c.b[c.at-1] == '-') {
+		c.at--
+	}
+	return true
+}
+
 // name reads a plain string of at most most bytes.
 func (c *cursor) name(most int) (string, bool) {
 	start := c.at
@@ -107,7 +119,11 @@ func (c *cursor) word(w string) bool {
 
 // number reads a number that needs no care.
 func (c *cursor) number() (float64, bool) {
-	x, end, ok := number(c.b, c.at)
+	c.room()
+	x, end, ok := decimal(c.b, c.at)
+	if ok && c.b[end]|0x20 == 'e' {
+		x, end, ok = number(c.b, c.at)
+	}
 	if ok {
 		c.at = end
 	}

@@ -1,10 +1,15 @@
 package event
 
+import (
+	"math"
+	"math/bits"
+)
+
 // NewSlowDecoder returns a decoder that learns nothing: every record is read by the
 // rules, key by key. It is what the fast way is held against.
 func NewSlowDecoder(l Limits) *Decoder {
 	d := NewDecoder(l)
-	d.memory.points = -1 << 62
+	d.memory.points = math.MinInt32
 	return d
 }
 
@@ -20,7 +25,7 @@ func (d *Decoder) Blind() {
 			hide(&t.before[i].literal)
 		}
 		for i := range t.features {
-			hide(&t.features[i])
+			hide(&t.features[i].literal)
 		}
 		for i := range t.after {
 			hide(&t.after[i].literal)
@@ -28,10 +33,7 @@ func (d *Decoder) Blind() {
 	}
 }
 
-// Number reads a number by the fast way alone.
-func Number(s string) (x float64, end int, ok bool) { return number([]byte(s), 0) }
-
-// Scale is the last step of Number.
+// Scale is the last step of reading a number.
 var Scale = scale
 
 // Shapes tells how many shapes d holds.
@@ -44,3 +46,16 @@ func (d *Decoder) Shapes() (n int) {
 
 // Literals tells how many values the templates of d have in all.
 func (d *Decoder) Literals() int { return d.memory.literals }
+
+// HastyQuotient is a mutant of quotient: it trusts the high word also where the cut off
+// inverse may have decided.
+func HastyQuotient(m uint64, k int) float64 {
+	d, zeros := &fives[k], bits.LeadingZeros64(m)
+	high, _ := bits.Mul64(m<<zeros, d.inverse)
+	top := high >> 63
+	kept := (high>>(9+top) + 1) >> 1
+	return float64(kept) * math.Float64frombits(uint64(d.exp-zeros+int(top))<<52)
+}
+
+// Divide is what quotient falls back to.
+var Divide = divide

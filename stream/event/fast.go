@@ -20,9 +20,10 @@ func (d *Decoder) fast(value []byte, ev *Event) bool {
 // begin like the record: those of its model, then others.
 func (d *Decoder) other(last *template, value []byte, ev *Event) bool {
 	m := &d.memory
-	if m.points < learnCost || len(value) < 16 {
-		return false // hardly any two records are alike
+	if m.trust == 0 && m.clock%seldom != 0 || len(value) < 16 {
+		return false
 	}
+	m.trust = max(m.trust-1, 0)
 	left := tries
 	try := func(t *template, others bool) bool {
 		left--
@@ -30,6 +31,7 @@ func (d *Decoder) other(last *template, value []byte, ev *Event) bool {
 			return false
 		}
 		last.next = t
+		m.trust = min(m.trust+earnTrust, maxTrust)
 		m.hit(t)
 		return true
 	}
@@ -84,7 +86,7 @@ func (t *template) first() *literal {
 	case len(t.before) > 0:
 		return &t.before[0].literal
 	case len(t.features) > 0:
-		return &t.features[0]
+		return &t.features[0].literal
 	case len(t.after) > 0:
 		return &t.after[0].literal
 	}
@@ -94,7 +96,7 @@ func (t *template) first() *literal {
 // cuts says whether two templates of one text and one list of names have their values
 // in the same places.
 func (t *template) cuts(o *template) bool {
-	same := func(a, b slot) bool { return a == b }
-	return slices.EqualFunc(t.before, o.before, same) && slices.EqualFunc(t.after, o.after, same) &&
-		slices.Equal(t.features, o.features) && t.last == o.last
+	literals := func(a, b feature) bool { return a.literal == b.literal }
+	return slices.Equal(t.before, o.before) && slices.EqualFunc(t.features, o.features, literals) &&
+		slices.Equal(t.after, o.after) && t.last == o.last
 }

@@ -121,8 +121,8 @@ func valueOf(v any) sketches.Value {
 	return sketches.Wrong()
 }
 
-// FuzzTime reads the text once as RFC 3339 and once as a number: no panic, and the
-// years hold.
+// FuzzTime reads the text once as RFC 3339 and once as a number: no panic, the years
+// hold, and a decoder that knows the record's layout reads the same.
 func FuzzTime(f *testing.F) {
 	for _, s := range []string{"2026-01-02T03:04:05.678Z", "1969-12-31T23:59:60.1+01:00", "17e11", "-0.5e-3", "253402300799999.9"} {
 		f.Add(s)
@@ -132,7 +132,18 @@ func FuzzTime(f *testing.F) {
 			return
 		}
 		for _, ts := range []string{`"` + text + `"`, text} {
-			ev, err := decode(`{"type":"tick","ts":` + ts + `}`)
+			text := `{"type":"tick","ts":` + ts + `}`
+			ev, err := decode(text)
+			d := event.NewDecoder(event.Limits{})
+			var learnt event.Event
+			for _, other := range []string{`{"type":"tick","ts":1}`, `{"type":"tick","ts":"2026-01-02T03:04:05Z"}`, text} {
+				got := ask(d, []byte(other), &learnt)
+				if other == text {
+					if diff := differs(said{ev: ev, err: err, ignored: got.ignored, names: got.names}, got); diff != "" {
+						t.Fatalf("ts %s, layout known: %s", ts, diff)
+					}
+				}
+			}
 			if err != nil || !ev.HasTime {
 				continue
 			}

@@ -41,20 +41,23 @@ func (d *Decoder) row(t *template, feats []Feature) bool {
 		return true
 	}
 	c := &d.cursor
-	names := t.shape.Names
 	for i := 0; ; i++ {
-		i, c.at = quick(c.b, c.at, c.limit, t, names, feats, i)
-		if i == len(feats) {
+		from := i
+		i, c.at = quick(c.b, c.at, c.limit, t.features, feats, from)
+		switch {
+		case i > from && c.exponent():
+			i--
+		case i == len(feats):
 			return true
-		}
-		if !c.literal(&t.features[i], t) {
+		case !c.literal(&t.features[i].literal, t):
 			return false
 		}
-		v, ok := d.odd(names[i])
+		name := t.features[i].name
+		v, ok := d.odd(name)
 		if !ok {
 			return false
 		}
-		feats[i] = Feature{Name: names[i], Value: v}
+		feats[i] = Feature{Name: name, Value: v}
 	}
 }
 

@@ -11,16 +11,23 @@ const (
 	maxLiterals  = 1 << 14
 )
 
-// Learning takes about as long as reading slowly. Each record earns one point, each
-// template costs several, so that records which never look alike cost little more than
-// without.
+// Learning takes about twice as long as reading slowly. Each record earns one point,
+// each template costs many, so that records of which no two are alike cost little more
+// than without.
 const (
-	learnCost = 8
-	maxPoints = 2 * maxTemplates * learnCost
+	learnCost = 32
+	maxPoints = maxTemplates * learnCost
 )
 
-// tries bounds how many templates are tried on one record.
-const tries = 4
+// How many templates are tried on one record at most. A record that one of them fits,
+// if it is not the last, earns trust in such searches, and one that none fits costs
+// some; without trust only each 16th record is searched for.
+const (
+	tries     = 4
+	earnTrust = 8
+	maxTrust  = 64
+	seldom    = 16
+)
 
 // memory holds the templates of a decoder and the names they share. It changes how
 // fast a record is read, never what is read.
@@ -33,6 +40,7 @@ type memory struct {
 	clock     uint64    // records so far
 	hits      int       // of them, read by a template
 	points    int
+	trust     int
 }
 
 // lead is what tells quickly that a template is no candidate.
@@ -72,6 +80,9 @@ func (m *memory) add(t *template, names []string) {
 		m.forget()
 	}
 	t.shape = m.keep(names)
+	for i := range t.features {
+		t.features[i].name = t.shape.Names[i]
+	}
 	t.used = m.clock
 	m.literals += size
 	m.templates = append(m.templates, t)
@@ -100,7 +111,7 @@ func (m *memory) forget() {
 	if t.shape == nil {
 		return
 	}
-	h := shapeHash(t.shape.Names)
+	h := t.shape.hash()
 	m.shapes[h] = slices.DeleteFunc(m.shapes[h], func(k *kept) bool {
 		if &k.shape == t.shape {
 			k.users--
@@ -117,7 +128,7 @@ func (m *memory) keep(names []string) *Shape {
 	if len(names) == 0 {
 		return nil
 	}
-	h := shapeHash(names)
+	h := shapeHash(len(names), func(i int) string { return names[i] })
 	for _, k := range m.shapes[h] {
 		if k.shape.same(names) {
 			k.users++
@@ -140,10 +151,7 @@ func (m *memory) known(features []Feature) *Shape {
 	if len(features) == 0 || len(m.shapes) == 0 {
 		return nil
 	}
-	h := uint64(len(features))
-	for i := range features {
-		h = h*31 + nameHash(features[i].Name)
-	}
+	h := shapeHash(len(features), func(i int) string { return features[i].Name })
 	for _, k := range m.shapes[h] {
 		if slices.EqualFunc(k.shape.Names, features, func(name string, f Feature) bool { return name == f.Name }) {
 			return &k.shape
@@ -152,12 +160,18 @@ func (m *memory) known(features []Feature) *Shape {
 	return nil
 }
 
-func shapeHash(names []string) uint64 {
-	h := uint64(len(names))
-	for _, name := range names {
-		h = h*31 + nameHash(name)
+// shapeHash looks at up to eight of n names.
+func shapeHash(n int, name func(i int) string) uint64 {
+	h := uint64(n)
+	for i := 0; i < n; i += (n + 7) / 8 {
+		h = h*31 + nameHash(name(i))
 	}
 	return h
+}
+
+// hash is shapeHash of the names of s.
+func (s *Shape) hash() uint64 {
+	return shapeHash(len(s.Names), func(i int) string { return s.Names[i] })
 }
 
 // same says whether s, which may be nil, has these names.

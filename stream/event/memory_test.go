@@ -21,7 +21,7 @@ func models(r *rand.Rand, n int) func() []byte {
 		if r.IntN(2) == 0 {
 			return fmt.Appendf(nil, `{"id":"%08x","type":"feature","model":"model_%d","features":{%s}}`, r.Uint32(), m, strings.Join(features, ","))
 		}
-		return fmt.Appendf(nil, `{"ts":%d,"model":"model_%d","score":%.4f,"features":{%s}}`, jan2+r.IntN(1e6), m, r.Float64(), strings.Join(features, ","))
+		return fmt.Appendf(nil, `{"ts":%d,"model":"model_%d","score":%.4f,"features":{%s}}`, int64(jan2)+r.Int64N(1e6), m, r.Float64(), strings.Join(features, ","))
 	}
 }
 

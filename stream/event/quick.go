@@ -1,7 +1,6 @@
 package event
 
 import (
-	"math"
 	"math/bits"
 
 	"github.com/driftline/driftline/sketches"
@@ -9,14 +8,14 @@ import (
 
 // quick reads numeric features from the i-th on, whose literal is next at at, and
 // returns the number and the place of the first that it leaves to others: one that
-// differs from the template, is no plain number, or lies behind limit.
+// differs from the template, is no plain number, or lies behind limit. Where the
+// number before that place has an exponent, it is the place of its e.
 //
 // Most of the time of a record goes here. Nothing in the loop waits for a number to be
 // read: the next step needs its end only, and that takes a few instructions. No branch
 // depends on the digits, as those cannot be foreseen.
-func quick(b []byte, at, limit int, t *template, names []string, feats []Feature, i int) (int, int) {
-	lits := t.features
-	names, feats = names[:len(lits)], feats[:len(lits)]
+func quick(b []byte, at, limit int, lits []feature, feats []Feature, i int) (int, int) {
+	feats = feats[:len(lits)]
 	for ; i < len(lits) && at <= limit; i++ {
 		l := &lits[i]
 		if (word(b, at)^l.word[0])&l.mask[0] != 0 {
@@ -47,28 +46,29 @@ func quick(b []byte, at, limit int, t *template, names []string, feats []Feature
 			if !startsWell(t) {
 				return i, at
 			}
-			t <<= uint(64 - 8*(n-sign)) // the last character to the top
+			t <<= uint(64-8*(n-sign)) & 63 // the last character to the top
 			scale := 0
 			const point = '.' ^ '0'
 			if dot := zeroByte(t ^ point*each); dot != 0 {
-				dot &= -dot
 				if scale = 7 - bits.TrailingZeros64(dot)>>3; scale == 0 {
 					return i, at // no digit behind the point
 				}
+				dot &= -dot
 				t = t&-(dot<<1) | t&(dot>>7-1)<<8 // close the gap
 			}
-			if (t+(0x80-10)*each|t)&highs != 0 || byte(w>>uint(8*n))|0x20 == 'e' {
+			if (t+(0x80-10)*each|t)&highs != 0 {
 				return i, at
 			}
-			x = float64(int64(number8(t, 8))) / tens[scale]
-			x = math.Float64frombits(math.Float64bits(x) | uint64(sign)<<63)
+			x = float64(int64(number8(t, 8))) / signedTens[(scale|sign<<3)&15]
 		} else {
 			var ok bool
 			if x, end, ok = decimal(b, start); !ok {
 				return i, at
 			}
 		}
-		feats[i] = Feature{Name: names[i], Value: sketches.Number(x)}
+		f := &feats[i]
+		f.Name = l.name
+		f.Value = sketches.Number(x)
 		at = end
 	}
 	return i, at

@@ -19,15 +19,14 @@ type producer struct {
 
 const usual = `"type":"prediction","model":"acis_growth_classifier","version":"3","id":"%s","ts":"%s",`
 
-// producers are those of the benchmarks. The first one's events are 837 bytes in the
-// mean.
+// producers are those of the benchmarks. The first one's events have about 840 bytes.
 var producers = []producer{
 	{
-		name: "mixed", comma: ",", colon: ":", before: usual, after: `,"score":%s,"prediction":1`,
+		name: "mixed", comma: ",", colon: ":", before: usual, after: `,"score":%s,"prediction":1,"segments":{"region":"eu-west-1"}`,
 		feature: func(i int) string { return fmt.Sprintf("f%02d", i) }, number: mixed,
 	},
 	{
-		name: "doubles", comma: ",", colon: ":", before: usual, after: `,"score":%s,"prediction":1`,
+		name: "doubles", comma: ",", colon: ":", before: usual, after: `,"score":%s,"prediction":1,"segments":{"region":"eu-west-1"}`,
 		feature: func(i int) string { return fmt.Sprintf("f%02d", i) },
 		number:  func(r *rand.Rand, _ int) string { return strconv.FormatFloat(r.NormFloat64(), 'g', -1, 64) },
 	},
@@ -63,7 +62,7 @@ func (p producer) events(r *rand.Rand, n int) [][]byte {
 	out := make([][]byte, n)
 	for k := range out {
 		at = at.Add(time.Duration(r.IntN(40)) * time.Millisecond)
-		b := fmt.Appendf([]byte("{"), p.before, fmt.Sprintf("%012x", r.Uint64()>>16), at.Format("2006-01-02T15:04:05.000Z"))
+		b := fmt.Appendf([]byte("{"), p.before, uuid(r), at.Format("2006-01-02T15:04:05.000Z"))
 		b = fmt.Appendf(b, `"features"%s{`, p.colon)
 		for i := range 50 {
 			if i > 0 {
@@ -76,6 +75,12 @@ func (p producer) events(r *rand.Rand, n int) [][]byte {
 		out[k] = append(b, '}')
 	}
 	return out
+}
+
+// uuid returns the text of a random UUID.
+func uuid(r *rand.Rand) string {
+	a, b := r.Uint64(), r.Uint64()
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&(1<<48-1))
 }
 
 // names returns n names of features.

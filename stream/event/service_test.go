@@ -163,7 +163,7 @@ func (s service) object(r *rand.Rand, names []string, value func(*rand.Rand) str
 func oddValue(r *rand.Rand) string {
 	all := []string{
 		"null", "true", "false", `""`, `"a\nb"`, `"Zürich"`, `"\ud83d\ude00"`, `"tab	"`, `"del` + "\x7f" + `"`, `"*"`, `"_x"`, "{}", `{"a":[1,{"b":null}]}`, "[]", "[[[[1]]]]",
-		"007", "1.", ".5", "-", "1e", "+1", "1e999", "1/2", "nul", "nullx", "truefalse", `"bad` + "\xff" + `"`, `"` + strings.Repeat("long", 80) + `"`, "12345678901234567890123", "0.1e-30", "-1", "0", `"x"`,
+		"007", "1.", ".5", "-", "1e", "+1", "1e999", "1/2", "nul", "nullx", "truefalse", `"bad` + "\xff" + `"`, `"` + strings.Repeat("long", 80) + `"`, "12345678901234567890123", "0.1e-30", "1e5", "1e5e5", "2.5E-3", "-1", "0", `"x"`,
 	}
 	return all[r.IntN(len(all))]
 }

@@ -6,18 +6,18 @@ import "strings"
 // values. Where an event has the same bytes between its values, the keys are known
 // and need not be read, checked or looked for twice.
 type template struct {
-	text     string    // the literals, one after the other
-	before   []slot    // up to the features
-	features []literal // one before each feature
+	text     string // the literals, one after the other
+	before   []slot // up to the features
+	features []feature
 	after    []slot
 	last     literal // from the last value to the end of the record
 
-	kind  Type   // what "type" says, which is part of a literal; 0 without it
-	model string // of the event it was learnt from
-	hash  uint64 // of model
-	shape *Shape // nil without features
-	next  *template
-	used  uint64 // when it last matched, in events of the decoder
+	kind  Type      // what "type" says, which is part of a literal; 0 without it
+	model string    // of the event it was learnt from
+	hash  uint64    // of model
+	shape *Shape    // nil without features
+	next  *template // fitted the last time this one did not
+	used  uint64    // when it last matched, in events of the decoder
 }
 
 // literal is the text before a value. Its first 16 bytes stand in two words, under
@@ -27,6 +27,12 @@ type literal struct {
 	word, mask [2]uint64
 	end        [2]uint64
 	at, n      int // where it stands in the template's text
+}
+
+// feature is the text before the value of a feature, and its name.
+type feature struct {
+	literal
+	name string // of the shape
 }
 
 // slot is a place for one value outside the features.
@@ -45,11 +51,12 @@ type outline struct {
 	names    []string
 }
 
-// slots bounds how many values an event may have for a template to be made of it.
+// maxSlots bounds how many values an event may have for a template to be made of it.
 const maxSlots = 4096
 
-// learn makes a template of an event that was accepted, or nil if it has too many
-// values. value is not kept. names holds the features.
+// outlined makes a template of an event that was accepted, and returns the names of its
+// features beside it, as parts of value; nil if it has too many values. Of value itself
+// the template keeps nothing.
 func outlined(value []byte, ev *Event, depth int) (*template, []string) {
 	o := outline{s: scanner{text: text(value), maxDepth: depth}, t: &template{model: strings.Clone(ev.Model)}}
 	o.t.hash = nameHash(o.t.model)
@@ -90,7 +97,7 @@ func (o *outline) top(key string) bool {
 		return o.s.skip() == nil
 	case f == fieldFeatures && inner:
 		return o.s.open() == nil && o.members(func(name string) bool {
-			o.t.features = append(o.t.features, o.cut(o.s.at))
+			o.t.features = append(o.t.features, feature{literal: o.cut(o.s.at)})
 			o.names = append(o.names, name)
 			return o.value()
 		})

@@ -54,7 +54,10 @@ func newTransports(cfg Config) (*transports, error) {
 					if err != nil {
 						return nil, err
 					}
-					return &bufferedConn{Conn: conn, r: bufio.NewReaderSize(conn, 256<<10)}, nil
+					if cfg.TLS != nil {
+						return &bufferedConn{Conn: conn, r: bufio.NewReaderSize(conn, 256<<10)}, nil
+					}
+					return conn, nil // large answers are read straight into their buffer
 				},
 				DialTimeout:    cfg.DialTimeout,
 				IdleTimeout:    cfg.IdleTimeout,
@@ -68,7 +71,7 @@ func newTransports(cfg Config) (*transports, error) {
 	}, nil
 }
 
-// bufferedConn reads ahead 256 KiB; kafka-go alone reads the socket 4 KiB at a time.
+// bufferedConn reads ahead 256 KiB under TLS, which reads record by record.
 type bufferedConn struct {
 	net.Conn
 	r *bufio.Reader

@@ -23,6 +23,8 @@ type SourceFold interface {
 	Bad(b *log.BadBatch)
 	// Due reports whether a pane has closed since the last cycle.
 	Due() bool
+	// Full reports that a cycle must come before the next record is folded.
+	Full() bool
 	// Publish returns the next cycle. partitions is the topic's count as asked after
 	// the last fetch; promiseMS is an idle promise or Unset.
 	Publish(partitions int, promiseMS int64) (Cycle, error)
@@ -132,8 +134,8 @@ func (s *Source) begin(ctx context.Context) error {
 // take folds an answer of the poll under way. Control that was there before its
 // records were fetched is in s.pending by now, and is told to the fold before them.
 func (s *Source) take(a log.Answer) error {
-	if s.fold == nil {
-		return nil // an answer before this one sent the source to a new start
+	if s.fold == nil || s.fold.Full() {
+		return nil // an answer before this one sent the source to a new start, or filled it: it asks again
 	}
 	var bad *log.BadBatch
 	switch {
@@ -176,7 +178,7 @@ func (s *Source) finish(ctx context.Context, nowMS int64) (idle bool, err error)
 	}
 	promise := s.promise()
 	tick := nowMS-s.lastTick >= s.cfg.TickMS
-	if !s.fold.Due() && !tick {
+	if !s.fold.Due() && !s.fold.Full() && !tick {
 		return !s.read, nil
 	}
 	return false, s.cycle(ctx, nowMS, promise)
@@ -212,6 +214,9 @@ func (s *Source) apply(batch log.Batch) {
 		}
 		s.fold.Apply(r)
 		s.position = r.Offset + 1
+		if s.fold.Full() {
+			return // the rest of the batch is fetched again after the cycle
+		}
 	}
 	if batch.Next > s.position {
 		skip(batch.Next)

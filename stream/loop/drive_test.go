@@ -162,6 +162,7 @@ type tape struct {
 	cycles   int
 	due      bool
 	from     int64
+	every    int // full after so many records; 0: never
 }
 
 func (f *tape) Control([]log.Record, int64) (int64, error) {
@@ -173,6 +174,7 @@ func (f *tape) Apply(r log.Record)       { f.applied = append(f.applied, r.Offse
 func (f *tape) Skip(next, aborted int64) { f.skipped = append(f.skipped, [2]int64{next, aborted}) }
 func (f *tape) Bad(b *log.BadBatch)      { f.bad = append(f.bad, *b) }
 func (f *tape) Due() bool                { return f.due }
+func (f *tape) Full() bool               { return f.every > 0 && len(f.applied)-f.cycles*f.every >= f.every }
 func (f *tape) Published()               { f.cycles++ }
 func (f *tape) Publish(_ int, promise int64) (Cycle, error) {
 	f.promises = append(f.promises, promise)
@@ -358,4 +360,32 @@ func TestFault_RetentionOvertakes(t *testing.T) {
 		}
 	}
 	t.Error("a topic that was made again is read on as if it were the old one")
+}
+
+// A fold that is full is given a cycle before the next record, in the middle of a batch
+// too; the rest of the batch follows, each record once.
+func TestSource_PublishesBeforeAFoldOverflows(t *testing.T) {
+	t.Parallel()
+	p := log.Partition{Topic: "in"}
+	l := newLog(t, map[string]int{"in": 1, "control": 1})
+	write(t, l, p, 10)
+	f := &tape{from: Never, due: true, every: 3}
+	s := NewSource(quickIO(l.Handle(nil)), SourceConfig{
+		Names:     func([]log.Record) int64 { return Never },
+		Partition: p, Group: "g", Control: log.Partition{Topic: "control"}, Times: planTimes, TickMS: 1 << 40,
+		New: func(Origin) SourceFold { return f },
+	})
+	for step, want := range []int{3, 6, 9, 10} {
+		if _, err := s.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.applied) != want || f.cycles != step+1 {
+			t.Fatalf("step %d: %d records applied in %d cycles, want %d", step, len(f.applied), f.cycles, want)
+		}
+	}
+	for i, offset := range f.applied {
+		if offset != int64(i) {
+			t.Fatalf("offsets %v, want 0 to 9, each once", f.applied)
+		}
+	}
 }

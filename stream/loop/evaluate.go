@@ -18,7 +18,7 @@ type PanesFold interface {
 	Load(state []log.Record) error
 	// Resume returns the offset to read from, given the committed one (−1: none)
 	// and the first offset held.
-	Resume(committed, start int64) int64
+	Resume(committed, start int64) (int64, error)
 	// Apply folds one record; offsets ascend.
 	Apply(r log.Record) error
 	// ReadNext returns the offset to read next, given the one after the last record
@@ -239,7 +239,11 @@ func (e *Panes) load(ctx context.Context) error {
 	if err := fold.Load(state); err != nil {
 		return fmt.Errorf("load %s: %w", e.cfg.State, err)
 	}
-	e.fold, e.position = fold, fold.Resume(committed, start)
+	from, err := fold.Resume(committed, start)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", e.cfg.State, err)
+	}
+	e.fold, e.position = fold, from
 	if committed >= 0 {
 		e.io.count(e.cfg.Panes, "removed_unread", start-committed)
 	}

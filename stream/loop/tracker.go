@@ -29,19 +29,18 @@ type Mutant uint8
 
 // The sound rule and the wrong ones.
 const (
-	Sound                 Mutant = iota
-	CommitOldestOpen             // commit up to the oldest open pane, no horizon
-	NewestSlotIsDone             // the newest ring slot stands for the done marker
-	NoHorizonAtLogStart          // H = −∞ at any log start, truncated or not
-	NoDisorder                   // horizon without the disorder bound
-	OldestPaneWithData           // u = oldest pane that holds data
-	CommitPastHigh               // commit c + 1 in place of c
-	FrontierFirst                // frontier before the partials
-	CommitBeforeFrontier         // commit before the frontier is acknowledged
-	MarkerWithoutTable           // done marker without the table of claims
-	MarkerTableOfTheWrite        // done marker with the table as of its writing
-	NoCheckOnLoad                // a load waits for a record before it asks what is final
-	ThinByOffset                 // thinning by a record's offset in place of its hash
+	Sound                Mutant = iota
+	CommitOldestOpen            // commit up to the oldest open pane, no horizon
+	NewestSlotIsDone            // the newest ring slot stands for the done marker
+	NoHorizonAtLogStart         // H = −∞ at any log start, truncated or not
+	NoDisorder                  // horizon without the disorder bound
+	OldestPaneWithData          // u = oldest pane that holds data
+	CommitPastHigh              // commit c + 1 in place of c
+	FrontierFirst               // frontier before the partials
+	CommitBeforeFrontier        // commit before the frontier is acknowledged
+	MarkerWithoutTable          // done marker without the table of claims
+	NoCheckOnLoad               // a load waits for a record before it asks what is final
+	ThinByOffset                // thinning by a record's offset in place of its hash
 )
 
 // Origin says where a run of a source starts.

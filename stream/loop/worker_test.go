@@ -351,3 +351,40 @@ func TestWorkers_SpreadAndTakeInSourcesWhileTheyRun(t *testing.T) {
 		}
 	})
 }
+
+// A fold that is full in the middle of an answer gets nothing of the pieces that follow:
+// what it did not take is asked for again after its cycle, no record is left out, and
+// none is taken for a hole.
+func TestWorker_AFullFoldGetsTheRestAfterItsCycle(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, map[string]int{"in": 2, "control": 1})
+	const records = 500
+	for i := range int32(2) {
+		write(t, l, log.Partition{Topic: "in", Index: i}, records)
+	}
+	h := l.Handle(nil)
+	b := newBand(quickIO(h), 2)
+	full := &tape{from: Never, every: 70}
+	cfg := b.config(0)
+	cfg.New = func(Origin) SourceFold { return full }
+	b.mu.Lock()
+	b.added[0] = cfg
+	b.mu.Unlock()
+	s := h.Session()
+	for range 2 * records / 70 {
+		if _, err := b.Step(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(full.skipped) > 0 {
+		t.Errorf("skipped %v in a log without holes", full.skipped)
+	}
+	for i, offset := range full.applied {
+		if offset != int64(i) {
+			t.Fatalf("record %d has offset %d", i, offset)
+		}
+	}
+	if len(full.applied) != records || len(b.tapes[1].applied) != records {
+		t.Errorf("%d and %d records applied, want %d of each", len(full.applied), len(b.tapes[1].applied), records)
+	}
+}

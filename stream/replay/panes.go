@@ -42,7 +42,9 @@ func (r *runner) startPanes(ctx context.Context, q int32) error {
 	if err := e.fold.Load(s.applied); err != nil {
 		return fmt.Errorf("applied control: %w", err)
 	}
-	e.fold.Resume(-1, 0)
+	if _, err := e.fold.Resume(-1, 0); err != nil {
+		return fmt.Errorf("applied control: %w", err)
+	}
 	r.panes = append(r.panes, e)
 	return nil
 }

@@ -57,6 +57,7 @@ func (r *runner) startSource(ctx context.Context, id wire.Source, partitions int
 		return fmt.Errorf("control: %w", err)
 	}
 	r.sources = append(r.sources, s)
+	r.progress(s) // so that whoever shows it knows the whole from the start
 	return nil
 }
 

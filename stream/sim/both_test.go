@@ -235,12 +235,15 @@ func runBoth(t testing.TB, seed uint64, m loop.Mutant, rate float64) string {
 			must(t, w.log.Compact(stateTopic))
 		}
 	}
-	return diffLines(want, w.results(t))
+	if diff := diffLines(want, w.results(t)); diff != "" || seed%8 != 0 || m != loop.Sound {
+		return diff
+	}
+	return w.wrong(truth.read(t), w.read(t), true) // each claim too, where results agree
 }
 
 func TestFault_EvaluatorKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	n, events := seeds(t, 1500), 0
+	n, events := seeds(t, 1000), 0
 	inHalves(t, n, func(t *testing.T, seed int) {
 		if diff := runBoth(t, uint64(seed), loop.Sound, 0.01); diff != "" {
 			t.Fatalf("seed %d: %s", seed, diff)
@@ -260,20 +263,6 @@ func TestFault_EvaluatorKilledAnywhere(t *testing.T) {
 		t.Error("no seed raises an alarm: drift events were not compared")
 	}
 	t.Logf("%d seeds; %d drift events in the first 20", n, events)
-}
-
-func TestFault_NewestSlotIsNoDoneMarker(t *testing.T) {
-	t.Parallel()
-	n, bad := max(30, seeds(t, 100)), 0
-	for seed := range n {
-		if runBoth(t, uint64(seed), loop.NewestSlotIsDone, 0.005) != "" {
-			bad++
-		}
-	}
-	t.Logf("%d of %d seeds fail", bad, n)
-	if 2*bad <= n {
-		t.Errorf("%d of %d seeds fail, want most", bad, n)
-	}
 }
 
 // A replay of the log, cut into other batches and read by other workers, gives the

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,14 +210,32 @@ func TestFault_LatePartial(t *testing.T) {
 }
 
 // drain steps until nothing is read and nothing published.
-func drain(t testing.TB, x interface {
-	Step(ctx context.Context) (bool, error)
-}) {
+func drain(t testing.TB, x driver) {
 	t.Helper()
 	for idle := false; !idle; {
 		var err error
 		idle, err = x.Step(t.Context())
 		must(t, err)
+	}
+}
+
+// swapAfter publishes another reference for alpha at the given I/O step.
+func (w *world) swapAfter(t *testing.T, at int64) func(memlog.Faults) memlog.Faults {
+	n := int64(0)
+	return func(next memlog.Faults) memlog.Faults {
+		return func(op memlog.Op) memlog.Fault {
+			if n++; n == at {
+				c := sketches.NewCounts(testGrid(t))
+				for i := range 300 {
+					c.AddRow()
+					c.Add(0, sketches.Number(float64(10+i%13)))
+					c.Add(1, sketches.String("abcd"[i%4:][:1]))
+				}
+				r := wire.Reference{Model: "alpha", Kind: "file", Counts: c}
+				w.append(t, wire.Control{Kind: "reference", ID: "alpha", Seq: 2, Value: r.Encode()})
+			}
+			return next(op)
+		}
 	}
 }
 
@@ -230,22 +247,7 @@ func TestFault_ReferenceSwap(t *testing.T) {
 	for seed := range seeds(t, 50) {
 		w, _ := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 6))
-		at, n := 100+rng.Int64N(400), int64(0)
-		swap := func(next memlog.Faults) memlog.Faults {
-			return func(op memlog.Op) memlog.Fault {
-				if n++; n == at {
-					c := sketches.NewCounts(testGrid(t))
-					for i := range 300 {
-						c.AddRow()
-						c.Add(0, sketches.Number(float64(10+i%13)))
-						c.Add(1, sketches.String("abcd"[i%4:][:1]))
-					}
-					r := wire.Reference{Model: "alpha", Kind: "file", Counts: c}
-					w.append(t, wire.Control{Kind: "reference", ID: "alpha", Seq: 2, Value: r.Encode()})
-				}
-				return next(op)
-			}
-		}
+		swap := w.swapAfter(t, 100+rng.Int64N(400))
 		for life := 0; ; life++ {
 			rate := 0.01
 			if life >= 30 {
@@ -314,45 +316,96 @@ func honest(t testing.TB, want, got []replay.Line) (lie string, admitted int) {
 	return lie, admitted
 }
 
-// A ring slot or coverage record is garbled: whatever a later window lacks, it says so.
-func TestFault_StateSlotGarbled(t *testing.T) {
-	t.Parallel()
-	admitted, garbled := 0, 0
-	for seed := range seeds(t, 80) {
+// stateFault lives half, strikes one state record per partition and goes on. Where the
+// panes topic still holds what a slot came from, the slot is made again and the results are
+// those of the undisturbed run; where trimmed says that it does not, whatever a later
+// window lacks it does not claim.
+func stateFault(t *testing.T, n int, strike func(rng *rand.Rand, r log.Record, older []log.Record) []byte) {
+	t.Helper()
+	struck, whole, admitted, rebuilt := 0, 0, 0, uint64(0)
+	for seed := range max(12, seeds(t, n)) {
+		trimmed := seed%3 == 2
 		w, want := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))
 		w.live(t, rng, memlog.KillAt(150+rng.Int64N(200), memlog.KillAfter))
+		hit := false
 		for q := range w.layout.PanesPartitions {
 			var slots []log.Record
 			for _, r := range w.records(t, w.part(stateTopic, q)) {
-				if kind, _ := wire.Peek(r.Value); kind == wire.KindSlot || kind == wire.KindCoverage {
+				if kind := wire.Kind(r.Value); kind == wire.KindSlot || kind == wire.KindCoverage {
 					slots = append(slots, r)
 				}
 			}
 			if len(slots) == 0 {
 				continue
 			}
-			r := slots[len(slots)-1-rng.IntN(min(len(slots), 24))]
-			value := bytes.Clone(r.Value)
-			value[rng.IntN(len(value))] ^= 0x40
-			if kind, _ := wire.Peek(r.Value); kind == wire.KindCoverage && seed%3 == 0 {
-				value = nil // lost altogether
+			i := len(slots) - 1 - rng.IntN(min(len(slots), 24))
+			value := strike(rng, slots[i], slots[:i])
+			if value == nil {
+				value = []byte{} // a tombstone: lost altogether
 			}
-			must(t, w.log.Write(log.Record{Partition: r.Partition, TimeMS: log.StampNow, Key: r.Key, Value: value}))
-			garbled++
+			must(t, w.log.Write(log.Record{Partition: slots[i].Partition, TimeMS: log.StampNow, Key: slots[i].Key, Value: value}))
+			hit = true
+			struck++
+			if p := (log.Partition{Topic: panesTopic, Index: q}); trimmed {
+				if c := w.log.CommitOf(group, p); c > 0 {
+					must(t, w.log.Truncate(p, c))
+				}
+			}
 		}
 		must(t, w.log.Compact(stateTopic))
+		lives := len(w.folds)
 		w.finish(t, rng, 0)
-		lie, n := honest(t, want, w.results(t))
+		lost := uint64(0)
+		for _, f := range w.folds[lives:] {
+			rebuilt += f.Stats().RebuiltSlots
+			lost += f.Stats().LostSlots
+		}
+		got := w.results(t)
+		if lost == 0 {
+			same(t, seed, want, got)
+			if hit {
+				whole++
+			}
+			continue
+		}
+		lie, n := honest(t, want, got)
 		if lie != "" {
 			t.Fatalf("seed %d: %s", seed, lie)
 		}
 		admitted += n
 	}
-	t.Logf("%d records garbled or lost, %d scores with coverage below one", garbled, admitted)
-	if admitted == 0 {
-		t.Error("no score admits that something is missing")
+	t.Logf("%d records struck; %d seeds whole again, %d slots made again; %d scores with coverage below one", struck, whole, rebuilt, admitted)
+	if rebuilt == 0 || whole == 0 {
+		t.Error("no slot was made again")
 	}
+	if admitted == 0 {
+		t.Error("no score admits that something is missing, though the panes topic was trimmed")
+	}
+}
+
+// A ring slot or coverage record is garbled: its checksum tells.
+func TestFault_StateSlotGarbled(t *testing.T) {
+	t.Parallel()
+	stateFault(t, 120, func(rng *rand.Rand, r log.Record, _ []log.Record) []byte {
+		value := bytes.Clone(r.Value)
+		value[rng.IntN(len(value))] ^= 0x40
+		return value
+	})
+}
+
+// It is lost, or clobbered by a process thought dead that writes what stood there a ring
+// before: the numbers tell.
+func TestFault_StateSlotLost(t *testing.T) {
+	t.Parallel()
+	stateFault(t, 120, func(rng *rand.Rand, r log.Record, older []log.Record) []byte {
+		for i := len(older) - 1; i >= 0 && rng.IntN(3) > 0; i-- {
+			if bytes.Equal(older[i].Key, r.Key) && !bytes.Equal(older[i].Value, r.Value) {
+				return older[i].Value
+			}
+		}
+		return nil
+	})
 }
 
 // Retention takes panes that the evaluator has not read: what they counted is not

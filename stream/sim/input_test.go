@@ -62,7 +62,7 @@ func TestFault_LateFutureCounters(t *testing.T) {
 	}
 	n := 100
 	if testing.Short() {
-		n = 20
+		n = 10
 	}
 	for plan := range n {
 		w := newWorld(t, rand.New(rand.NewPCG(7, 1)), p)

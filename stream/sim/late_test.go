@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/memlog"
 	"github.com/driftline/driftline/stream/wire"
@@ -27,19 +26,7 @@ func lateGrid(t testing.TB, seed uint64, rate float64) (w *world, late bool) {
 		w.put(t, rng.IntN(2), at, row(rng, models[rng.IntN(2)], at, i, i > 80))
 	}
 	w.ticks(t, 2, at)
-	values := make([]float64, 30)
-	for i := range values {
-		values[i] = float64(i)
-	}
-	x, err := sketches.NewNumeric("x", values)
-	must(t, err)
-	g, err := sketches.NewGrid([]sketches.FeatureGrid{x})
-	must(t, err)
-	c := sketches.NewCounts(g)
-	for i := range 300 {
-		c.AddRow()
-		c.Add(0, sketches.Number(float64(i%20)))
-	}
+	g, c := otherGrid(t)
 
 	n, when := int64(0), 60+rng.Int64N(200)
 	write := func(op memlog.Op) {
@@ -85,7 +72,7 @@ func lateGrid(t testing.TB, seed uint64, rate float64) (w *world, late bool) {
 // A grid comes late: collectors go back and read again, evaluators wait for claims
 // made with knowledge of it, and the results are those of a replay, in which every
 // reader knows the grid from the start.
-func TestFault_LateLearnerAndRegrid(t *testing.T) {
+func TestFault_LateLearner(t *testing.T) {
 	t.Parallel()
 	tried, onNew := 0, 0
 	for seed := range uint64(seeds(t, 80)) {

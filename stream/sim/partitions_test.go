@@ -56,6 +56,13 @@ func row(rng *rand.Rand, model string, at int64, id int, shift bool) []byte {
 // each where `to` says, and returns what the folds make of them.
 func spread(t testing.TB, seed uint64, partitions int, mergedClock bool) []replay.Line {
 	t.Helper()
+	w := spreadWorld(t, seed, partitions, mergedClock)
+	must(t, w.bothLife(w.log.Handle(nil), rand.New(rand.NewPCG(seed, uint64(partitions))), loop.Sound))
+	return w.results(t)
+}
+
+func spreadWorld(t testing.TB, seed uint64, partitions int, mergedClock bool) *world {
+	t.Helper()
 	w := bareWorld(t, partitions)
 	w.references(t)
 	rng, to := rand.New(rand.NewPCG(seed, 20)), rand.New(rand.NewPCG(seed, uint64(partitions)))
@@ -72,8 +79,7 @@ func spread(t testing.TB, seed uint64, partitions int, mergedClock bool) []repla
 		w.put(t, part, at, value)
 	}
 	w.ticks(t, partitions, at+5*60_000)
-	must(t, w.bothLife(w.log.Handle(nil), to, loop.Sound))
-	return w.results(t)
+	return w
 }
 
 // P2: the same events over 1, 2, 7 and 64 partitions, read by workers in random
@@ -240,6 +246,64 @@ func TestFault_PartitionAdded(t *testing.T) {
 	}
 }
 
+// A partition is added and has records at once, of times that the others have passed
+// long ago: what belongs to panes that are final comes too late. It changes nothing that
+// was judged, and every such count is told apart (the contradicting ones are paged; a
+// restatement mends the history). From there on the new partition is waited for.
+func TestFault_PartitionAddedWithRecordsAtOnce(t *testing.T) {
+	t.Parallel()
+	late, waited := uint64(0), 0
+	for seed := range uint64(max(4, seeds(t, 20))) {
+		w := bareWorld(t, 2)
+		w.references(t)
+		w.tickMS = 1
+		rng := rand.New(rand.NewPCG(seed, 27))
+		at := epochMS
+		for i := range 120 {
+			at += rng.Int64N(20_000)
+			w.put(t, rng.IntN(2), at, row(rng, models[rng.IntN(2)], at, i, false))
+		}
+		w.live(t, rand.New(rand.NewPCG(seed, 28)), nil)
+		before := w.results(t)
+		must(t, w.log.AddPartitions(inputTopic, 3))
+		w.plan.partitions = 3
+		early := at - 10*60_000
+		for i := range 40 { // written at once, stamped by a producer that had kept them back
+			w.put(t, 2, early+int64(i)*15_000, row(rng, models[i%2], early+int64(i)*15_000, 5000+i, false))
+		}
+		for i := range 60 {
+			at += rng.Int64N(20_000)
+			w.put(t, rng.IntN(3), at, row(rng, models[rng.IntN(2)], at, 9000+i, false))
+		}
+		w.ticks(t, 3, at)
+		from := len(w.folds)
+		w.finish(t, rand.New(rand.NewPCG(seed, 29)), 0)
+		got := w.results(t)
+		for i, l := range before {
+			if !contains(got, l) {
+				t.Fatalf("seed %d: line %d was judged and has changed: %s", seed, i, l.Value)
+			}
+		}
+		var differing uint64
+		for _, f := range w.folds[from:] {
+			late += f.Stats().LatePartials
+			differing += f.Stats().LateDiffering + f.Stats().LateUnverified
+		}
+		if differing == 0 {
+			t.Errorf("seed %d: nothing is told of the counts that came too late", seed)
+		}
+		for _, l := range got {
+			if s, err := wire.DecodeScore(l.Value); l.Kind == "score" && err == nil && l.EndMS > at && s.Covered == s.Expected {
+				waited++
+			}
+		}
+	}
+	t.Logf("%d counts came too late, %d windows after them with the new partition", late, waited)
+	if late == 0 || waited == 0 {
+		t.Error("nothing came late, or nothing became final afterwards")
+	}
+}
+
 // unknownRows is an input in which a model that nobody declared comes up.
 func unknownRows(t testing.TB, seed uint64, auto bool) *world {
 	t.Helper()
@@ -254,6 +318,30 @@ func unknownRows(t testing.TB, seed uint64, auto bool) *world {
 	}
 	w.ticks(t, 2, at)
 	return w
+}
+
+// Where there is no room, by number or by memory, a model is not admitted: it is counted,
+// its events stay unregistered, and those that are watched go on as they did.
+func TestAdmission_WithoutRoomAModelIsCountedAndLeftOut(t *testing.T) {
+	t.Parallel()
+	none := unknownRows(t, 1, false)
+	must(t, none.bothLife(none.log.Handle(nil), nil, loop.Sound))
+	for name, admission := range map[string]evaluate.Admission{
+		"number": {Auto: true, MaxModels: 2},
+		"memory": {Auto: true, MaxModels: 100, Room: func(v *wire.View, more int) bool { return len(v.Models())+more <= 2 }},
+	} {
+		w := unknownRows(t, 1, true)
+		w.admission = admission
+		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
+		left := uint64(0)
+		for _, f := range w.folds {
+			left += f.Stats().NotAdmitted
+		}
+		if most := uint64(2 * w.layout.PanesPartitions); left < 2 || left > most {
+			t.Errorf("%s: %d models are counted as left out, want gamma and delta, once by each that reads of them", name, left)
+		}
+		same(t, 1, none.results(t), w.results(t))
+	}
 }
 
 // A model is admitted by its first events: one control record, collectors read

@@ -38,7 +38,7 @@ func (r *realLog) records(t testing.TB, p log.Partition) (all []log.Record) {
 
 // onKafka builds a world on Apache Kafka, on topics of its own, and the same world
 // in memory.
-func onKafka(t testing.TB, brokers []string, build func(w *world)) (real, simulated *world) {
+func onKafka(t testing.TB, brokers []string, build func(w *world)) (kept, simulated *world) {
 	t.Helper()
 	l, err := kafka.Dial(kafka.Config{Brokers: brokers, RetryTimeout: 2 * time.Minute})
 	must(t, err)
@@ -48,12 +48,12 @@ func onKafka(t testing.TB, brokers []string, build func(w *world)) (real, simula
 		w := &world{layout: planLayout(name + inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: plan{partitions: 2}, prefix: name, real: r}
 		build(w)
 		if r != nil {
-			real = w
+			kept = w
 		} else {
 			simulated = w
 		}
 	}
-	return real, simulated
+	return kept, simulated
 }
 
 // filled is the input that most tests on Kafka use: the world of the simulation.

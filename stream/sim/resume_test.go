@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/driftline/driftline/stream/memlog"
 	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -29,7 +30,7 @@ func scoresOf(t *testing.T, ls []replay.Line) (out []wire.Score) {
 func TestReplay_FromTheMiddleWithHistoryPrintsWhatLivePrinted(t *testing.T) {
 	t.Parallel()
 	scores, events, learnt := 0, 0, 0
-	for seed := range seeds(t, 60) {
+	for seed := range seeds(t, 40) {
 		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), bothPlan)
 		w.blocks = true
 		w.references(t)
@@ -75,7 +76,7 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop")
 	stops := 0
-	for seed := range seeds(t, 60) {
+	for seed := range seeds(t, 40) {
 		w, live := prepared(t, seed)
 		if seed%2 == 0 { // also where live operation never ran
 			w.finish(t, rand.New(rand.NewPCG(uint64(seed), 12)), 0)
@@ -133,6 +134,68 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 	}
 }
 
+// The same around a new reference: alarms that it closed, and those that began with it,
+// are told apart from those whose past is unknown, with a history and after a stop.
+func TestReplay_FromTheMiddleAroundANewReference(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("stop")
+	around, stops := 0, 0
+	for seed := range seeds(t, 40) {
+		w, _ := prepared(t, seed)
+		rng := rand.New(rand.NewPCG(uint64(seed), 17))
+		w.live(t, rng, w.swapAfter(t, 60+rng.Int64N(300))(func(memlog.Op) memlog.Fault { return memlog.Fault{} }))
+		live := w.results(t)
+		first, last := int64(0), int64(0)
+		for _, l := range live {
+			if last = max(last, l.EndMS); l.Model == "alpha" && first == 0 && l.Reference != "" && l.Reference != live[0].Reference {
+				first = l.EndMS
+			}
+		}
+		cfg := w.replayConfig()
+		cfg.FromMS = epochMS + (1+rng.Int64N(30))*60_000
+		if first > 0 {
+			around++
+			cfg.FromMS = max(epochMS+60_000, first+(rng.Int64N(16)-8)*60_000)
+		}
+		cfg.ToMS = min(last, cfg.FromMS+(5+rng.Int64N(30))*60_000)
+		if cfg.ToMS <= cfg.FromMS {
+			continue
+		}
+		var err error
+		cfg.Alarms, err = replay.PastAlarms(w.layout, cfg.FromMS, scoresOf(t, live))
+		must(t, err)
+		var got []replay.Line
+		resume := make([]*wire.Past, w.layout.PanesPartitions)
+		for life := 0; ; life++ {
+			left := 1 + rng.IntN(3)
+			cfg.Resume = resume
+			cfg.Sink = func(_ context.Context, b replay.Batch) error {
+				if left--; left == 0 && life < 10 {
+					stops++
+					return stop
+				}
+				got = append(got, b.Lines...)
+				p, err := wire.DecodePast(b.Past().Encode())
+				must(t, err)
+				resume[b.Partition] = &p
+				return nil
+			}
+			if _, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg); err == nil {
+				break
+			} else if !errors.Is(err, stop) {
+				t.Fatal(err)
+			}
+		}
+		if diff := diffLines(within(live, cfg.FromMS, cfg.ToMS, ""), replay.Dedupe(got)); diff != "" {
+			t.Fatalf("seed %d, %d to %d, new reference from %d: %s", seed, cfg.FromMS, cfg.ToMS, first, diff)
+		}
+	}
+	t.Logf("%d ranges around a new reference, %d stops", around, stops)
+	if around == 0 || stops == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
 // A restating replay counts the events that live operation called late, however late
 // they were, and refuses those from the future still.
 func TestReplay_RestatesWithLateEvents(t *testing.T) {
@@ -141,7 +204,15 @@ func TestReplay_RestatesWithLateEvents(t *testing.T) {
 	for seed := range seeds(t, 20) {
 		w, want := prepared(t, seed)
 		cfg := w.restating(epochMS+10*60_000, epochMS+30*60_000)
-		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
+		var got []replay.Line
+		cfg.Sink = func(_ context.Context, b replay.Batch) error {
+			if b.AtMS > cfg.ToMS {
+				t.Errorf("seed %d: windows to %d are judged, the range ends at %d", seed, b.AtMS, cfg.ToMS)
+			}
+			got = append(got, b.Lines...)
+			return nil
+		}
+		_, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
 		must(t, err)
 		rows := func(ls []replay.Line) map[string]uint64 {
 			m := map[string]uint64{}
@@ -172,5 +243,62 @@ func TestReplay_RestatesWithLateEvents(t *testing.T) {
 	t.Logf("%d rows more", more)
 	if more == 0 {
 		t.Error("no event was late: nothing was restated")
+	}
+}
+
+// A broker that fails now and then is asked again, batches of any size come ahead of
+// the folds, and more sources than are fetched ahead give the same result.
+func TestReplay_FetchFailsAndBatchesVary(t *testing.T) {
+	t.Parallel()
+	for seed := range seeds(t, 10) {
+		for _, partitions := range []int{2, 70} {
+			p := bothPlan
+			p.partitions = partitions
+			if partitions > 2 {
+				p.records = 4
+			}
+			w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), p)
+			w.references(t)
+			want, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), w.replayConfig())
+			must(t, err)
+			if len(want) == 0 {
+				t.Fatal("nothing to compare")
+			}
+			rng, failed := rand.New(rand.NewPCG(uint64(seed), 18)), 0
+			got, err := replay.Run(t.Context(), w.io(w.log.Handle(func(op memlog.Op) memlog.Fault {
+				if op.Kind == memlog.Fetch && op.Partition.Topic == inputTopic && rng.IntN(4) == 0 {
+					failed++
+					return memlog.Fault{Outcome: memlog.NotDone}
+				}
+				return memlog.Fault{Limit: 1 + rng.IntN(9)}
+			})), w.replayConfig())
+			must(t, err)
+			if diff := diffLines(want, got); diff != "" {
+				t.Fatalf("seed %d, %d partitions: %s", seed, partitions, diff)
+			}
+			if failed == 0 {
+				t.Error("no fetch failed")
+			}
+		}
+	}
+}
+
+// A replay that is told to stop does so at once, whatever is under way.
+func TestReplay_StopsWhenAsked(t *testing.T) {
+	t.Parallel()
+	w, _ := prepared(t, 1)
+	for n := range 12 {
+		ctx, cancel := context.WithCancel(t.Context())
+		cfg := w.replayConfig()
+		left := n + 1
+		cfg.Progress = func(replay.Progress) {
+			if left--; left == 0 {
+				cancel()
+			}
+		}
+		lines, err := replay.Run(ctx, w.io(w.log.Handle(func(memlog.Op) memlog.Fault { return memlog.Fault{Limit: 5} })), cfg)
+		if cancel(); !errors.Is(err, context.Canceled) || lines != nil {
+			t.Errorf("stopped at step %d: %d lines, %v", n, len(lines), err)
+		}
 	}
 }

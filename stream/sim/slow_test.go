@@ -146,7 +146,7 @@ func counted(t testing.TB, seed uint64, panes int) (w *world, recs [][]log.Recor
 
 // An axiom breaks before a pane is final: a source gives other cells than before. The
 // partial of larger through stands, wherever the other lies.
-func TestFault_BrokenPromise(t *testing.T) {
+func TestFault_BrokenPromiseBeforeThePaneIsFinal(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(max(2, seeds(t, 20))) {
 		w, recs, want := counted(t, seed, 30)

@@ -48,14 +48,15 @@ var models = []string{"alpha", "beta"}
 // plan describes one simulated input.
 type plan struct {
 	partitions int
-	records    int   // per partition
-	jitterMS   int64 // record times run back by up to this much
-	stepMS     int64 // mean advance of record time per record
-	shift      bool  // the second half is drawn from another distribution
-	maxAppend  int   // records of one produce call
-	pending    int   // panes merged before they are final; 0: the default
-	one        bool  // one panes partition, so that models share it
-	scores     bool  // predictions carry scores; their histograms are large, so most seeds do without
+	records    int     // per partition
+	jitterMS   int64   // record times run back by up to this much
+	stepMS     int64   // mean advance of record time per record
+	shift      bool    // the second half is drawn from another distribution
+	maxAppend  int     // records of one produce call
+	pending    int     // panes merged before they are final; 0: the default
+	one        bool    // one panes partition, so that models share it
+	windowsMS  []int64 // nil: 3 and 12 panes
+	scores     bool    // predictions carry scores; their histograms are large, so most seeds do without
 }
 
 // world is a log with control and input written, before anything has run.
@@ -119,6 +120,9 @@ func newWorld(t testing.TB, rng *rand.Rand, p plan) *world {
 	w := &world{layout: planLayout(inputTopic), log: memlog.New(memlog.Config{NowMS: epochMS + 365*86_400_000}), plan: p, maxPending: p.pending}
 	if p.one {
 		w.layout.PanesPartitions = 1
+	}
+	if p.windowsMS != nil {
+		w.layout.WindowsMS = p.windowsMS
 	}
 	w.createTopics(t, p.partitions)
 	w.control(t)

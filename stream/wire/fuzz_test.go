@@ -62,6 +62,7 @@ func FuzzDecodeDone(f *testing.F)       { fuzz(f, "done") }
 func FuzzDecodeApplied(f *testing.F)    { fuzz(f, "applied") }
 func FuzzDecodeLearnt(f *testing.F)     { fuzz(f, "learnt") }
 func FuzzDecodeScore(f *testing.F)      { fuzz(f, "score") }
+func FuzzDecodePast(f *testing.F)       { fuzz(f, "past") }
 func FuzzDecodeEvent(f *testing.F)      { fuzz(f, "event") }
 func FuzzDecodeDeadLetter(f *testing.F) { fuzz(f, "deadletter") }
 

@@ -27,21 +27,27 @@ const (
 	KindLearnt    byte = 52
 )
 
-// schema is the only schema there is so far, of every kind.
+// schema is the first schema of every kind, and of most the only one.
 const schema byte = 1
 
 // open checks a frame and returns a decoder over its body.
 func open(b []byte, kind byte, what string) (*sketches.Decoder, error) {
+	d, _, err := openUpTo(b, kind, schema, what)
+	return d, err
+}
+
+// openUpTo is open for a kind that has several schemas; it returns the one it found.
+func openUpTo(b []byte, kind, newest byte, what string) (*sketches.Decoder, byte, error) {
 	k, s, body, err := sketches.Unframe(b)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", what, err)
+		return nil, 0, fmt.Errorf("%s: %w", what, err)
 	case k != kind:
-		return nil, fmt.Errorf("%s: %w: frame kind %d, want %d", what, sketches.ErrNotFrame, k, kind)
-	case s != schema:
-		return nil, fmt.Errorf("%s: %w %d, this build reads %d: use a newer driftline", what, sketches.ErrSchema, s, schema)
+		return nil, 0, fmt.Errorf("%s: %w: frame kind %d, want %d", what, sketches.ErrNotFrame, k, kind)
+	case s < schema || s > newest:
+		return nil, 0, fmt.Errorf("%s: %w %d, this build reads up to %d: use a newer driftline", what, sketches.ErrSchema, s, newest)
 	}
-	return sketches.NewDecoder(body), nil
+	return sketches.NewDecoder(body), s, nil
 }
 
 // Peek returns the kind of a frame after checking its CRC.

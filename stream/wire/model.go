@@ -17,6 +17,16 @@ type Model struct {
 // DefaultClasses are counted apart where a model declares none; "" is no prediction.
 var DefaultClasses = []string{"", "0", "1", "false", "true"}
 
+// ScoreBytes is the most memory that the scores of one version take: a row of cells
+// per class, and one for the others.
+func (m Model) ScoreBytes() int64 {
+	classes := len(m.Classes)
+	if classes == 0 {
+		classes = len(DefaultClasses)
+	}
+	return int64(classes+1) * (8*sketches.ScoreCells + 128)
+}
+
 // Encode returns the framed bytes.
 func (m Model) Encode() []byte {
 	var e sketches.Encoder

@@ -17,8 +17,11 @@ type Past struct {
 	First int64 `json:"first"`
 	// Unknown says that an alarm which is not told of may exist all the same: it steps,
 	// but says nothing until its first OK. false: there are no others.
-	Unknown bool        `json:"unknown"`
-	Models  []ModelPast `json:"models,omitempty"`
+	Unknown bool `json:"unknown"`
+	// Whole says that Models is all that a fold held at the moment, not what somebody
+	// else remembers.
+	Whole  bool        `json:"whole"`
+	Models []ModelPast `json:"models,omitempty"`
 }
 
 // ModelPast is one model of a Past.

@@ -132,6 +132,9 @@ func forms(t testing.TB) []form {
 		{"coverage", KindCoverage, again(DecodeCoverage, Coverage.Encode), map[string][]byte{
 			"full": Coverage{Ring: 1, Number: -7, Covered: 63, Expected: 64}.Encode(),
 		}},
+		{"coverage2", KindCoverage, again(DecodeCoverage, Coverage.Encode), map[string][]byte{
+			"with slots": Coverage{Ring: 0, Number: 29_453_760, Covered: 63, Expected: 64, Slots: 300}.Encode(),
+		}},
 		{"done", KindDone, again(DecodeDone, Done.Encode), map[string][]byte{
 			"empty": Done{}.Encode(),
 			"full": Done{
@@ -154,6 +157,13 @@ func forms(t testing.TB) []form {
 				Features: []FeatureScore{{Name: "x<y>&", Kind: "numeric", N: 1, M: 2, PSI: &third, Verdict: "drifted", Top: []Cells{{Label: "[0, 1)", Part: &third}}}},
 				Alarms:   []AlarmAt{{Policy: "default", Kind: "drift", Phase: "firing", State: []byte(`{"phase":"firing"}`)}},
 			}.Encode(),
+		}},
+		{"past", 0, again(DecodePast, Past.Encode), map[string][]byte{
+			"history": Past{AtMS: 7_200_000, First: NoPane, Unknown: true}.Encode(),
+			"whole": Past{AtMS: 7_200_000, First: 3, Whole: true, Models: []ModelPast{{
+				Model: "fraud", Born: true, Following: sampleID(1), Learnt: [][]byte{{1, 2, 3}},
+				Alarms: []PastAlarm{{Version: AnyVersion, Policy: "default", Kind: "drift", WindowMS: 3_600_000, Reference: sampleID(1), State: []byte{1, 2}}},
+			}}}.Encode(),
 		}},
 		{"event", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
 			"detected": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123,

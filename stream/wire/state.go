@@ -114,7 +114,12 @@ type Coverage struct {
 	Ring              uint8
 	Number            int64
 	Covered, Expected uint64
+	Slots             uint64 // ring slots written with it; 0: not told
 }
+
+// coverageSchema is the schema that tells how many slots there are. Without that number
+// the record has the bytes it always had.
+const coverageSchema byte = 2
 
 // Encode returns the framed bytes.
 func (c Coverage) Encode() []byte {
@@ -123,12 +128,16 @@ func (c Coverage) Encode() []byte {
 	e.Varint(c.Number)
 	e.Uvarint(c.Covered)
 	e.Uvarint(c.Expected)
-	return sketches.Frame(KindCoverage, schema, e.Data())
+	if c.Slots == 0 {
+		return sketches.Frame(KindCoverage, schema, e.Data())
+	}
+	e.Uvarint(c.Slots)
+	return sketches.Frame(KindCoverage, coverageSchema, e.Data())
 }
 
 // DecodeCoverage reads what Encode wrote.
 func DecodeCoverage(b []byte) (c Coverage, err error) {
-	d, err := open(b, KindCoverage, "coverage")
+	d, s, err := openUpTo(b, KindCoverage, coverageSchema, "coverage")
 	if err != nil {
 		return c, err
 	}
@@ -136,6 +145,11 @@ func DecodeCoverage(b []byte) (c Coverage, err error) {
 	c.Number = d.Varint()
 	c.Covered = d.Uvarint()
 	c.Expected = d.Uvarint()
+	if s == coverageSchema {
+		if c.Slots = d.Uvarint(); c.Slots == 0 {
+			d.Fail("no slots in a record that tells of them")
+		}
+	}
 	return c, d.Finish()
 }
 

@@ -175,6 +175,16 @@ func (v *View) Grids(model string, pane int64) []ActiveGrid {
 	return gs[from:to]
 }
 
+// NewestGrids returns the grids that a model's features are counted on from the pane
+// that the newest of them names.
+func (v *View) NewestGrids(model string) []ActiveGrid {
+	g, ok := v.Newest(model)
+	if !ok {
+		return nil
+	}
+	return v.Grids(model, g.FromPane)
+}
+
 // Grid returns a model's grid by id.
 func (v *View) Grid(model string, id sketches.ID) (g ActiveGrid, ok bool) {
 	for _, g := range v.grids[model] {

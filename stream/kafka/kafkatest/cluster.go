@@ -46,8 +46,7 @@ func StartOld(t testing.TB, nodes int, extra ...string) *Cluster {
 func start(t testing.TB, r release, nodes int, extra []string) *Cluster {
 	t.Helper()
 	lib := needed(t, r)
-	dir := t.TempDir() // before the clean-up: what is asked for later is removed first
-	c := &Cluster{t: t}
+	c, dir := &Cluster{t: t}, t.TempDir() // before the clean-up, so that it is removed after the nodes have ended
 	t.Cleanup(c.stopAll)
 	if err := c.launch(t.Context(), lib, dir, nodes, extra); err != nil {
 		t.Fatal(err)

@@ -87,8 +87,8 @@ func (o *Operator) Recreate(topic string, partitions int, config map[string]stri
 	if err != nil {
 		o.t.Fatalf("delete topic %s: %v", topic, err)
 	}
-	make := kmsg.NewPtrCreateTopicsRequest()
-	make.TimeoutMillis = 10_000
+	again := kmsg.NewPtrCreateTopicsRequest()
+	again.TimeoutMillis = 10_000
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, int32(partitions), -1
 	for k, v := range config {
@@ -96,9 +96,9 @@ func (o *Operator) Recreate(topic string, partitions int, config map[string]stri
 		c.Name, c.Value = k, kmsg.StringPtr(v)
 		t.Configs = append(t.Configs, c)
 	}
-	make.Topics = append(make.Topics, t)
+	again.Topics = append(again.Topics, t)
 	o.until("make "+topic+" again", func(ctx context.Context) error {
-		res, err := make.RequestWith(ctx, o.cl)
+		res, err := again.RequestWith(ctx, o.cl)
 		if err != nil {
 			return err
 		}

@@ -56,6 +56,10 @@ func (p *Parts) Accesses() []Access {
 	}
 	all[0].Groups = []GroupAccess{{collect, reads &^ see}, {collect + loop.ControlGroup, reads &^ see}}
 	all[1].Groups = []GroupAccess{{evaluate, reads &^ see}}
+	if p.inGroup() {
+		all[0].Groups = append(all[0].Groups, GroupAccess{collect + kafka.Members, reads &^ see})
+		all[1].Groups = append(all[1].Groups, GroupAccess{evaluate + kafka.Members, reads &^ see})
+	}
 	if p.Cfg.Ingest.Enabled {
 		all = append(all, p.access("serve", 0, map[string]kafka.Ops{p.Cfg.IngestTopic(): writes, p.Cfg.IngestLabelTopic(): writes}))
 	}

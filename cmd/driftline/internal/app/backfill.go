@@ -110,7 +110,7 @@ func (p *Parts) Backfill(ctx context.Context, l wire.Layout, r Range, anew bool,
 		if r.Repair {
 			action = "history.repair"
 		}
-		return t.Audit(ctx, action, "range:"+ends(r.FromMS)+"/"+ends(r.ToMS)+"/"+r.Model, nil, w.did.BackfillCounts)
+		return t.Audit(store.WithActor(ctx, "replay"), action, "range:"+ends(r.FromMS)+"/"+ends(r.ToMS)+"/"+r.Model, nil, w.did.BackfillCounts)
 	})
 	return w.did, err
 }

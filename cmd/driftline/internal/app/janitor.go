@@ -9,6 +9,9 @@ import (
 // janitorEvery is how often old history is removed.
 const janitorEvery = time.Hour
 
+// keepReplays is how long a replay into the history that was stopped can be gone on with.
+const keepReplays = 90 * 24 * time.Hour
+
 // Janitor removes history that is older than the configuration keeps, counted back
 // from the event time the stream has reached: an archive that is replayed is not
 // removed because its years are past.
@@ -46,6 +49,7 @@ func (r *Running) clean(ctx context.Context) error {
 	note(r.Store.DeleteEventsBefore(ctx, before(keep.EventDays).UnixMilli()))
 	note(r.Store.DeleteLedgerBefore(ctx, before(keep.CountDays).UnixMilli()))
 	note(r.Store.DeletePublishedBefore(ctx, NowMS()-keepEvents.Milliseconds()))
+	note(r.Store.DeleteReplaysBefore(ctx, NowMS()-keepReplays.Milliseconds()))
 	if removed > 0 {
 		r.Log.Info().Int64("rows", removed).Time("clock", now).Msg("old history removed")
 	}

@@ -24,7 +24,7 @@ func (r *Running) measure(reg *prometheus.Registry) error {
 	}
 	m, err := metrics.New(reg, metrics.Config{
 		Ingest: results,
-		Store:  r.Store, Layout: layout, NowMS: NowMS, Historical: historical, Lag: r.Progress.lag, Judged: r.Progress.JudgedMS,
+		Store:  r.Store, Layout: layout, NowMS: NowMS, Historical: historical, Lag: r.Progress.lag, Judged: r.Progress.JudgedMS, Memory: r.Progress.bound,
 		Failed: func(err error) { r.Log.Warn().Err(err).Msg("metrics cannot be read from the database") },
 	})
 	r.Metrics = m

@@ -11,7 +11,7 @@ import (
 
 // handler serves everything that goes over HTTP.
 func (r *Running) handler(ctx context.Context) (http.Handler, error) {
-	pages, err := r.pages()
+	pages, err := r.pages(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -19,11 +19,17 @@ func (r *Running) handler(ctx context.Context) (http.Handler, error) {
 }
 
 // pages are the native API and the pages.
-func (r *Running) pages() (http.Handler, error) {
+func (r *Running) pages(ctx context.Context) (http.Handler, error) {
 	cfg := web.Config{
 		Store: r.Store, Version: r.Build.Version, Commit: r.Build.Commit, Namespace: r.Cfg.Namespace, NowMS: NowMS,
 		Authorize: r.authorize(), AllowedHosts: r.Cfg.HTTP.AllowedHosts, Log: r.Log,
-		ValidateSpec: func(model string, spec []byte) (web.Spec, error) { return ValidateSpec(r.Cfg, model, spec) },
+		ValidateSpec: func(model string, spec []byte) (web.Spec, error) {
+			s, err := ValidateSpec(r.Cfg, model, spec)
+			if err == nil {
+				err = r.mayAdmit(ctx, model)
+			}
+			return s, err
+		},
 	}
 	for _, w := range r.Cfg.Stream.Windows {
 		cfg.Windows = append(cfg.Windows, w.MS())
@@ -40,6 +46,19 @@ func (r *Running) pages() (http.Handler, error) {
 		cfg.Trigger = r.Trainer.Trigger
 	}
 	return web.New(cfg)
+}
+
+// mayAdmit returns why a model that nobody watches yet cannot be admitted; nil too where
+// this process has no broker to ask.
+func (p *Parts) mayAdmit(ctx context.Context, model string) error {
+	if p.Kafka == nil {
+		return nil
+	}
+	d, err := p.ReadControl(ctx)
+	if err != nil || d.View.Known(model) {
+		return err
+	}
+	return p.CheckAdmission(ctx, 1)
 }
 
 // ValidateSpec checks a model's settings and brings them into their stored form.

@@ -125,6 +125,33 @@ func (p *Parts) Settled(ctx context.Context, l wire.Layout, r Range) error {
 	return nil
 }
 
+// Own refuses to write into a history whose drift events another namespace told: their
+// ids hold it, so that a replay would add each of them a second time.
+func (p *Parts) Own(ctx context.Context) error {
+	rows, err := p.Store.Events(ctx, store.EventQuery{Limit: 100})
+	if err != nil {
+		return fmt.Errorf("namespace of the history: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	newest := rows[0]
+	for _, row := range rows { // what live operation told weighs more than what a replay found
+		if !row.Replayed {
+			newest = row
+			break
+		}
+	}
+	e, err := wire.DecodeEvent([]byte(newest.Body))
+	if err != nil {
+		return fmt.Errorf("namespace of the history: %w", err)
+	}
+	if theirs, ours := strings.TrimPrefix(e.Source, "/driftline/"), p.Cfg.Namespace; theirs != ours {
+		return cli.Usagef("namespace: the history holds events of the namespace %q, this command is set to %q: give --namespace %s, or the configuration of the deployment", theirs, ours, theirs)
+	}
+	return nil
+}
+
 // pastAlarms are the states of alarms at the start of the range, where the history has
 // them: those that the scores of the last alarm hop at or before say.
 func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[string][]wire.PastAlarm, error) {
@@ -148,10 +175,12 @@ func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[str
 	return replay.PastAlarms(l, r.FromMS, scores)
 }
 
-// Bytes that a replay of unbounded lateness holds per feature and step of time beside
-// its cells, and per cell once a source is read: sums and map entries; counts are
-// written as varints, of two bytes up to 16,383.
+// Bytes that a replay of unbounded lateness holds per feature and step of time, beside
+// its cells, and per cell: open for the source that is read and for the sum of all,
+// packed for each source that was read, where counts are varints, of two bytes up to
+// 16,383. Measured with 50 features, 2 sources, 13 steps: 3.9 MB, by these 3.8 MB.
 const (
+	openCopies    = 2
 	openFeature   = 256
 	openCell      = 8
 	packedFeature = 128
@@ -159,8 +188,7 @@ const (
 	openVersions  = 2 // versions of a model at a time; more are seldom
 )
 
-// RepairBytes is how much memory counts of the range need: those of one source open,
-// those of all sources packed.
+// RepairBytes is how much memory the counts of the range need.
 func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, error) {
 	sources := int64(0)
 	for _, in := range d.Layout.Inputs {
@@ -179,7 +207,7 @@ func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, e
 		for _, g := range d.View.Grids(m.Name, last) {
 			for i := range g.Grid.Features {
 				cells := int64(g.Grid.Features[i].Cells())
-				perPane += openVersions * (openFeature + cells*openCell + sources*(packedFeature+cells*packedCell))
+				perPane += openVersions * (openCopies*(openFeature+cells*openCell) + sources*(packedFeature+cells*packedCell))
 			}
 		}
 	}

@@ -189,6 +189,9 @@ func (r *Running) prepare(ctx context.Context, o Options) error {
 		if err := r.CheckInputs(ctx); err != nil {
 			return &cli.Exit{Code: cli.Usage, Err: err}
 		}
+		if err := r.checkMemory(ctx, o.Roles); err != nil {
+			return err
+		}
 		if r.Declared, err = r.Declare(ctx); err != nil {
 			return err
 		}
@@ -230,6 +233,9 @@ func (r *Running) start(ctx context.Context, g *errgroup.Group, roles Roles) {
 	}
 	if roles.Evaluate {
 		role("evaluate", func(ctx context.Context) error { return r.Evaluate(ctx, r.Declared.Layout, r.Progress) })
+	}
+	if roles.Collect || roles.Evaluate {
+		role("memory", func(ctx context.Context) error { return r.WatchMemory(ctx, roles) })
 	}
 	if roles.Historian {
 		role("historian", r.History.Run)

@@ -34,20 +34,23 @@ const (
 func (p *Parts) IO() loop.IO {
 	return loop.IO{
 		Log: p.Source(), NowMS: NowMS, Pause: p.pause, Retry: p.retry, Wait: fetchWait,
-		Retried: func(what string, attempt int, err error) {
-			if p.Metrics != nil {
-				p.Metrics.Retried(what, attempt, err)
-			}
-			if attempt%10 == 1 {
-				p.Log.Warn().Str("what", what).Int("attempt", attempt).Err(err).Msg("trying again")
-			}
-		},
+		Retried: p.retried,
 		Counted: func(part log.Partition, what string, n int64) {
 			if p.Metrics != nil {
 				p.Metrics.Lost(part, what, n)
 			}
 			p.Log.Warn().Str("partition", part.String()).Str("what", what).Int64("records", n).Msg("records lost before they were read")
 		},
+	}
+}
+
+// retried counts a call that is tried again and now and then says so.
+func (p *Parts) retried(what string, attempt int, err error) {
+	if p.Metrics != nil {
+		p.Metrics.Retried(what, attempt, err)
+	}
+	if attempt%10 == 1 {
+		p.Log.Warn().Str("what", what).Int("attempt", attempt).Err(err).Msg("trying again")
 	}
 }
 
@@ -74,6 +77,7 @@ type Progress struct {
 	mu      sync.Mutex
 	sources map[log.Partition]Position
 	done    map[int32]DonePane
+	memory  Memory
 }
 
 // Position is the next offset and the end of a partition, as last seen.
@@ -101,6 +105,19 @@ func (g *Progress) pane(q int32, d DonePane) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.done[q] = d
+}
+
+// lost forgets what no longer is this process's to read, so that no old figure stands.
+func (g *Progress) lost(p log.Partition) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.sources, p)
+}
+
+func (g *Progress) lostPane(q int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.done, q)
 }
 
 // Sources returns the positions per input partition.
@@ -147,7 +164,10 @@ func (g *Progress) DoneMS(n int32) (ms int64, ok bool) {
 // Collect runs fold 1 for this worker's input partitions, new ones included, on as many
 // goroutines as there are processors for Go.
 func (p *Parts) Collect(ctx context.Context, l wire.Layout, g *Progress) error {
-	workers := loop.NewWorkers(p.IO(), log.Partition{Topic: p.Topics().Control}, runtime.GOMAXPROCS(0))
+	if p.inGroup() {
+		return p.collectInGroup(ctx, l, g)
+	}
+	workers := p.workers()
 	grp, ctx := errgroup.WithContext(ctx)
 	grp.Go(func() error { return workers.Run(ctx) })
 	grp.Go(func() error {
@@ -160,6 +180,10 @@ func (p *Parts) Collect(ctx context.Context, l wire.Layout, g *Progress) error {
 		})
 	})
 	return grp.Wait()
+}
+
+func (p *Parts) workers() *loop.Workers {
+	return loop.NewWorkers(p.IO(), log.Partition{Topic: p.Topics().Control}, runtime.GOMAXPROCS(0))
 }
 
 // everyPartition calls start once per partition this worker owns, and again for
@@ -218,7 +242,18 @@ func (p *Parts) sourceFold(l wire.Layout, id wire.Source, o loop.Origin) loop.So
 // sourceConfig is fold 1 of one source, live or replayed.
 func (p *Parts) sourceConfig(l wire.Layout, id wire.Source) collect.Config {
 	t := p.Topics()
-	return collect.Config{Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic)}
+	return collect.Config{
+		Source: id, Layout: l, PanesTopic: t.Panes, DeadTopic: t.Dead, Reader: p.Reader(id.Topic), Quota: p.quota(p.historical(id.Topic)),
+	}
+}
+
+func (p *Parts) historical(topic string) bool {
+	for _, in := range p.Cfg.Topics.Inputs {
+		if in.Topic == topic {
+			return in.Historical
+		}
+	}
+	return false
 }
 
 // promise is how far behind the wall clock an idle partition may still get accepted
@@ -250,19 +285,37 @@ func (p *Parts) margin() int64 {
 
 // Evaluate runs fold 2 for this worker's partitions.
 func (p *Parts) Evaluate(ctx context.Context, l wire.Layout, g *Progress) error {
-	grp, ctx := errgroup.WithContext(ctx)
+	if p.inGroup() {
+		return p.evaluateInGroup(ctx, l, g)
+	}
+	var own []int32
 	for q := range l.PanesPartitions {
-		if !p.mine(int(q)) {
-			continue
+		if p.mine(int(q)) {
+			own = append(own, q)
 		}
+	}
+	return p.evaluate(ctx, l, g, own, nil)
+}
+
+// evaluate runs fold 2 for partitions of the panes topic. alive is asked before each
+// write of state; nil: the end of the state partition tells.
+func (p *Parts) evaluate(ctx context.Context, l wire.Layout, g *Progress, own []int32, alive func(context.Context) error) error {
+	room, err := p.room(ctx, l)
+	if err != nil {
+		return err
+	}
+	grp, ctx := errgroup.WithContext(ctx)
+	for _, q := range own {
 		t := p.Topics()
 		var fold *evaluate.Fold // the one that is driven, for its counters
 		judging := p.judging()
 		e := loop.NewPanes(p.IO(), loop.PanesConfig{
 			Panes: log.Partition{Topic: t.Panes, Index: q}, State: log.Partition{Topic: t.State, Index: q},
-			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS,
+			Control: log.Partition{Topic: t.Control}, Group: p.Group("evaluate"), ProvisionalMS: tickMS, Alive: alive,
 			New: func() loop.PanesFold {
-				fold = evaluate.New(p.panesConfig(l, q))
+				cfg := p.panesConfig(l, q)
+				cfg.Admission.Room = room
+				fold = evaluate.New(cfg)
 				return fold
 			},
 			Progress: func(done int64, ok bool, next, end int64) {

@@ -240,11 +240,7 @@ func (b *Bench) result(times, allocs map[string][]float64) Result {
 		t := times[name]
 		r.Layers = append(r.Layers, Layer{Name: name, Nanos: median(t), Least: slices.Min(t), Most: slices.Max(t), Allocs: median(allocs[name])})
 	}
-	size := 0
-	for i := range b.recs {
-		size += len(b.recs[i].Value)
-	}
-	r.EventBytes = round(float64(size)/float64(len(b.recs)), 1)
+	r.EventBytes = b.eventBytes()
 	r.CPUNanosPerEvent = round(median(times["whole"]), 1)
 	r.EventsPerSecondPerCore = math.Round(1e9 / median(times["whole"]))
 	r.AllocsPerEvent = round(median(allocs["whole"]), 4)
@@ -262,6 +258,15 @@ func (b *Bench) result(times, allocs map[string][]float64) Result {
 	r.RatioLibraryDecode = ratio(func(i int) float64 { return times["whole"][i] / times["library"][i] })
 	r.RatioPlain = ratio(func(i int) float64 { return times["plain"][i] / times["whole"][i] })
 	return r
+}
+
+// eventBytes is the mean size of an event.
+func (b *Bench) eventBytes() float64 {
+	size := 0
+	for i := range b.recs {
+		size += len(b.recs[i].Value)
+	}
+	return round(float64(size)/float64(len(b.recs)), 1)
 }
 
 func median(x []float64) float64 {

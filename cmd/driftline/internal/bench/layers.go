@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -97,41 +98,49 @@ func (b *Bench) source(o loop.Origin, r event.Reader) *collect.Source {
 
 // fetch reads the topic to its end.
 func (b *Bench) fetch(ctx context.Context) (n int, err error) {
-	for from := int64(0); from < int64(len(b.recs)); {
-		batch, err := b.log.Fetch(ctx, input, from, time.Second)
-		if err != nil {
+	session := b.log.Session()
+	defer func() { err = errors.Join(err, session.Close()) }()
+	asks := []log.Ask{{Partition: input}}
+	for asks[0].From < int64(len(b.recs)) {
+		if err := session.Fetch(ctx, asks, time.Second); err != nil {
 			return n, err
 		}
-		n += len(batch.Records)
-		from = batch.Next
+		for a, ok := session.Next(); ok; a, ok = session.Next() {
+			if a.Err != nil {
+				return n, a.Err
+			}
+			n += len(a.Records)
+			asks[0].From = a.Next
+		}
 	}
 	return n, nil
 }
 
 // whole runs the collecting role over the topic, in a group that has read nothing yet.
 func (b *Bench) whole(ctx context.Context, group string) (n int, err error) {
-	var accepted uint64
-	s := loop.NewSource(loop.IO{
+	w := loop.NewWorker(loop.IO{
 		Log: b.log, NowMS: func() int64 { return time.Now().UnixMilli() }, Wait: time.Second,
 		Pause: func(ctx context.Context, _ int) error { return ctx.Err() },
 		Retry: func(error) bool { return false },
-	}, loop.SourceConfig{
+	}, log.Partition{Topic: controlTopic})
+	var fold *collect.Source
+	w.Add(loop.SourceConfig{
 		Partition: input, Group: group, Control: log.Partition{Topic: controlTopic}, Times: collect.Times(layout()),
 		TickMS: 10_000,
 		New: func(o loop.Origin) loop.SourceFold {
-			return b.source(o, event.NewDecoder(event.Limits{}))
+			fold = b.source(o, event.NewDecoder(event.Limits{}))
+			return fold
 		},
 		Names: func([]log.Record) int64 { return loop.Never },
 	})
-	for {
-		if _, err := s.Step(ctx); err != nil {
-			return int(accepted), err
-		}
-		position, _ := s.Position()
-		if position >= int64(len(b.recs)) {
-			return int(position), nil
+	session := b.log.Session()
+	defer func() { err = errors.Join(err, session.Close()) }()
+	for !w.CaughtUp() {
+		if _, err := w.Step(ctx, session); err != nil {
+			return n, err
 		}
 	}
+	return int(fold.Through() + 1), nil
 }
 
 // library decodes the same events with the fastest kept library that was measured

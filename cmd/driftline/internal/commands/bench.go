@@ -12,9 +12,9 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 )
 
-// Bench is "driftline bench ingest".
+// Bench is "driftline bench ingest|rivals".
 func Bench(a *cli.App) *cobra.Command {
-	return cli.Group("bench", "Measure this machine: ingest", benchIngest(a), benchBroker(a))
+	return cli.Group("bench", "Measure this machine: ingest, rivals", benchIngest(a), benchRivals(a), benchBroker(a))
 }
 
 func benchIngest(a *cli.App) *cobra.Command {
@@ -85,7 +85,7 @@ func thousands(x float64) string {
 
 func benchBroker(a *cli.App) *cobra.Command {
 	return &cobra.Command{
-		Use: "broker", Hidden: true, Args: cobra.NoArgs, Short: "The broker of bench ingest; ends with its standard input",
+		Use: "broker", Hidden: true, Args: cobra.NoArgs, Short: "The broker of the benchmarks; ends with its standard input",
 		RunE: func(c *cobra.Command, _ []string) error { return measure.ServeBroker(c.Context(), a.In, a.Out) },
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,6 +41,7 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 	d.rights(ctx, p)
 	d.checks = append(d.checks, checkTopics(ctx, p)...)
 	d.layout(ctx, p)
+	d.memory(ctx, p)
 	d.registry(ctx, p)
 	seen := carried{}
 	for _, in := range d.cfg.Topics.Inputs {
@@ -81,6 +84,39 @@ func (d *doctor) layout(ctx context.Context, p *app.Parts) {
 		return
 	}
 	d.add(name, stateOK, fmt.Sprintf("%d models in force, settings equal those configured", len(dec.View.Models())), "")
+}
+
+// memory holds what counting and judging may need against what they may have (P5): in
+// one process where the broker is embedded, else in one each.
+func (d *doctor) memory(ctx context.Context, p *app.Parts) {
+	dec, err := p.ReadControl(ctx)
+	if err != nil {
+		return // told above
+	}
+	l, ok := dec.View.Layout()
+	if !ok {
+		return
+	}
+	processes := map[string]app.Roles{"memory of collect": {Collect: true}, "memory of evaluate": {Evaluate: true}}
+	if d.cfg.Embedded() {
+		processes = map[string]app.Roles{"memory": app.Everything}
+	}
+	for _, name := range slices.Sorted(maps.Keys(processes)) {
+		m, err := p.Memory(ctx, l, dec.View, processes[name], 0)
+		if d.fault(name, err, "check the input topics") {
+			continue
+		}
+		found := fmt.Sprintf("%d models over %d input partitions may need up to %s (counting %s, judging %s); stream.memory_limit is %s",
+			m.Models, m.Owned, app.Size(m.Bound()), app.Size(m.Collect), app.Size(m.Evaluate), app.Size(m.Limit))
+		switch {
+		case m.Check() != nil:
+			d.add(name, stateFail, found, "raise stream.memory_limit where the machine has the memory, share the partitions among more workers, or watch fewer models or features: the next start is refused")
+		case m.Bound() > m.Limit/10*9:
+			d.add(name, stateWarn, found, "a model or a wider reference more may be refused: raise stream.memory_limit or add workers")
+		default:
+			d.add(name, stateOK, found, "")
+		}
+	}
 }
 
 // silent finds empty partitions that hold windows back.

@@ -231,6 +231,9 @@ func (b *builder) install(ctx context.Context) error {
 		b.out.AppliesMS = from * b.declared.Layout.PaneMS
 	}
 	controls = append(controls, wire.Control{Kind: "reference", ID: b.model, Seq: now, Value: b.res.Reference.Encode()})
+	if err := b.parts.CheckAdmission(ctx, 0, controls...); err != nil {
+		return err
+	}
 	if err := b.parts.Publish(ctx, controls...); err != nil {
 		return err
 	}

@@ -42,6 +42,9 @@ func (j *replayJob) run(ctx context.Context) error {
 		if err := j.parts.Settled(ctx, d.Layout, j.r); err != nil {
 			return err
 		}
+		if err := j.parts.Own(ctx); err != nil {
+			return err
+		}
 		return j.write(ctx, d)
 	}
 	if j.r.FromMS != loop.Unset {

@@ -158,6 +158,9 @@ func TestReplay_ToSQLFillsTheHistory(t *testing.T) {
 		if diff := cmp.Diff(ends, b.ends(ctx, r)); diff != "" {
 			t.Errorf("topics moved:\n%s", diff)
 		}
+		if code, _, errs := b.run("replay", "--to-sql", "--namespace", "other"); code != cli.Usage || !strings.Contains(errs, "--namespace test") {
+			t.Errorf("another namespace ends with %d: %s", code, errs)
+		}
 		if table := b.must("replay", "--to-sql", "--model", "churn"); !strings.Contains(table, "windows looked at") {
 			t.Errorf("the table says nothing:\n%s", table)
 		}

@@ -34,13 +34,13 @@ func TestMain(m *testing.M) {
 	storetest.Main(m)
 }
 
-// build puts the program into the repository's cache folder, which git ignores.
+// build puts the program beside the one of make build, which git ignores.
 func build() error {
 	root, err := filepath.Abs("../../../..")
 	if err != nil {
 		return err
 	}
-	binary = filepath.Join(root, ".cache", "e2e", "driftline")
+	binary = filepath.Join(root, "bin", "e2e", "driftline")
 	cmd := exec.Command("go", "build", "-o", binary, "github.com/driftline/driftline/cmd/driftline")
 	cmd.Stderr = os.Stderr
 	return cmd.Run()

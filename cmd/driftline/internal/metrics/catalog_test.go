@@ -68,9 +68,11 @@ func TestCatalog_EveryMetricIsShownAsItSaysAndPassesTheLint(t *testing.T) {
 	m, reg := start(t, s, newClock(), func(c *Config) {
 		c.Lag = func() []Lag { return []Lag{{Topic: "ml.predictions", Partition: 1, Next: 5, End: 9}} }
 		c.Judged = func() (int64, bool) { return startMS - 180_000, true }
+		c.Memory = func() Memory { return Memory{Collect: 1, Evaluate: 2, Limit: 4} }
 	})
 	ops.Register(reg, "1", "abc", "go1", false)
 	m.Retried("fetch x", 1, nil)
+	m.Rebalanced("collect")
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", 3)
 	m.RegistryWrite(errors.New("disk full"))
 	m.Delivery("slack", nil)

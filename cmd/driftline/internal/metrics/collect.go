@@ -17,7 +17,7 @@ var read = []string{
 	"driftline_model_window_end_timestamp_seconds", "driftline_model_window_rows", "driftline_feature_score",
 	"driftline_feature_series_dropped", "driftline_fleet_models", "driftline_stream_event_timestamp_seconds",
 	"driftline_stream_final_age_seconds", "driftline_stream_judged_timestamp_seconds", "driftline_stream_counted_timestamp_seconds", "driftline_stream_lag_records",
-	"driftline_stream_lag_seconds", "driftline_stream_records_total", "driftline_stream_source_age_seconds",
+	"driftline_stream_lag_seconds", "driftline_stream_memory_bound_bytes", "driftline_stream_memory_limit_bytes", "driftline_stream_records_total", "driftline_stream_source_age_seconds",
 	"driftline_trainer_active_age_seconds", "driftline_trainer_retrains_total", "driftline_registry_unpublished_age_seconds",
 	"driftline_metrics_models_dropped", "driftline_store_read_seconds", "driftline_store_up",
 }
@@ -72,7 +72,7 @@ func (m *Metrics) models(out *output, s *snapshot) map[string]string {
 // Series of one model at most: per window, and beside windows (info, features
 // dropped, performance, retrains).
 const (
-	perWindow  = 10
+	perWindow  = 12
 	perModel   = 1 + 1 + 1 + 1 + 6 + 6 + 1
 	perFeature = 3
 )

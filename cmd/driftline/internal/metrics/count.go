@@ -25,6 +25,7 @@ func (m *Metrics) makeCounters() {
 		m.counters = append(m.counters, c)
 		return c
 	}
+	m.rebalances = vec("driftline_stream_rebalances_total")
 	m.repeated = vec("driftline_stream_repeated_total")
 	m.lost = vec("driftline_stream_lost_records_total")
 	m.writes = vec("driftline_registry_writes_total")
@@ -37,6 +38,11 @@ func (m *Metrics) makeCounters() {
 	m.requests = vec("driftline_ingest_requests_total")
 	m.ingested = one("driftline_ingest_events_total")
 	m.ingestedBytes = one("driftline_ingest_bytes_total")
+	m.damaged = vec("driftline_stream_damaged_state_total")
+	for _, result := range []string{"rebuilt", "lost"} {
+		m.damaged.WithLabelValues(result)
+	}
+	m.notAdmitted = one("driftline_stream_not_admitted_total")
 	e := entry("driftline_drift_detection_delay_seconds")
 	m.delay = prometheus.NewHistogram(prometheus.HistogramOpts{Name: e.Name, Help: e.Help, Buckets: delayBuckets})
 	m.counters = append(m.counters, m.delay)
@@ -56,6 +62,9 @@ func (m *Metrics) makeCounters() {
 func (m *Metrics) Retried(what string, _ int, _ error) {
 	m.repeated.WithLabelValues(repeatedWord(what)).Inc()
 }
+
+// Rebalanced counts a generation of the group of a role, collect or evaluate.
+func (m *Metrics) Rebalanced(role string) { m.rebalances.WithLabelValues(role).Inc() }
 
 // Lost counts records that retention removed before they were read. It fits
 // loop.IO.Counted.
@@ -151,5 +160,8 @@ func (j *Judging) Observe(s evaluate.Stats) {
 	add(j.m.differing, s.LateDiffering+s.Contradicted, j.last.LateDiffering+j.last.Contradicted)
 	add(j.m.unreadable, s.Undecodable+s.WrongFold, j.last.Undecodable+j.last.WrongFold)
 	add(j.m.refused, uint64(max(0, s.ControlRefused)), uint64(max(0, j.last.ControlRefused)))
+	add(j.m.damaged.WithLabelValues("rebuilt"), s.RebuiltSlots, j.last.RebuiltSlots)
+	add(j.m.damaged.WithLabelValues("lost"), s.LostSlots, j.last.LostSlots)
+	add(j.m.notAdmitted, s.NotAdmitted, j.last.NotAdmitted)
 	j.last = s
 }

@@ -40,7 +40,7 @@ func clean(name string) string {
 }
 
 // repeatedWords are the values of the label what; texts of other callers are "other".
-var repeatedWords = []string{"fetch", "publish", "commit", "bounds", "start", "load", "partitions", "heartbeat", "write", "performance"}
+var repeatedWords = []string{"fetch", "publish", "commit", "bounds", "start", "load", "partitions", "heartbeat", "join", "write", "performance"}
 
 // repeatedWord takes the first word of a description such as "fetch t/0 at 7".
 func repeatedWord(what string) string {

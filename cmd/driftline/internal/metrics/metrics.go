@@ -40,6 +40,9 @@ type Config struct {
 	// Judged returns the event time up to which this process has judged, over all
 	// partitions it judges; ok is false before the first. nil where it judges nothing.
 	Judged func() (ms int64, ok bool)
+	// Memory returns the account of this process's counting and judging; nil where it
+	// does neither.
+	Memory func() Memory
 	// Failed is told why the database could not be read, at most once per CacheFor;
 	// nil is allowed.
 	Failed func(error)
@@ -51,6 +54,10 @@ type Lag struct {
 	Partition int32
 	Next, End int64 // offset read next, and one past the last record
 }
+
+// Memory is what counting and judging may need at most, in bytes; 0 where this process
+// does not do it.
+type Memory struct{ Collect, Evaluate, Limit int64 }
 
 // Validate returns all faults.
 func (c Config) Validate() error {
@@ -76,11 +83,13 @@ type Metrics struct {
 	descs    map[string]*prometheus.Desc // of what is read, by name
 	counters []prometheus.Collector      // of what is counted
 
-	repeated, lost, writes, deliveries, events *prometheus.CounterVec
-	requests                                   *prometheus.CounterVec // of events over HTTP
-	ingested, ingestedBytes                    prometheus.Counter
-	late, differing, unreadable, refused       prometheus.Counter
-	delay                                      prometheus.Histogram
+	repeated, rebalances, lost, writes, deliveries, events *prometheus.CounterVec
+	requests                                               *prometheus.CounterVec // of events over HTTP
+	damaged                                                *prometheus.CounterVec
+	ingested, ingestedBytes                                prometheus.Counter
+	late, differing, unreadable, refused                   prometheus.Counter
+	notAdmitted                                            prometheus.Counter
+	delay                                                  prometheus.Histogram
 
 	names sync.RWMutex    // guards known; never held across I/O
 	known map[string]bool // models that may stand in a label
@@ -137,6 +146,16 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	if m.cfg.Judged != nil {
 		if ms, ok := m.cfg.Judged(); ok {
 			out.gauge("driftline_stream_judged_timestamp_seconds", float64(ms)/1000)
+		}
+	}
+	if m.cfg.Memory != nil {
+		if b := m.cfg.Memory(); b.Limit > 0 {
+			for role, bytes := range map[string]int64{"collect": b.Collect, "evaluate": b.Evaluate} {
+				if bytes > 0 {
+					out.gauge("driftline_stream_memory_bound_bytes", float64(bytes), role)
+				}
+			}
+			out.gauge("driftline_stream_memory_limit_bytes", float64(b.Limit))
 		}
 	}
 	if m.cfg.Store != nil {

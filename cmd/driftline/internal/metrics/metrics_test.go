@@ -255,22 +255,25 @@ func TestCounters_CountWhatTheProcessMeets(t *testing.T) {
 	}
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", 40)
 	m.Lost(log.Partition{Topic: "ml.predictions"}, "removed_unread", -1)
+	m.Rebalanced("collect")
 	m.RegistryWrite(nil)
 	m.Delivery("pager", errors.New("no"))
 	j := m.Judging()
 	j.Observe(evaluate.Stats{LatePartials: 5, LateDiffering: 1, ControlRefused: 2})
 	j.Observe(evaluate.Stats{LatePartials: 7, LateDiffering: 1, ControlRefused: 2})
-	j.Observe(evaluate.Stats{LatePartials: 2, Undecodable: 1, WrongFold: 1}) // loaded again
+	j.Observe(evaluate.Stats{LatePartials: 2, Undecodable: 1, WrongFold: 1, Contradicted: 2, NotAdmitted: 3, RebuiltSlots: 2, LostSlots: 1}) // loaded again
 	m.Know("m")
 	m.Event("m", "dev.driftline.quality.resolved.v1", startMS)
 	m.Event("m", "dev.driftline.performance.detected.v1", startMS-60_000)
 	want(t, gather(t, reg), map[string]float64{
 		"driftline_stream_repeated_total{what=fetch}": 2, "driftline_stream_repeated_total{what=publish}": 1, "driftline_stream_repeated_total{what=other}": 1,
+		"driftline_stream_rebalances_total{role=collect}":           1,
 		"driftline_stream_lost_records_total{topic=ml.predictions}": 40, "driftline_stream_lost_records_total{topic=ml.labels}": 0,
 		"driftline_registry_writes_total{result=ok}": 1, "driftline_registry_writes_total{result=failed}": 0,
 		"driftline_notify_deliveries_total{channel=pager,result=failed}": 1,
-		"driftline_stream_late_counts_total{}":                           9, "driftline_stream_contradicting_counts_total{}": 1,
+		"driftline_stream_late_counts_total{}":                           9, "driftline_stream_contradicting_counts_total{}": 2,
 		"driftline_stream_unreadable_total{}": 2, "driftline_stream_refused_settings_total{}": 2,
+		"driftline_stream_damaged_state_total{result=rebuilt}": 2, "driftline_stream_damaged_state_total{result=lost}": 1, "driftline_stream_not_admitted_total{}": 3,
 		"driftline_drift_events_total{event=resolved,kind=quality,model=m}": 1,
 		"driftline_drift_detection_delay_seconds{}":                         1,
 		"driftline_store_up{}":                                              -1,
