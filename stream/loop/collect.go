@@ -189,6 +189,10 @@ func (s *Source) finish(ctx context.Context, nowMS int64) (idle bool, err error)
 // left out, not where: each hole keeps one offset for the marker that ends a
 // transaction, unless the holes after it cannot take what is left. So the sum over a
 // batch is exact; where it is counted is exact if a hole is one transaction.
+//
+// BUG(stream): where the fold is full in the middle of a batch, the rest is fetched
+// again, and of an aborted transaction whose marker came later one record may count
+// as skipped. A batch that says which offsets it left out would end this.
 func (s *Source) apply(batch log.Batch) {
 	aborted := batch.Aborted
 	left := batch.Next - s.position // offsets of all holes to come
