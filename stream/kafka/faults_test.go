@@ -125,7 +125,7 @@ func testAborted(t *testing.T, brokers []string) {
 		for _, r := range batch.Records {
 			got = append(got, string(r.Value))
 		}
-		aborted += batch.Aborted
+		aborted += int64(len(batch.Aborted))
 		from = batch.Next
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) || aborted != 5 {

@@ -75,14 +75,14 @@ func (l *Log) walk(p log.Partition, from int64, a *fetchAnswer) (log.Batch, erro
 		if err != nil && b.Next > from {
 			err = nil
 		}
-		b.Records = w.recs
+		b.Records, b.Aborted = w.recs, w.gone
 		if !ok {
-			w.recs, w.data, w.aborted = nil, nil, nil
+			w.recs, w.gone, w.data, w.aborted = nil, nil, nil, nil
 			if err != nil {
 				b = log.Batch{}
 			}
 			return b, err
 		}
-		b.Next, b.Aborted = w.next, b.Aborted+w.nAborted
+		b.Next = w.next
 	}
 }

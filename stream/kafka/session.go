@@ -426,12 +426,12 @@ func (s *session) Next() (a log.Answer, ok bool) {
 			s.w.begin(p.Partition, p.from, &p.fetchAnswer)
 			s.walking, s.said = true, false
 		}
-		s.w.recs = s.w.recs[:0]
+		s.w.recs, s.w.gone = s.w.recs[:0], s.w.gone[:0]
 		ok, err := s.w.step()
 		a.Next = s.w.next
 		if ok {
 			p.damaged, p.grown, s.said = 0, 0, true
-			a.Records, a.Aborted = s.w.recs, s.w.nAborted
+			a.Records, a.Aborted = s.w.recs, s.w.gone
 			return a, true
 		}
 		s.at++

@@ -26,9 +26,9 @@ type walker struct {
 	whole   bool // a batch was there with all its bytes
 
 	// Of the last step; recs and buf are the caller's to empty or to replace.
-	recs     []log.Record // appended to
-	buf      []byte       // where compressed batches are expanded
-	nAborted int64
+	recs []log.Record // appended to
+	buf  []byte       // where compressed batches are expanded
+	gone []int64      // appended to: offsets of aborted records
 }
 
 // begin sets out on an answer.
@@ -75,7 +75,6 @@ func (w *walker) step() (ok bool, err error) {
 
 // batch takes the records of one checked batch.
 func (w *walker) batch(h *recordbatch.Header, batch []byte) error {
-	w.nAborted = 0
 	for len(w.aborted) > 0 && w.aborted[0].first <= h.LastOffset() {
 		if w.void == nil {
 			w.void = map[int64]bool{}
@@ -91,11 +90,13 @@ func (w *walker) batch(h *recordbatch.Header, batch []byte) error {
 		}
 		return err
 	case h.Transactional() && w.void[h.ProducerID]:
-		if h.BaseOffset >= w.from {
-			w.nAborted = int64(h.Count)
+		if int64(h.Count) == h.LastOffset()-h.BaseOffset+1 { // no offset is missing: no need to look
+			for offset := max(w.from, h.BaseOffset); offset <= h.LastOffset(); offset++ {
+				w.gone = append(w.gone, offset)
+			}
 			return nil
 		}
-		return w.each(h, batch, func(recordbatch.Record) { w.nAborted++ })
+		return w.each(h, batch, func(r recordbatch.Record) { w.gone = append(w.gone, r.Offset) })
 	}
 	kept := len(w.recs)
 	err := w.each(h, batch, func(r recordbatch.Record) {

@@ -49,7 +49,7 @@ type Batch struct {
 	Next    int64    // offset to ask for next: past the last record and past what was skipped
 	Start   int64    // first offset the partition still holds
 	End     int64    // high watermark: one past the last readable record
-	Aborted int64    // records of aborted transactions that were left out
+	Aborted []int64  // offsets of records that were left out because their transaction was aborted, ascending
 }
 
 // Topic is what CreateTopics needs to know.

@@ -184,29 +184,18 @@ func (s *Source) finish(ctx context.Context, nowMS int64) (idle bool, err error)
 	return false, s.cycle(ctx, nowMS, promise)
 }
 
-// apply folds a batch: its records, and between them the holes that transactions
-// and compaction leave. A batch says how many records of aborted transactions it
-// left out, not where: each hole keeps one offset for the marker that ends a
-// transaction, unless the holes after it cannot take what is left. So the sum over a
-// batch is exact; where it is counted is exact if a hole is one transaction.
-//
-// BUG(stream): where the fold is full in the middle of a batch, the rest is fetched
-// again, and of an aborted transaction whose marker came later one record may count
-// as skipped. A batch that says which offsets it left out would end this.
+// apply folds a batch: its records, and between them the holes that transactions and
+// compaction leave, with the aborted records in each.
 func (s *Source) apply(batch log.Batch) {
 	aborted := batch.Aborted
-	left := batch.Next - s.position // offsets of all holes to come
-	for _, r := range batch.Records {
-		if r.Offset >= s.position {
-			left--
-		}
-	}
 	skip := func(next int64) {
-		hole := next - s.position
-		left -= hole
-		n := min(hole, max(min(aborted, hole-1), aborted-left))
+		n := int64(0)
+		for ; len(aborted) > 0 && aborted[0] < next; aborted = aborted[1:] {
+			if aborted[0] >= s.position {
+				n++
+			}
+		}
 		s.fold.Skip(next, n)
-		aborted -= n
 		s.position = next
 	}
 	for _, r := range batch.Records {

@@ -366,7 +366,7 @@ func TestFetch_CountsEachAbortedRecordOnceWhateverTheBatchEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			got = append(got, keys(b.Records)...)
-			aborted += b.Aborted
+			aborted += int64(len(b.Aborted))
 			from = b.Next
 		}
 		if _, end := l.Ends(in); !slices.Equal(got, want) || aborted != 6 || from != end {

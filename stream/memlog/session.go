@@ -89,7 +89,7 @@ func (s *session) round(ctx context.Context) (found bool, err error) {
 		}
 		s.got = append(s.got, answer{
 			Answer: log.Answer{Ask: i, Batch: b, Err: err}, from: ask.From,
-			aborted: s.h.log.abortedIn(ask.Partition, ask.From, b.Next),
+			aborted: b.Aborted,
 		})
 	}
 	return found, nil
@@ -116,7 +116,7 @@ func (s *session) Next() (log.Answer, bool) {
 		a.Next = g.Records[0].Offset
 	}
 	i, _ := slices.BinarySearch(g.aborted, a.Next)
-	a.Aborted, g.aborted = int64(i), g.aborted[i:]
+	a.Aborted, g.aborted = g.aborted[:i:i], g.aborted[i:]
 	if g.from = a.Next; a.Err != nil || g.from == g.Next {
 		s.got = s.got[1:]
 	}
@@ -166,17 +166,4 @@ func (l *Log) onChange() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.changed
-}
-
-// abortedIn returns the offsets of aborted records in [from, next).
-func (l *Log) abortedIn(p log.Partition, from, next int64) []int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, pt, err := l.part(p)
-	if err != nil {
-		return nil
-	}
-	i, _ := slices.BinarySearch(pt.aborted, from)
-	j, _ := slices.BinarySearch(pt.aborted, next)
-	return pt.aborted[i:max(i, j):max(i, j)]
 }

@@ -278,7 +278,7 @@ func (pt *part) batch(from int64, limit int) log.Batch {
 	}
 	lo, _ := slices.BinarySearch(pt.aborted, from)
 	hi, _ := slices.BinarySearch(pt.aborted, b.Next)
-	b.Aborted = int64(hi - lo)
+	b.Aborted = pt.aborted[lo:hi:hi]
 	return b
 }
 

@@ -185,7 +185,7 @@ func (s *slowReader) Fetch(ctx context.Context, p log.Partition, from int64, wai
 	if err == nil && p.Topic == s.topic && len(b.Records) > 7 {
 		b.Records = b.Records[:7]
 		b.Next = b.Records[6].Offset + 1
-		b.Aborted = 0 // used with inputs that have none
+		b.Aborted = nil // used with inputs that have none
 	}
 	return b, err
 }

@@ -87,7 +87,7 @@ func fetch(t *testing.T, s log.Session, asks []log.Ask, got map[log.Partition]*s
 			g = &state{}
 			got[ask.Partition] = g
 		}
-		g.recs, g.end, g.aborted = append(g.recs, keep(a.Records)...), a.End, g.aborted+a.Aborted
+		g.recs, g.end, g.aborted = append(g.recs, keep(a.Records)...), a.End, g.aborted+int64(len(a.Aborted))
 	}
 	for i, n := range answered {
 		if n == 0 {
@@ -379,10 +379,10 @@ func sessionAborted(t *testing.T, e *suite) {
 			t.Fatal(err)
 		}
 		for a, ok := s.Next(); ok; a, ok = s.Next() {
-			if a.Aborted > 0 {
-				counts[from] += a.Aborted
+			if len(a.Aborted) > 0 {
+				counts[from] += int64(len(a.Aborted))
 				if len(a.Records) > 0 {
-					t.Errorf("records %v and %d aborted ones in one answer", a.Records, a.Aborted)
+					t.Errorf("records %v and aborted ones %v in one answer", a.Records, a.Aborted)
 				}
 			}
 			from = a.Next
