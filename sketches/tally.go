@@ -184,9 +184,9 @@ func (t *Tally) countByBits(i int, l *locator, cells []uint16, values []float64)
 }
 
 // addAll adds values to the sums and the extremes, passing over NaN.
-func (f *FeatureSums) addAll(g *FeatureGrid, values []float64) {
-	centre, scale := g.Centre, g.scale
-	least, most := f.Min, f.Max
+func (c *FeatureSums) addAll(f *FeatureGrid, values []float64) {
+	centre, scale := f.Centre, f.scale
+	least, most := c.Min, c.Max
 	var s1, s3 int64
 	var s2, s4, s4hi uint64
 	for _, x := range values {
@@ -194,7 +194,7 @@ func (f *FeatureSums) addAll(g *FeatureGrid, values []float64) {
 		if !(step < smallStep && step > -smallStep) {
 			if x == x {
 				least, most = min(least, x+0), max(most, x+0)
-				f.addStep(step)
+				c.addStep(step)
 			}
 			continue
 		}
@@ -217,9 +217,9 @@ func (f *FeatureSums) addAll(g *FeatureGrid, values []float64) {
 		s4, carry = bits.Add64(s4, square*square, 0)
 		s4hi += carry
 	}
-	f.Min, f.Max = least, most
-	f.S1 = f.S1.plus(s1>>63, uint64(s1))
-	f.S2 = f.S2.plus(0, s2)
-	f.S3 = f.S3.plus(s3>>63, uint64(s3))
-	f.S4 = f.S4.plus(int64(s4hi), s4)
+	c.Min, c.Max = least, most
+	c.S1 = c.S1.plus(s1>>63, uint64(s1))
+	c.S2 = c.S2.plus(0, s2)
+	c.S3 = c.S3.plus(s3>>63, uint64(s3))
+	c.S4 = c.S4.plus(int64(s4hi), s4)
 }

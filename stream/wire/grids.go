@@ -50,7 +50,7 @@ func (s *Grids) Decode(b []byte) (GridControl, error) {
 		}
 	}
 	kept := sharedGrid{GridControl: g, grid: weak.Make(g.Grid)}
-	kept.GridControl.Grid = nil
+	kept.Grid = nil
 	s.known[key] = kept
 	return g, nil
 }

@@ -15,12 +15,12 @@ import (
 
 // ServeBroker runs a broker that keeps everything in memory, writes its address as one
 // line to out, and ends when in does: so it cannot outlive the process that started it.
-func ServeBroker(ctx context.Context, in io.Reader, out io.Writer) error {
+func ServeBroker(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	e, err := embedded.Start(embedded.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer func() { err = errors.Join(err, e.Close()) }()
 	if _, err := fmt.Fprintln(out, e.Addr()); err != nil {
 		return err
 	}
