@@ -21,7 +21,7 @@ import (
 type locator struct {
 	edges []float64 // the n edges, then beyond of them that no number reaches
 	n     int
-	start []uint16 // start[s] = edges below slot s, all of them counted; length 2^k + 2
+	start []uint16 // start[s] = edges below slot s, and crowded where it has many; length 2^k + 2
 	lo    float64  // the table serves lo ≤ x < hi
 	hi    float64
 	inv   float64 // slots per unit of the value; 0: slots go by ordered bits
@@ -34,6 +34,10 @@ const (
 	perEdge = 4
 	// beside is how many edges are compared unconditionally; slots with more are searched.
 	beside = 3
+	// crowded marks a slot with more edges than that.
+	crowded = 1 << 15
+	// maxEdges is far more than NewNumeric ever makes, and leaves room for the mark.
+	maxEdges = 1 << 14
 )
 
 // newLocator makes the table and returns the edges in the memory that the locator uses.
@@ -156,6 +160,17 @@ func (l *locator) fill() {
 	for ; s < uint(len(l.start)); s++ {
 		l.start[s] = uint16(at)
 	}
+	for s := range l.start[1:] {
+		if l.start[s+1]-l.start[s] > beside {
+			l.start[s] |= crowded
+		}
+	}
+}
+
+// within finds x among the edges of a crowded slot.
+func (l *locator) within(s uint, x float64) int {
+	from, to := l.start[s]&^crowded, l.start[s+1]&^crowded
+	return int(from) + search(l.edges[from:to], x)
 }
 
 // searchCost is what a binary search over k edges costs beside one lookup: its steps
@@ -167,7 +182,7 @@ func (l *locator) slot(x float64) uint {
 	if l.inv != 0 {
 		return uint(int(float64((x - l.lo) * l.inv)))
 	}
-	return uint((orderedBits(x) - l.keyLo) >> l.shift)
+	return uint((orderedBits(x) - l.keyLo) >> (l.shift & 63))
 }
 
 // cell returns the number of edges ≤ x, for finite x that is not −0.
@@ -176,9 +191,9 @@ func (l *locator) cell(x float64) int {
 		return l.outside(x)
 	}
 	s := l.slot(x)
-	from, to := uint(l.start[s]), uint(l.start[s+1])
-	if to-from > beside {
-		return search(l.edges[from:to], x) + int(from)
+	from := uint(l.start[s])
+	if from >= crowded {
+		return l.within(s, x)
 	}
 	e := l.edges[from : from+beside : from+beside]
 	return int(from) + reaches(x, e[0]) + reaches(x, e[1]) + reaches(x, e[2])
@@ -190,7 +205,7 @@ func (l *locator) outside(x float64) int {
 		from := int(l.start[len(l.start)-1])
 		return from + search(l.edges[from:l.n], x)
 	}
-	return search(l.edges[:l.start[0]], x)
+	return search(l.edges[:l.start[0]&^crowded], x)
 }
 
 // search returns how many of the ascending edges are ≤ x; the loop holds no branch that

@@ -123,8 +123,8 @@ func (f *FeatureGrid) prepareNumeric() error {
 	if len(f.Names) > 0 || len(f.Tail) > 0 || len(f.Known) > 0 || f.Seed != 0 {
 		return errors.New("numeric, but holds categories")
 	}
-	if len(f.Edges) < 2 {
-		return fmt.Errorf("%d edges, want at least 2", len(f.Edges))
+	if len(f.Edges) < 2 || len(f.Edges) > maxEdges {
+		return fmt.Errorf("%d edges, want 2 … %d", len(f.Edges), maxEdges)
 	}
 	for i, e := range f.Edges {
 		inf := math.IsInf(e, 1) && i == len(f.Edges)-1

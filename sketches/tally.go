@@ -138,12 +138,11 @@ func (t *Tally) countByValue(i int, l *locator, cells []uint16, values []float64
 		var c int
 		if x >= lo && x < hi {
 			s := uint(int(float64((x - lo) * inv)))
-			from, to := uint(start[s]), uint(start[s+1])
-			if to-from <= beside {
+			if from := uint(start[s]); from < crowded {
 				e := edges[from : from+beside : from+beside]
 				c = int(from) + reaches(x, e[0]) + reaches(x, e[1]) + reaches(x, e[2])
 			} else {
-				c = int(from) + search(edges[from:to], x)
+				c = l.within(s, x)
 			}
 		} else if x == x {
 			c = l.outside(x + 0)
@@ -163,13 +162,12 @@ func (t *Tally) countByBits(i int, l *locator, cells []uint16, values []float64)
 		var c int
 		if x >= lo && x < hi {
 			x += 0 // −0 becomes +0
-			s := uint((orderedBits(x) - keyLo) >> shift)
-			from, to := uint(start[s]), uint(start[s+1])
-			if to-from <= beside {
+			s := uint((orderedBits(x) - keyLo) >> (shift & 63))
+			if from := uint(start[s]); from < crowded {
 				e := edges[from : from+beside : from+beside]
 				c = int(from) + reaches(x, e[0]) + reaches(x, e[1]) + reaches(x, e[2])
 			} else {
-				c = int(from) + search(edges[from:to], x)
+				c = l.within(s, x)
 			}
 		} else if x == x {
 			c = l.outside(x + 0)
