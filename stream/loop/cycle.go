@@ -137,9 +137,20 @@ type Reader struct {
 // NewReader reads p from offset from on; a negative from means the log start.
 func NewReader(io IO, p log.Partition, from int64) *Reader { return &Reader{io: io, p: p, next: from} }
 
+// ender is a log that tells the end of a partition for less than both bounds.
+type ender interface {
+	End(ctx context.Context, p log.Partition) (int64, error)
+}
+
 // ToEnd returns all records between the last call and the end as of now.
 func (r *Reader) ToEnd(ctx context.Context) (recs []log.Record, err error) {
 	var lo, hi int64
+	if e, ok := r.io.Log.(ender); ok && r.next >= 0 { // the usual answer: nothing new
+		err = r.io.try(ctx, fmt.Sprintf("end of %s", r.p), func() (err error) { hi, err = e.End(ctx, r.p); return err })
+		if err != nil || hi == r.next {
+			return nil, err
+		}
+	}
 	err = r.io.try(ctx, fmt.Sprintf("bounds of %s", r.p), func() (err error) { lo, hi, err = r.io.Log.Bounds(ctx, r.p); return err })
 	if err != nil {
 		return nil, err
