@@ -165,7 +165,9 @@ func (s *Source) late(c wire.Control) int64 {
 	if !ok {
 		return loop.Never
 	}
-	if from > s.times.Pane(s.tracker.Clock()+s.times.SkewMS) {
+	// Panes up to the horizon were published by an earlier run, which may have been far
+	// ahead of where this one stands now.
+	if from > s.times.Pane(s.tracker.Clock()+s.times.SkewMS) && s.tracker.Builds(from) {
 		return loop.Never
 	}
 	// Whatever this run has not published is lost with it: begin at the oldest such

@@ -68,6 +68,7 @@ type Source struct {
 	position  int64
 	end       int64
 	restart   int64 // time to look up at the next start; Never: none
+	fresh     bool  // no record with a time was folded since the start
 	overtaken int64 // position that retention overtook; 0: it has not
 	lastTick  int64
 	empty     int   // empty polls in a row at the high watermark
@@ -206,7 +207,7 @@ func (s *Source) apply(batch log.Batch) {
 			skip(r.Offset)
 		}
 		s.fold.Apply(r)
-		s.position = r.Offset + 1
+		s.position, s.fresh = r.Offset+1, s.fresh && r.TimeMS < 0
 		if s.fold.Full() {
 			return // the rest of the batch is fetched again after the cycle
 		}
@@ -272,7 +273,7 @@ func (s *Source) start(ctx context.Context) error {
 	}
 	s.io.count(p, "removed_unread", gap)
 	s.fold = s.cfg.New(origin)
-	s.position, s.empty, s.lastTick = origin.Offset, 0, s.io.NowMS()
+	s.position, s.empty, s.lastTick, s.fresh = origin.Offset, 0, s.io.NowMS(), true
 	s.known, s.pending = known, nil
 	if _, err := s.fold.Control(control, known); err != nil {
 		return fmt.Errorf("control for %s: %w", p, err)
@@ -343,6 +344,12 @@ func (s *Source) tell() error {
 		recs = recs[1:] // the source started after they were read for others
 	}
 	if next <= s.known {
+		return nil
+	}
+	if s.fresh && s.cfg.Names(recs) != Never {
+		// The fold cannot tell yet what it will build; an earlier run may have published
+		// panes that these records name. The start knows how far that one came.
+		s.fold = nil
 		return nil
 	}
 	s.known = next

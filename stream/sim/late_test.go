@@ -105,7 +105,13 @@ func TestFault_LateLearner(t *testing.T) {
 func TestFault_LateLearnerKilled(t *testing.T) {
 	t.Parallel()
 	tried := 0
+	// Two inputs on which control came between a start and its first record, or while a
+	// run that had begun again stood behind what an earlier one had published.
+	all := []uint64{434, 832}
 	for seed := range uint64(seeds(t, 80)) {
+		all = append(all, seed)
+	}
+	for _, seed := range all {
 		w, late := lateGrid(t, seed, 0.004)
 		if !late {
 			continue
