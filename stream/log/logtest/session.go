@@ -105,6 +105,29 @@ func fetch(t *testing.T, s log.Session, asks []log.Ask, got map[log.Partition]*s
 	return errs
 }
 
+// answered fetches until every ask has an answer, in one fetch: the leader of a partition
+// that was just made may not know of it yet.
+func answered(t *testing.T, s log.Session, asks []log.Ask, wait time.Duration) map[log.Partition]*state {
+	t.Helper()
+	for fetches := 0; ; fetches++ {
+		got, again := map[log.Partition]*state{}, false
+		for i, err := range fetch(t, s, asks, got, wait) {
+			switch {
+			case errors.Is(err, log.ErrAgain):
+				again = true
+			case err != nil:
+				t.Fatalf("%s: %v", asks[i].Partition, err)
+			}
+		}
+		if !again {
+			return got
+		}
+		if fetches == 1000 {
+			t.Fatalf("after 1000 fetches not every one of %v is answered", asks)
+		}
+	}
+}
+
 // readAll reads the asks to the ends of their partitions.
 func readAll(t *testing.T, e *suite, s log.Session, asks []log.Ask) map[log.Partition]*state {
 	t.Helper()
@@ -207,12 +230,7 @@ func sessionEmpty(t *testing.T, e *suite) {
 	asks := []log.Ask{{Partition: at(topic, 0)}, {Partition: at(topic, 1), From: 7}}
 	s := e.session(t)
 	for _, wait := range []time.Duration{0, 20 * time.Millisecond} {
-		got := map[log.Partition]*state{}
-		for i, err := range fetch(t, s, asks, got, wait) {
-			if err != nil {
-				t.Errorf("%s: %v", asks[i].Partition, err)
-			}
-		}
+		got := answered(t, s, asks, wait)
 		for _, a := range asks {
 			if g := got[a.Partition]; len(g.recs) != 0 || g.end != a.From {
 				t.Errorf("%s, wait %s: %d records, end %d; want none and %d", a.Partition, wait, len(g.recs), g.end, a.From)
