@@ -180,7 +180,7 @@ func (d *Dir) Close() error {
 		return nil
 	}
 	err := d.retract()
-	err = errors.Join(err, d.lock.Close()) // the kernel drops the lock
+	err = errors.Join(err, release(d.lock))
 	d.lock = nil
 	return err
 }

@@ -46,6 +46,13 @@ func take(path string) (*os.File, error) {
 	return f, nil
 }
 
+// release gives the lock back and closes the file. Closing alone is not enough: a program
+// that is being started at this moment has a copy of the file until it runs, and the
+// lock would stay with it.
+func release(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 func writePID(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
 		return err
@@ -77,9 +84,8 @@ func held(path string) (bool, error) {
 		return false, access(path, err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
-	closeErr := f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return true, closeErr
+		return true, f.Close()
 	}
-	return false, errors.Join(err, closeErr)
+	return false, errors.Join(err, release(f))
 }
