@@ -29,8 +29,7 @@ type session struct {
 
 type answer struct {
 	log.Answer
-	from    int64   // where the next piece begins
-	aborted []int64 // offsets of aborted records, ascending
+	from int64 // where the next piece begins
 }
 
 // Session implements log.Log.
@@ -89,7 +88,6 @@ func (s *session) round(ctx context.Context) (found bool, err error) {
 		}
 		s.got = append(s.got, answer{
 			Answer: log.Answer{Ask: i, Batch: b, Err: err}, from: ask.From,
-			aborted: b.Aborted,
 		})
 	}
 	return found, nil
@@ -115,8 +113,8 @@ func (s *session) Next() (log.Answer, bool) {
 	case len(g.Records) > 0:
 		a.Next = g.Records[0].Offset
 	}
-	i, _ := slices.BinarySearch(g.aborted, a.Next)
-	a.Aborted, g.aborted = g.aborted[:i:i], g.aborted[i:]
+	i, _ := slices.BinarySearch(g.Aborted, a.Next)
+	a.Aborted, g.Aborted = g.Aborted[:i:i], g.Aborted[i:]
 	if g.from = a.Next; a.Err != nil || g.from == g.Next {
 		s.got = s.got[1:]
 	}

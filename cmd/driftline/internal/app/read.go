@@ -9,6 +9,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/kafka"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/mapping"
@@ -93,7 +94,7 @@ func (p *Parts) Source() log.Log {
 // that gives no answer fails the fetch, which is tried again: the records wait unread, so
 // whatever comes later is read by what the registry says, never by its silence.
 type framedLog struct {
-	log.Log
+	*kafka.Log
 	inputs *inputs
 }
 

@@ -215,7 +215,7 @@ func (b *Bench) measure(ctx context.Context, name, group string) (ns, allocs flo
 	case "whole":
 		n, err = b.whole(ctx, group)
 	case "library":
-		n, err = b.library()
+		n, err = b.decodeWithLibrary()
 	case "plain":
 		n, err = b.plain(ctx)
 		want = b.plainEvents()

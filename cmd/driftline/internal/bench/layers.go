@@ -143,9 +143,9 @@ func (b *Bench) whole(ctx context.Context, group string) (n int, err error) {
 	return int(fold.Through() + 1), nil
 }
 
-// library decodes the same events with the fastest kept library that was measured
+// decodeWithLibrary decodes the same events with the fastest kept library that was measured
 // beside it, into numbers by place; the event is checked in nothing.
-func (b *Bench) library() (n int, err error) {
+func (b *Bench) decodeWithLibrary() (n int, err error) {
 	var p fastjson.Parser
 	row := make([]float64, b.cfg.Features)
 	for i := range b.recs {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -29,14 +30,22 @@ minute, needs nothing and leaves nothing behind.
 
 With --json the last line of standard output is one JSON object.`,
 	}
+	measured(a, c, &cfg, "events that are written and read", func() error { return cfg.Validate() },
+		func(ctx context.Context) (measure.Result, error) { return measure.Ingest(ctx, cfg) }, printIngest)
+	return c
+}
+
+// measured gives a benchmark's command the flags that all of them have, and runs it: run
+// measures by cfg once check has found no fault, and show prints what it found for people.
+func measured[R any](a *cli.App, c *cobra.Command, cfg *measure.Config, events string, check func() error, run func(context.Context) (R, error), show func(*cli.App, R) error) {
 	c.Flags().IntVar(&cfg.Features, "features", cfg.Features, "numeric features of an event")
-	c.Flags().IntVar(&cfg.Events, "events", cfg.Events, "events that are written and read")
+	c.Flags().IntVar(&cfg.Events, "events", cfg.Events, events)
 	c.Flags().IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "rounds, after one that warms up")
 	c.Flags().StringVar(&cfg.Codec, "codec", cfg.Codec, "compression: `"+strings.Join(measure.Codecs, "|")+"`")
 	c.Flags().Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the events")
 	asJSON := c.Flags().Bool("json", false, "print one JSON object")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := cfg.Validate(); err != nil {
+		if err := check(); err != nil {
 			return &cli.Exit{Code: cli.Usage, Err: err}
 		}
 		self, err := os.Executable()
@@ -45,16 +54,15 @@ With --json the last line of standard output is one JSON object.`,
 		}
 		cfg.Self = self
 		cfg.Progress = func(what string) { _, _ = fmt.Fprintln(a.Err, what) }
-		res, err := measure.Ingest(c.Context(), cfg)
+		res, err := run(c.Context())
 		if err != nil {
 			return err
 		}
 		if *asJSON {
 			return json.NewEncoder(a.Out).Encode(res)
 		}
-		return printIngest(a, res)
+		return show(a, res)
 	}
-	return c
 }
 
 func printIngest(a *cli.App, r measure.Result) error {

@@ -1,10 +1,9 @@
 package commands
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -32,31 +31,8 @@ With --json the last line of standard output is one JSON object.`,
 	}
 	c.Flags().StringVar(&cfg.Dir, "dir", cfg.Dir, "folder of the consumers")
 	c.Flags().StringSliceVar(&cfg.Only, "only", nil, "measure only these: `"+strings.Join(measure.RivalNames(), ",")+"`")
-	c.Flags().IntVar(&cfg.Features, "features", cfg.Features, "numeric features of an event")
-	c.Flags().IntVar(&cfg.Events, "events", cfg.Events, "events that are written; the slow consumers read fewer")
-	c.Flags().IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "rounds, after one that warms up")
-	c.Flags().StringVar(&cfg.Codec, "codec", cfg.Codec, "compression: `"+strings.Join(measure.Codecs, "|")+"`")
-	c.Flags().Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the events")
-	asJSON := c.Flags().Bool("json", false, "print one JSON object")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := cfg.Validate(); err != nil {
-			return &cli.Exit{Code: cli.Usage, Err: err}
-		}
-		self, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("find this executable, to start it as a broker: %w", err)
-		}
-		cfg.Self = self
-		cfg.Progress = func(what string) { _, _ = fmt.Fprintln(a.Err, what) }
-		res, err := measure.Rivals(c.Context(), cfg)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return json.NewEncoder(a.Out).Encode(res)
-		}
-		return printRivals(a, res)
-	}
+	measured(a, c, &cfg.Config, "events that are written; the slow consumers read fewer", func() error { return cfg.Validate() },
+		func(ctx context.Context) (measure.RivalsResult, error) { return measure.Rivals(ctx, cfg) }, printRivals)
 	return c
 }
 
