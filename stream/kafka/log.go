@@ -113,18 +113,6 @@ func (l *Log) Bounds(ctx context.Context, p log.Partition) (start, end int64, er
 	return start, max(start, end), nil
 }
 
-// End returns the high watermark, which Bounds tells too for twice the price.
-func (l *Log) End(ctx context.Context, p log.Partition) (end int64, err error) {
-	if err := checkIndex(p); err != nil {
-		return 0, err
-	}
-	err = l.do(ctx, "end of "+p.String(), p, 0, func(ctx context.Context, t *lease) (err error) {
-		end, err = l.listOffset(ctx, t, p, lastOffset)
-		return err
-	})
-	return end, err
-}
-
 // OffsetAt implements log.Log.
 func (l *Log) OffsetAt(ctx context.Context, p log.Partition, timeMS int64) (int64, error) {
 	if err := checkIndex(p); err != nil {

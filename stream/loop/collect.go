@@ -63,6 +63,7 @@ type Source struct {
 	// and not told yet.
 	known   int64
 	pending []log.Record
+	covered int64 // records below it were written before control was last read
 	// controlAt is what this process committed last to the control group.
 	controlAt int64
 	position  int64
@@ -94,14 +95,7 @@ func newSource(io IO, cfg SourceConfig, feed *feed) *Source {
 
 // Run steps until the context ends or a final error comes.
 func (s *Source) Run(ctx context.Context) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, err := s.Step(ctx); err != nil {
-			return err
-		}
-	}
+	return errors.Join(repeat(ctx, s.Step), s.feed.close())
 }
 
 // Step fetches once, folds what came and publishes a cycle where one is due. idle
@@ -112,12 +106,14 @@ func (s *Source) Step(ctx context.Context) (idle bool, err error) {
 	}
 	nowMS := s.io.NowMS()
 	batch, err := s.io.fetch(ctx, s.cfg.Partition, s.position, s.io.Wait)
-	if len(batch.Records) > 0 {
+	a := log.Answer{Batch: batch, Err: err}
+	if s.uncovered(batch) {
 		if err := s.feed.read(ctx); err != nil {
 			return false, err
 		}
+		s.cover(a)
 	}
-	if err := s.take(log.Answer{Batch: batch, Err: err}); err != nil {
+	if err := s.take(a); err != nil {
 		return false, err
 	}
 	return s.finish(ctx, nowMS)
@@ -132,8 +128,23 @@ func (s *Source) begin(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// take folds an answer of the poll under way. Control that was there before its
-// records were fetched is in s.pending by now, and is told to the fold before them.
+// uncovered reports that records may be younger than the last reading of control.
+// Whatever control was there when a record was written must be known before it is
+// folded. A backlog was all written before its end was told, so control that is read
+// behind that answer covers it whole.
+func (s *Source) uncovered(b log.Batch) bool {
+	return len(b.Records) > 0 && b.Records[len(b.Records)-1].Offset >= s.covered
+}
+
+// cover notes that control was read behind an answer.
+func (s *Source) cover(a log.Answer) {
+	if a.Err == nil {
+		s.covered = a.End
+	}
+}
+
+// take folds an answer of the poll under way. Control that was there when its records
+// were written is in s.pending by now, and is told to the fold before them.
 func (s *Source) take(a log.Answer) error {
 	if s.fold == nil || s.fold.Full() {
 		return nil // an answer before this one sent the source to a new start, or filled it: it asks again
@@ -274,7 +285,7 @@ func (s *Source) start(ctx context.Context) error {
 	s.io.count(p, "removed_unread", gap)
 	s.fold = s.cfg.New(origin)
 	s.position, s.empty, s.lastTick, s.fresh = origin.Offset, 0, s.io.NowMS(), true
-	s.known, s.pending = known, nil
+	s.known, s.pending, s.covered = known, nil, 0
 	if _, err := s.fold.Control(control, known); err != nil {
 		return fmt.Errorf("control for %s: %w", p, err)
 	}

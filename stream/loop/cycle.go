@@ -118,6 +118,18 @@ func (io IO) append(ctx context.Context, what string, recs []log.Record) error {
 	return nil
 }
 
+// repeat steps until the context ends or a step fails.
+func repeat(ctx context.Context, step func(context.Context) (idle bool, err error)) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := step(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 // fetch reads one batch; out-of-range answers come back as they are.
 func (io IO) fetch(ctx context.Context, p log.Partition, from int64, wait time.Duration) (b log.Batch, err error) {
 	err = io.try(ctx, fmt.Sprintf("fetch %s at %d", p, from), func() error {
@@ -126,52 +138,3 @@ func (io IO) fetch(ctx context.Context, p log.Partition, from int64, wait time.D
 	})
 	return b, err
 }
-
-// Reader reads one partition to its end, from where it last stopped.
-type Reader struct {
-	io   IO
-	p    log.Partition
-	next int64
-}
-
-// NewReader reads p from offset from on; a negative from means the log start.
-func NewReader(io IO, p log.Partition, from int64) *Reader { return &Reader{io: io, p: p, next: from} }
-
-// ender is a log that tells the end of a partition for less than both bounds.
-type ender interface {
-	End(ctx context.Context, p log.Partition) (int64, error)
-}
-
-// ToEnd returns all records between the last call and the end as of now.
-func (r *Reader) ToEnd(ctx context.Context) (recs []log.Record, err error) {
-	var lo, hi int64
-	if e, ok := r.io.Log.(ender); ok && r.next >= 0 { // the usual answer: nothing new
-		err = r.io.try(ctx, fmt.Sprintf("end of %s", r.p), func() (err error) { hi, err = e.End(ctx, r.p); return err })
-		if err != nil || hi == r.next {
-			return nil, err
-		}
-	}
-	err = r.io.try(ctx, fmt.Sprintf("bounds of %s", r.p), func() (err error) { lo, hi, err = r.io.Log.Bounds(ctx, r.p); return err })
-	if err != nil {
-		return nil, err
-	}
-	r.next = max(r.next, lo)
-	for r.next < hi {
-		b, err := r.io.fetch(ctx, r.p, r.next, r.io.Wait)
-		if err != nil {
-			return nil, err
-		}
-		recs = append(recs, b.Records...)
-		if b.Next == r.next && len(b.Records) == 0 {
-			hi = min(hi, b.End) // compaction or truncation shortened the log meanwhile
-			if r.next < hi {
-				continue
-			}
-		}
-		r.next = b.Next
-	}
-	return recs, nil
-}
-
-// Next returns the offset after the last record read.
-func (r *Reader) Next() int64 { return max(r.next, 0) }

@@ -77,14 +77,11 @@ func NewPanes(io IO, cfg PanesConfig) *Panes { return &Panes{io: io, cfg: cfg} }
 
 // Run steps until the context ends or a final error comes.
 func (e *Panes) Run(ctx context.Context) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, err := e.Step(ctx); err != nil {
-			return err
-		}
+	err := repeat(ctx, e.Step)
+	if e.control != nil {
+		err = errors.Join(err, e.control.Close())
 	}
+	return err
 }
 
 // Step fetches once, folds what came and publishes the cycles that are due. idle
@@ -211,6 +208,11 @@ func (e *Panes) skipTrimmed(ctx context.Context) error {
 
 func (e *Panes) load(ctx context.Context) error {
 	fold := e.cfg.New()
+	if e.control != nil {
+		if err := e.control.Close(); err != nil {
+			return err
+		}
+	}
 	e.control = NewReader(e.io, e.cfg.Control, -1)
 	e.fold = fold
 	if err := e.readControl(ctx); err != nil {
@@ -232,7 +234,7 @@ func (e *Panes) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state, err := NewReader(e.io, e.cfg.State, -1).ToEnd(ctx)
+	state, _, err := ReadAll(ctx, e.io, e.cfg.State)
 	if err != nil {
 		return err
 	}

@@ -20,14 +20,13 @@ func newFeed(io IO, p log.Partition) *feed { return &feed{io: io, p: p} }
 // all reads control from its beginning, for a source that starts, and tells the offset
 // behind it.
 func (f *feed) all(ctx context.Context) (recs []log.Record, next int64, err error) {
-	r := NewReader(f.io, f.p, -1)
-	if recs, err = r.ToEnd(ctx); err != nil {
+	if recs, next, err = ReadAll(ctx, f.io, f.p); err != nil {
 		return nil, 0, err
 	}
 	if f.reader == nil {
-		f.reader = NewReader(f.io, f.p, r.Next())
+		f.reader = NewReader(f.io, f.p, next)
 	}
-	return recs, r.Next(), nil
+	return recs, next, nil
 }
 
 // read reads control to its end as of now.
@@ -42,6 +41,14 @@ func (f *feed) read(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// close frees what the reader of control holds.
+func (f *feed) close() error {
+	if f.reader == nil {
+		return nil
+	}
+	return f.reader.Close()
 }
 
 // next returns the offset up to which control was read.

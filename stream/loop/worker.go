@@ -48,7 +48,7 @@ func (w *Worker) Add(cfg SourceConfig) {
 func (w *Worker) Run(ctx context.Context) error {
 	session := w.io.Log.Session()
 	err := w.run(ctx, session)
-	return errors.Join(err, session.Close())
+	return errors.Join(err, session.Close(), w.feed.close())
 }
 
 func (w *Worker) run(ctx context.Context, session log.Session) error {
@@ -126,17 +126,20 @@ func (w *Worker) CaughtUp() bool {
 }
 
 // fold hands the answers to their sources. Control is read behind the fetch and before
-// the first record is folded: whatever was there when a record was written is known.
+// the first record that it may concern is folded.
 func (w *Worker) fold(ctx context.Context, session log.Session) error {
-	current := false // control is read
+	current := false // control was read behind this fetch
 	for a, ok := session.Next(); ok; a, ok = session.Next() {
-		if len(a.Records) > 0 && !current {
+		s := w.sources[a.Ask]
+		if s.uncovered(a.Batch) && !current {
 			current = true
 			if err := w.feed.read(ctx); err != nil {
 				return err
 			}
 		}
-		s := w.sources[a.Ask]
+		if current {
+			s.cover(a)
+		}
 		if err := s.take(a); err != nil {
 			return s.name(err)
 		}

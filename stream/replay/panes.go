@@ -25,7 +25,7 @@ type panes struct {
 }
 
 func (r *runner) startPanes(ctx context.Context, q int32) error {
-	state, err := loop.NewReader(r.io, log.Partition{Topic: r.cfg.State, Index: q}, -1).ToEnd(ctx)
+	state, _, err := loop.ReadAll(ctx, r.io, log.Partition{Topic: r.cfg.State, Index: q})
 	if err != nil {
 		return err
 	}

@@ -101,12 +101,10 @@ func (r *runner) run(ctx context.Context) error {
 }
 
 func (r *runner) start(ctx context.Context) error {
-	reader := loop.NewReader(r.io, log.Partition{Topic: r.cfg.Control}, -1)
 	var err error
-	if r.control, err = reader.ToEnd(ctx); err != nil {
+	if r.control, r.next, err = loop.ReadAll(ctx, r.io, log.Partition{Topic: r.cfg.Control}); err != nil {
 		return err
 	}
-	r.next = reader.Next()
 	for q := range r.cfg.Layout.PanesPartitions {
 		if err := r.startPanes(ctx, q); err != nil {
 			return err

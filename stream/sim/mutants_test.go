@@ -120,7 +120,7 @@ func TestFault_WrongEvaluateRulesAreFoundOut(t *testing.T) {
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			foundOut(t, max(10, seeds(t, m.n)), m.share, func(seed uint64) string { return m.run(seed, m.mutant) })
+			foundOut(t, max(20, seeds(t, m.n)), m.share, func(seed uint64) string { return m.run(seed, m.mutant) })
 		})
 	}
 	t.Run("the longest run that the ring allows is sound", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/driftline/driftline/stream/kafka"
 	"github.com/driftline/driftline/stream/kafka/kafkatest"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
 )
 
 const soakConfig = `
@@ -28,7 +30,7 @@ topics:
   inputs:
     - {topic: archive.events, role: events}
   input_partitions: 3
-stream: {resolution: 5s, slide: 12, windows: [30s, 5m], lateness: 5s, skew: 2s, partitions: 2, idle: off}
+stream: {resolution: 5s, slide: 1, windows: [30s, 5m], lateness: 5s, skew: 2s, partitions: 2, idle: off}
 policy: {rule: classic, min_rows: 20}
 models:
   - {name: alpha}
@@ -85,6 +87,10 @@ func TestSoak_MemoryAndLagAreFlat(t *testing.T) {
 	rate := capacity / 2
 	t.Logf("capacity with the broker and the producer on this machine: %.0f events/s; the soak runs at %.0f for %s", capacity, rate, span)
 
+	seen, err := ends(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
 	type sample struct{ at, collectKB, evaluateKB, lag float64 }
 	var samples []sample
 	ctx, cancel := context.WithTimeout(t.Context(), span)
@@ -138,6 +144,72 @@ func TestSoak_MemoryAndLagAreFlat(t *testing.T) {
 		}
 	}
 	t.Logf("%d events", feed.n)
+	late, err := delays(t.Context(), l, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := soakPane + soakLateness + soakSkew + time.Second
+	if len(late) == 0 {
+		t.Fatal("no final score came")
+	}
+	at := func(p int) time.Duration { return late[min(len(late)-1, p*len(late)/100)] }
+	t.Logf("from an event to its final score, over %d panes: median %s, p99 %s, most %s; pane + lateness + skew + 1 s is %s", len(late)/100, at(50), at(99), late[len(late)-1], bound)
+}
+
+// What soakConfig says.
+const (
+	soakPane     = 5 * time.Second
+	soakLateness = 5 * time.Second
+	soakSkew     = 2 * time.Second
+)
+
+// ends tells how far the score topic goes.
+func ends(ctx context.Context, l log.Log) (to []int64, err error) {
+	for p := range int32(2) {
+		_, end, err := l.Bounds(ctx, log.Partition{Topic: "driftline.scores", Index: p})
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, end)
+	}
+	return to, nil
+}
+
+// delays returns how long events waited for the final score of the shortest window that
+// ends with their pane, ascending: a hundred events spread evenly over each pane.
+func delays(ctx context.Context, l log.Log, from []int64) ([]time.Duration, error) {
+	to, err := ends(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	first := map[string]int64{} // of a model's window: when it was published
+	for p := range from {
+		for at := from[p]; at < to[p]; {
+			b, err := l.Fetch(ctx, log.Partition{Topic: "driftline.scores", Index: int32(p)}, at, time.Second)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range b.Records {
+				s, err := wire.DecodeScore(r.Value)
+				if err != nil {
+					return nil, err
+				}
+				key := fmt.Sprint(s.Model, s.EndMS)
+				if _, ok := first[key]; !ok && !s.Provisional && s.WindowMS == 30_000 {
+					first[key] = r.TimeMS - s.EndMS
+				}
+			}
+			at = b.Next
+		}
+	}
+	var all []time.Duration
+	for _, behind := range first {
+		for i := range 100 {
+			all = append(all, time.Duration(behind)*time.Millisecond+soakPane*time.Duration(2*i+1)/200)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
 }
 
 // line fits y = a + slope·x by least squares.
