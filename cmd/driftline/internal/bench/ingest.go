@@ -19,6 +19,7 @@ import (
 const (
 	inputTopic   = "bench.events"
 	controlTopic = "bench.control"
+	restartTopic = "bench.control-restart"
 	countsTopic  = "bench.counts"
 	deadTopic    = "bench.dead"
 )
@@ -31,6 +32,7 @@ type Config struct {
 	Events   int
 	Rounds   int
 	Codec    string // none, gzip, snappy, lz4 or zstd
+	Format   string // json or packed
 	Seed     uint64
 	Self     string // this executable, which is started again as the broker
 	// Progress is told what is done next; nil is allowed.
@@ -48,6 +50,7 @@ func (c Config) Validate() error {
 	check(c.Features >= 1 && c.Features <= sketches.MaxFeatures, "--features: %d, want 1 to %d", c.Features, sketches.MaxFeatures)
 	check(c.Events >= 1000 && c.Events <= 4_000_000, "--events: %d, want 1,000 to 4,000,000", c.Events)
 	check(c.Rounds >= 1 && c.Rounds <= 99, "--rounds: %d, want 1 to 99", c.Rounds)
+	check(slices.Contains(Formats, c.Format), "--format: %q, want one of %s", c.Format, strings.Join(Formats, ", "))
 	check(slices.Contains(Codecs, c.Codec), "--codec: %q, want one of %s", c.Codec, strings.Join(Codecs, ", "))
 	return errors.Join(errs...)
 }
@@ -61,14 +64,19 @@ type Result struct {
 	CPUNanosPerEvent       float64 `json:"cpu_ns_per_event"`
 	AllocsPerEvent         float64 `json:"allocs_per_event"`
 	RatioSumOfLayers       float64 `json:"ratio_sum_of_layers"`
-	RatioLibraryDecode     float64 `json:"ratio_library_decode"`
-	RatioPlain             float64 `json:"ratio_plain"`
-	Codec                  string  `json:"codec"`
-	Features               int     `json:"features"`
-	Events                 int     `json:"events"`
-	EventBytes             float64 `json:"event_bytes"`
-	Rounds                 int     `json:"rounds"`
-	Seed                   uint64  `json:"seed"`
+	RatioLibraryDecode     float64 `json:"ratio_library_decode,omitempty"` // of JSON
+	RatioPlain             float64 `json:"ratio_plain,omitempty"`          // of JSON
+	// RatioCatchUp is the CPU time until a restarted collector stands where the killed one
+	// had been, over that of lateness + skew + disorder + 2 panes of input.
+	RatioCatchUp float64 `json:"ratio_catch_up"`
+
+	Format     string  `json:"format"`
+	Codec      string  `json:"codec"`
+	Features   int     `json:"features"`
+	Events     int     `json:"events"`
+	EventBytes float64 `json:"event_bytes"`
+	Rounds     int     `json:"rounds"`
+	Seed       uint64  `json:"seed"`
 	// Layers is the median of each in ns per event, with the least and the most.
 	Layers []Layer `json:"layers"`
 }
@@ -87,6 +95,7 @@ type Bench struct {
 	cfg     Config
 	log     log.Log
 	addr    string
+	names   []string // of the features, in their order
 	grid    *sketches.Grid
 	recs    []log.Record
 	control []log.Record
@@ -94,6 +103,14 @@ type Bench struct {
 
 // The layers, in the order in which they are measured.
 var layerNames = []string{"fetch", "decode", "fold", "whole", "library", "plain"}
+
+// layers are those that can be measured with the format of the events.
+func (b *Bench) layers() []string {
+	if b.cfg.Format == formatJSON {
+		return layerNames
+	}
+	return layerNames[:4]
+}
 
 // Ingest measures.
 func Ingest(ctx context.Context, cfg Config) (Result, error) {
@@ -142,7 +159,7 @@ func (b *Bench) start(ctx context.Context) (stop func() error, err error) {
 func (b *Bench) fill(ctx context.Context) (err error) {
 	unlimited := map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
 	topics := []log.Topic{}
-	for _, name := range []string{inputTopic, controlTopic, countsTopic, deadTopic} {
+	for _, name := range []string{inputTopic, controlTopic, restartTopic, countsTopic, deadTopic} {
 		topics = append(topics, log.Topic{Name: name, Partitions: 1, Config: unlimited})
 	}
 	if err := b.log.CreateTopics(ctx, topics); err != nil {
@@ -154,11 +171,18 @@ func (b *Bench) fill(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.grid, b.control = grid, controlRecords(grid)
-	if err := b.log.Append(ctx, b.control); err != nil {
-		return err
+	b.names, b.grid, b.control = ev.names, grid, controlRecords(controlTopic, layout(), grid)
+	for _, recs := range [][]log.Record{b.control, controlRecords(restartTopic, restartLayout(), grid)} {
+		if err := b.log.Append(ctx, recs); err != nil {
+			return err
+		}
 	}
 	b.recs = ev.records(input, b.cfg.Events)
+	if b.cfg.Format == formatPacked {
+		if err := pack(b.recs); err != nil {
+			return err
+		}
+	}
 	b.say("writing them to the broker, compression %s", b.cfg.Codec)
 	producer, err := kafka.Dial(kafka.Config{Brokers: []string{b.addr}, Compression: b.cfg.Codec, MaxRequestBytes: batchBytes})
 	if err != nil {
@@ -178,11 +202,12 @@ func (b *Bench) run(ctx context.Context) (Result, error) {
 	// One processor: idle ones look for work, which costs CPU time that no event needs.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	times, allocs := map[string][]float64{}, map[string][]float64{}
+	var catchUp []float64
 	// The first round warms everything up and counts for nothing.
 	for round := range b.cfg.Rounds + 1 {
 		b.say("round %d of %d", round, b.cfg.Rounds)
 		group := fmt.Sprintf("bench-%d", round)
-		for _, name := range layerNames {
+		for _, name := range b.layers() {
 			ns, al, err := b.measure(ctx, name, group)
 			if err != nil {
 				return Result{}, fmt.Errorf("%s: %w", name, err)
@@ -191,8 +216,15 @@ func (b *Bench) run(ctx context.Context) (Result, error) {
 				times[name], allocs[name] = append(times[name], ns), append(allocs[name], al)
 			}
 		}
+		ratio, err := b.restarts(ctx, group)
+		if err != nil {
+			return Result{}, err
+		}
+		if round > 0 {
+			catchUp = append(catchUp, ratio)
+		}
 	}
-	return b.result(times, allocs), nil
+	return b.result(times, allocs, catchUp), nil
 }
 
 // measure runs one layer and returns its CPU time in ns and its allocations per event.
@@ -234,9 +266,9 @@ func (b *Bench) measure(ctx context.Context, name, group string) (ns, allocs flo
 	return float64((end - start).Nanoseconds()) / float64(n), float64(after.Mallocs-before.Mallocs) / float64(n), nil
 }
 
-func (b *Bench) result(times, allocs map[string][]float64) Result {
-	r := Result{Codec: b.cfg.Codec, Features: b.cfg.Features, Events: len(b.recs), Rounds: b.cfg.Rounds, Seed: b.cfg.Seed}
-	for _, name := range layerNames {
+func (b *Bench) result(times, allocs map[string][]float64, catchUp []float64) Result {
+	r := Result{RatioCatchUp: round(median(catchUp), 3), Format: b.cfg.Format, Codec: b.cfg.Codec, Features: b.cfg.Features, Events: len(b.recs), Rounds: b.cfg.Rounds, Seed: b.cfg.Seed}
+	for _, name := range b.layers() {
 		t := times[name]
 		r.Layers = append(r.Layers, Layer{Name: name, Nanos: median(t), Least: slices.Min(t), Most: slices.Max(t), Allocs: median(allocs[name])})
 	}
@@ -255,6 +287,9 @@ func (b *Bench) result(times, allocs map[string][]float64) Result {
 	r.RatioSumOfLayers = ratio(func(i int) float64 {
 		return times["whole"][i] / (times["fetch"][i] + times["decode"][i] + times["fold"][i])
 	})
+	if b.cfg.Format != formatJSON {
+		return r // the others read JSON
+	}
 	r.RatioLibraryDecode = ratio(func(i int) float64 { return times["whole"][i] / times["library"][i] })
 	r.RatioPlain = ratio(func(i int) float64 { return times["plain"][i] / times["whole"][i] })
 	return r

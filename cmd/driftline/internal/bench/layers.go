@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sort"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 // decode reads every event and looks at its first and last feature, so that nothing can
 // be left out.
 func (b *Bench) decode() (n int, err error) {
-	dec := event.NewDecoder(event.Limits{})
+	dec := b.reader()
 	raw := event.Raw{}
 	for i := range b.recs {
 		raw.Value, raw.TimeMS = b.recs[i].Value, b.recs[i].TimeMS
@@ -54,7 +55,7 @@ const ringEvents = 64
 
 func (b *Bench) ring() (*decoded, error) {
 	d := &decoded{}
-	dec := event.NewDecoder(event.Limits{})
+	dec := b.reader()
 	for i := range ringEvents {
 		evs, err := dec.Read(&event.Raw{Value: b.recs[i%len(b.recs)].Value})
 		if err != nil {
@@ -73,7 +74,7 @@ func (b *Bench) fold() (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := b.source(loop.Origin{HorizonMS: loop.Unset}, d)
+	s := b.source(layout(), loop.Origin{HorizonMS: loop.Unset}, d)
 	if _, err := s.Control(b.control, int64(len(b.control))); err != nil {
 		return 0, err
 	}
@@ -90,9 +91,9 @@ func (b *Bench) fold() (n int, err error) {
 	return n, nil
 }
 
-func (b *Bench) source(o loop.Origin, r event.Reader) *collect.Source {
+func (b *Bench) source(l wire.Layout, o loop.Origin, r event.Reader) *collect.Source {
 	return collect.New(collect.Config{
-		Source: wire.Source{Topic: inputTopic}, Layout: layout(), PanesTopic: countsTopic, DeadTopic: deadTopic, Reader: r,
+		Source: wire.Source{Topic: inputTopic}, Layout: l, PanesTopic: countsTopic, DeadTopic: deadTopic, Reader: r,
 	}, o)
 }
 
@@ -116,31 +117,52 @@ func (b *Bench) fetch(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// whole runs the collecting role over the topic, in a group that has read nothing yet.
-func (b *Bench) whole(ctx context.Context, group string) (n int, err error) {
-	w := loop.NewWorker(loop.IO{
+// collector is one life of the collecting role.
+type collector struct {
+	*loop.Worker
+	session log.Session
+	fold    *collect.Source // nil until it has started
+	started int64           // offset at which it did
+}
+
+// collector starts a life in a group.
+func (b *Bench) collector(l wire.Layout, control, group string) *collector {
+	c := &collector{session: b.log.Session()}
+	c.Worker = loop.NewWorker(loop.IO{
 		Log: b.log, NowMS: func() int64 { return time.Now().UnixMilli() }, Wait: time.Second,
 		Pause: func(ctx context.Context, _ int) error { return ctx.Err() },
 		Retry: func(error) bool { return false },
-	}, log.Partition{Topic: controlTopic})
-	var fold *collect.Source
-	w.Add(loop.SourceConfig{
-		Partition: input, Group: group, Control: log.Partition{Topic: controlTopic}, Times: collect.Times(layout()),
+	}, log.Partition{Topic: control})
+	c.Add(loop.SourceConfig{
+		Partition: input, Group: group, Control: log.Partition{Topic: control}, Times: collect.Times(l),
 		TickMS: 10_000,
 		New: func(o loop.Origin) loop.SourceFold {
-			fold = b.source(o, event.NewDecoder(event.Limits{}))
-			return fold
+			c.fold, c.started = b.source(l, o, b.reader()), o.Offset
+			return c.fold
 		},
 		Names: func([]log.Record) int64 { return loop.Never },
 	})
-	session := b.log.Session()
-	defer func() { err = errors.Join(err, session.Close()) }()
-	for !w.CaughtUp() {
-		if _, err := w.Step(ctx, session); err != nil {
-			return n, err
+	return c
+}
+
+// until steps until the offset given, or the end of the topic, was counted.
+func (c *collector) until(ctx context.Context, offset int64) error {
+	for !c.CaughtUp() && (c.fold == nil || c.fold.Through() < offset) {
+		if _, err := c.Step(ctx, c.session); err != nil {
+			return err
 		}
 	}
-	return int(fold.Through() + 1), nil
+	return nil
+}
+
+// whole runs the collecting role over the topic, in a group that has read nothing yet.
+func (b *Bench) whole(ctx context.Context, group string) (n int, err error) {
+	c := b.collector(layout(), controlTopic, group)
+	defer func() { err = errors.Join(err, c.session.Close()) }()
+	if err := c.until(ctx, math.MaxInt64); err != nil {
+		return 0, err
+	}
+	return int(c.fold.Through() + 1), nil
 }
 
 // decodeWithLibrary decodes the same events with the fastest kept library that was measured
@@ -224,16 +246,16 @@ func layout() wire.Layout {
 	}
 }
 
-func controlRecords(g *sketches.Grid) []log.Record {
+func controlRecords(topic string, l wire.Layout, g *sketches.Grid) []log.Record {
 	var recs []log.Record
 	for _, c := range []wire.Control{
-		{Kind: "layout", ID: "main", Seq: 1, Value: layout().Encode()},
+		{Kind: "layout", ID: "main", Seq: 1, Value: l.Encode()},
 		{Kind: "model", ID: model, Seq: 1, Value: wire.Model{Name: model, FeaturesFrom: "prediction"}.Encode()},
 		{Kind: "grid", ID: model, Seq: 1, Value: wire.GridControl{Model: model, Grid: g}.Encode()},
 	} {
 		for _, kv := range c.Records() {
 			recs = append(recs, log.Record{
-				Partition: log.Partition{Topic: controlTopic}, Offset: int64(len(recs)), TimeMS: log.StampNow, Key: kv.Key, Value: kv.Value,
+				Partition: log.Partition{Topic: topic}, Offset: int64(len(recs)), TimeMS: log.StampNow, Key: kv.Key, Value: kv.Value,
 			})
 		}
 	}

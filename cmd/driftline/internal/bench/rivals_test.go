@@ -218,7 +218,7 @@ func TestRival_FaultsSayWhatItSaid(t *testing.T) {
 
 func TestRivalsConfig_NamesEveryFault(t *testing.T) {
 	t.Parallel()
-	err := RivalsConfig{Config: Config{Features: 50, Events: 2000, Rounds: 1, Codec: "none"}, Only: []string{"cobol"}}.Validate()
+	err := RivalsConfig{Config: Config{Features: 50, Events: 2000, Rounds: 1, Format: formatJSON, Codec: "none"}, Only: []string{"cobol"}}.Validate()
 	for _, want := range []string{"--events: 2000", "--dir", `--only: "cobol"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate = %v, want one with %q", err, want)

@@ -15,7 +15,7 @@ import (
 
 func benchRivals(a *cli.App) *cobra.Command {
 	cfg := measure.RivalsConfig{
-		Config: measure.Config{Features: 50, Events: 131_072, Rounds: 3, Codec: "none", Seed: 1},
+		Config: measure.Config{Features: 50, Events: 131_072, Rounds: 3, Format: measure.Formats[0], Codec: "none", Seed: 1},
 		Dir:    ".ci/rivals",
 	}
 	c := &cobra.Command{
