@@ -175,13 +175,14 @@ func topTerms(f *sketches.FeatureGrid, cellToBin, group []int, a, b []float64, n
 				last = cell
 			}
 		}
-		out[i] = Contribution{Cell: first, Last: last, Label: binLabel(f, first, last), Ref: a[g] / n, Cur: b[g] / m, Term: terms[g]}
+		out[i] = Contribution{Cell: first, Last: last, Label: BinLabel(f, first, last), Ref: a[g] / n, Cur: b[g] / m, Term: terms[g]}
 	}
 	return out
 }
 
-// binLabel names a run of cells of a numeric feature, or a group of categories.
-func binLabel(f *sketches.FeatureGrid, first, last int) string {
+// BinLabel names a run of cells of a numeric feature, first and last included, or a
+// group of categories.
+func BinLabel(f *sketches.FeatureGrid, first, last int) string {
 	if first == last {
 		return f.Label(first)
 	}

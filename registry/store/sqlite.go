@@ -90,7 +90,7 @@ func openSQLite(ctx context.Context, path string, readers int) (write, read *sql
 		readers = sqliteReaders
 	}
 	common := fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=foreign_keys(1)&_pragma=case_sensitive_like(1)", sqliteBusy.Milliseconds())
-	base := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + common
+	base := sqliteFile(path) + "?" + common
 	write, err = sql.Open("sqlite", base+"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
 	if err != nil {
 		return nil, nil, fmt.Errorf("open SQLite file %s: %w", path, err)

@@ -22,9 +22,10 @@ func floorDiv(a, b int64) int64 {
 
 func ceilDiv(a, b int64) int64 { return -floorDiv(-a, b) }
 
-// blocks sums the counts of whole blocks of one window length on the verdict bins;
-// nil where there are fewer than two. Rows are in order of time.
-func blocks(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS int64) (*sketches.Blocks, error) {
+// Blocks sums the counts of whole blocks of one window length, cut at multiples of it,
+// on the verdict bins of ref; nil where there are fewer than two. Rows are in order of
+// time.
+func Blocks(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS int64) (*sketches.Blocks, error) {
 	from, to := rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
 	if fullBlocks(from, to, lengthMS) < 2 {
 		return nil, nil

@@ -82,7 +82,7 @@ func Build(spec Spec, rows []Row) (Result, error) {
 	if spec.Ordered && len(rows) > 0 {
 		res.Reference.FromMS, res.Reference.ToMS = rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
 		for _, w := range spec.WindowsMS {
-			b, err := blocks(res.Grid, res.Reference.Counts, rows, w)
+			b, err := Blocks(res.Grid, res.Reference.Counts, rows, w)
 			if err != nil {
 				return res, err
 			}
@@ -170,7 +170,7 @@ func (s Spec) grid(rows []Row) (g *sketches.Grid, fresh bool, why string, err er
 	}
 	features := make([]sketches.FeatureGrid, len(s.Names))
 	for i, name := range s.Names {
-		if features[i], err = s.feature(i, name, rows); err != nil {
+		if features[i], err = Feature(name, i, rows, s.TopK); err != nil {
 			return nil, false, "", fmt.Errorf("feature %q of model %q: %w", name, s.Model, err)
 		}
 	}
@@ -178,8 +178,11 @@ func (s Spec) grid(rows []Row) (g *sketches.Grid, fresh bool, why string, err er
 	return g, true, why, err
 }
 
-// feature is numeric where every value is a number or a boolean, else categorical.
-func (s Spec) feature(i int, name string, rows []Row) (sketches.FeatureGrid, error) {
+// Feature makes the grid of the feature at place i of the rows: numeric where every
+// value is a number or a boolean, else categorical with topK named values (0: 50).
+//
+// Errors: sketches.ErrEmpty where no row holds a value.
+func Feature(name string, i int, rows []Row, topK int) (sketches.FeatureGrid, error) {
 	var numbers []float64
 	texts := map[string]uint64{}
 	numeric := true
@@ -202,7 +205,7 @@ func (s Spec) feature(i int, name string, rows []Row) (sketches.FeatureGrid, err
 		finite := slices.DeleteFunc(numbers, func(x float64) bool { return x-x != 0 })
 		return sketches.NewNumeric(name, finite)
 	}
-	return sketches.NewCategorical(name, texts, cmp.Or(s.TopK, 50))
+	return sketches.NewCategorical(name, texts, cmp.Or(topK, 50))
 }
 
 // misfit says why a grid cannot be kept for the rows, "" if it can.

@@ -78,7 +78,7 @@ func printIngest(a *cli.App, r measure.Result) error {
 	}
 	_, err := fmt.Fprintf(a.Out, `
 %s events/s on one core: %d features, %.0f bytes as %s, compression %s
-%.2f × the sum of its layers · a restart costs %.2f × what lateness + skew + disorder + 2 panes of input do
+%.2f × the sum of its layers · a restart costs %.2f × what it may
 `, thousands(r.EventsPerSecondPerCore), r.Features, r.EventBytes, r.Format, r.Codec, r.RatioSumOfLayers, r.RatioCatchUp)
 	if err != nil || r.RatioPlain == 0 {
 		return err

@@ -1,4 +1,5 @@
-// Package table reads rows of features from CSV and Parquet files.
+// Package table reads rows of features from CSV and Parquet files, and from the query of
+// a database.
 //
 // A row becomes values in the order of the columns asked for, and an event time where
 // a column holds one. Kinds are those of events: number, string, boolean, null.

@@ -1,0 +1,164 @@
+package check
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
+)
+
+// fill takes over what counts tell.
+func (f *Feature) fill(r *drift.FeatureResult) {
+	f.Kind = r.Kind.String()
+	f.NReference, f.NCurrent = r.N, r.M
+	f.NullRate, f.NullRateRef = num(r.NullRate), num(r.NullRateRef)
+	f.Verdict, f.Drifted, f.Warned, f.Rule, f.Reason = r.Verdict.String(), r.Verdict == drift.Drifted, r.Warned, r.Rule, r.Reason
+	if r.N == 0 || r.M == 0 {
+		return
+	}
+	f.NEff, f.DesignEffect = num(r.NEff), num(r.DesignEffect*(1+r.A2))
+	f.PSI, f.PSIDebiased, f.PSILower = num(r.PSI), num(r.PSIDebiased), num(r.PSILower)
+	f.JS, f.Hellinger, f.TVD, f.Linf = num(r.JS), num(r.Hellinger), num(r.TVD), num(r.Linf)
+	f.Chi2, f.Chi2P = num(r.Chi2), num(r.Chi2P())
+	if r.Kind == sketches.Numeric {
+		f.KSLow, f.KSHigh, f.OutOfRange = num(r.KSLow), num(r.KSHigh), num(r.OutOfRange)
+	} else {
+		f.Unseen = num(r.Unseen)
+	}
+	if r.Verdict != drift.Drifted {
+		f.Detectable = num(r.SmallestDetectable())
+	}
+	for _, t := range r.Top {
+		f.Top = append(f.Top, Top{Bin: t.Label, Ref: num(t.Ref), Cur: num(t.Cur), Term: num(t.Term)})
+	}
+}
+
+// exact adds what raw values tell. Either side may be empty.
+func (f *Feature) exact(ref, cur drift.Sample) {
+	f.Statistics.Reference, f.Statistics.Current = describe(ref), describe(cur)
+	if len(ref) == 0 || len(cur) == 0 {
+		return
+	}
+	d := drift.KSSamples(ref, cur).D
+	f.KS, f.KSP = num(d), num(ksP(len(ref), len(cur), d))
+	f.Wasserstein = num(drift.Wasserstein(ref, cur))
+	if m := float64(f.Statistics.Reference.Mean); m != 0 {
+		f.MeanDiffPct = num((float64(f.Statistics.Current.Mean) - m) / m * 100)
+	}
+}
+
+// bars are the verdict bins of both sides, for the picture.
+func bars(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) []bar {
+	n, m := float64(ref.Total()), float64(cur.Total())
+	if n == 0 || m == 0 {
+		return nil
+	}
+	cellToBin, bins := f.VerdictBins(ref)
+	out := make([]bar, bins)
+	first := make([]int, bins)
+	for cell, b := range cellToBin {
+		if out[b].Label == "" {
+			first[b] = cell
+		}
+		out[b].Label = drift.BinLabel(f, first[b], cell)
+		out[b].Ref += float64(cellCount(ref, cell)) / n
+		out[b].Cur += float64(cellCount(cur, cell)) / m
+	}
+	return out
+}
+
+func cellCount(c *sketches.FeatureCounts, cell int) uint64 {
+	if cell >= len(c.Cells) {
+		return 0
+	}
+	return c.Cells[cell]
+}
+
+// follow takes over what another tool decided.
+func (out *Report) follow() {
+	c := out.Compat
+	out.DriftRatio, out.Threshold, out.RetrainingNeeded = c.Share, c.Threshold, c.Detected
+	if out.Enough = len(c.Features) > 0; out.Enough {
+		out.Why = ""
+	}
+}
+
+func floats(c *sketches.FeatureCounts) []float64 {
+	out := make([]float64, len(c.Cells))
+	for i := range c.Cells {
+		out[i] = float64(c.Cells[i])
+	}
+	return out
+}
+
+// ksLevel is the p-value below which a feature counts as drifted by KS, for comparison
+// with tools that judge so; convention.
+const ksLevel = 0.05
+
+// conclude counts verdicts and decides. A share is only given where at least half of
+// the features could be judged.
+func (out *Report) conclude(c Config, blocks []uint64) {
+	out.Dependence = drift.AssumedNone.String()
+	for i := range out.Features {
+		f := &out.Features[i]
+		if blocks[i] > 0 {
+			out.Dependence, out.Blocks = drift.FromBlocks.String(), max(out.Blocks, blocks[i])
+		}
+		if f.Verdict == drift.Stable.String() || f.Drifted {
+			out.Judged++
+		}
+		if f.Drifted {
+			out.Drifted++
+		}
+		if f.KSP < ksLevel {
+			out.DriftedKS++
+		}
+		if float64(f.PSI) >= c.PSI {
+			out.DriftedPSI++
+		}
+	}
+	need := max(1, (out.Analyzed+1)/2)
+	switch {
+	case out.NReference < c.MinRows || out.NCurrent < c.MinRows:
+		out.Why = fmt.Sprintf("too few rows, %d are needed on either side: reference %s; current %s", c.MinRows, out.Windows.Reference.found(), out.Windows.Current.found())
+	case out.Judged < need:
+		out.Why = fmt.Sprintf("%d of %d features could be judged, at least %d are needed (%s): reference %s; current %s",
+			out.Judged, out.Analyzed, need, out.firstReason(), out.Windows.Reference.found(), out.Windows.Current.found())
+	default:
+		out.Enough = true
+		out.DriftRatio = num(float64(out.Drifted) / float64(out.Judged))
+		out.RetrainingNeeded = float64(out.DriftRatio) >= c.Threshold
+	}
+}
+
+func (out *Report) firstReason() string {
+	for _, f := range out.Features {
+		if f.Reason != "" {
+			return f.Name + ": " + f.Reason
+		}
+	}
+	return "no reason given"
+}
+
+// found says how many rows a period has, and from when to when.
+func (p Period) found() string {
+	s := fmt.Sprintf("%d rows", p.Rows)
+	if p.First != nil {
+		s += fmt.Sprintf(" from %s to %s", p.First, p.Last)
+	}
+	if p.From != nil && p.Beside > 0 {
+		s += fmt.Sprintf(" (asked for %s to %s; %d rows lie outside, all are from %s to %s)", p.From, p.To, p.Beside, p.AllFirst, p.AllLast)
+	} else if p.From != nil {
+		s += fmt.Sprintf(" (asked for %s to %s)", p.From, p.To)
+	}
+	return s
+}
+
+// percent writes a share for people.
+func percent(x num) string {
+	if !x.defined() {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f%%", math.Abs(float64(x))*100)
+}

@@ -1,0 +1,77 @@
+package check
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Summary writes the report for people: the lines that ACIS prints, then what drifted.
+func (out *Report) Summary(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("Drift Detection Summary:\n")
+	fmt.Fprintf(&b, "  Features analyzed: %d\n", out.Analyzed)
+	fmt.Fprintf(&b, "  Features with drift (KS): %d\n", out.DriftedKS)
+	fmt.Fprintf(&b, "  Features with drift (PSI): %d\n", out.DriftedPSI)
+	fmt.Fprintf(&b, "  Features with drift (verdict): %d of %d judged\n", out.Drifted, out.Judged)
+	fmt.Fprintf(&b, "  Drift ratio: %s\n", percent(out.DriftRatio))
+	fmt.Fprintf(&b, "  Retraining threshold: %s\n", percent(out.Threshold))
+	switch {
+	case !out.Enough:
+		b.WriteString("  Retraining needed: UNKNOWN, not enough data\n")
+	case out.RetrainingNeeded:
+		b.WriteString("  Retraining needed: YES\n")
+	default:
+		b.WriteString("  Retraining needed: NO\n")
+	}
+	fmt.Fprintf(&b, "  Reference: %s\n  Current: %s\n", out.Windows.Reference.found(), out.Windows.Current.found())
+	fmt.Fprintf(&b, "  Dependence of records: %s\n", out.dependence())
+	out.table(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (out *Report) dependence() string {
+	if out.Blocks > 0 {
+		return fmt.Sprintf("%s, %d of them", out.Dependence, out.Blocks)
+	}
+	return out.Dependence
+}
+
+// table lists the features that are not stable, the most drifted first.
+func (out *Report) table(b *strings.Builder) {
+	listed := out.byPSI()
+	shown := 0
+	for _, f := range listed {
+		if f.Verdict == "stable" && !f.Warned {
+			continue
+		}
+		if shown++; shown == 1 {
+			fmt.Fprintf(b, "\n  %-28s %-13s %9s %9s %9s\n", "FEATURE", "VERDICT", "PSI", "AT LEAST", "KS")
+		}
+		verdict := f.Verdict
+		if f.Verdict == "stable" {
+			verdict = "warned"
+		}
+		fmt.Fprintf(b, "  %-28s %-13s %9s %9s %9s", f.Name, verdict, digits(f.PSI), digits(f.PSILower), digits(f.KS))
+		if f.Reason != "" {
+			fmt.Fprintf(b, "  %s", f.Reason)
+		}
+		b.WriteString("\n")
+	}
+	for _, x := range []struct {
+		what  string
+		names []string
+	}{{"not in the current rows", out.Missing}, {"not in the reference", out.Added}} {
+		if len(x.names) > 0 {
+			fmt.Fprintf(b, "\n  Features %s: %s\n", x.what, strings.Join(x.names, ", "))
+		}
+	}
+}
+
+func digits(x num) string {
+	if !x.defined() {
+		return "–"
+	}
+	return fmt.Sprintf("%.4f", float64(x))
+}
