@@ -23,7 +23,7 @@ func number(b []byte, at int) (x float64, end int, ok bool) {
 	}
 	at += n
 	exp, all := 0, n
-	if m == 0 {
+	if n == 1 && m == 0 {
 		all = 0 // a zero before the point is no digit of the 19
 	}
 	if at < len(b) && b[at] == '.' {

@@ -18,7 +18,6 @@ type walker struct {
 	expand recordbatch.Expander
 
 	p       log.Partition
-	from    int64
 	next    int64 // where the partition goes on behind what was walked
 	aborted []abortedTxn
 	void    map[int64]bool // producers inside an aborted transaction
@@ -33,7 +32,7 @@ type walker struct {
 
 // begin sets out on an answer.
 func (w *walker) begin(p log.Partition, from int64, a *fetchAnswer) {
-	w.p, w.from, w.next, w.aborted, w.data, w.whole = p, from, from, a.aborted, a.records, false
+	w.p, w.next, w.aborted, w.data, w.whole = p, from, a.aborted, a.records, false
 	clear(w.void)
 }
 
@@ -58,14 +57,14 @@ func (w *walker) step() (ok bool, err error) {
 			return false, &log.BadBatch{Partition: w.p, First: w.next, Last: w.next - 1, Err: err}
 		}
 		w.whole, w.data = true, rest
-		if h.LastOffset() < w.from {
-			continue // served with the one asked for
+		if h.LastOffset() < w.next {
+			continue // served with the one asked for, or said twice
 		}
 		if err := w.batch(&h, batch); err != nil {
 			if errors.Is(err, recordbatch.ErrLimit) {
 				err = fmt.Errorf("%w: %w", log.ErrTooLarge, err)
 			}
-			return false, &log.BadBatch{Partition: w.p, First: max(w.from, h.BaseOffset), Last: h.LastOffset(), Records: int64(h.Count), Err: err}
+			return false, &log.BadBatch{Partition: w.p, First: max(w.next, h.BaseOffset), Last: h.LastOffset(), Records: int64(h.Count), Err: err}
 		}
 		w.next = h.LastOffset() + 1
 		return true, nil
@@ -91,7 +90,7 @@ func (w *walker) batch(h *recordbatch.Header, batch []byte) error {
 		return err
 	case h.Transactional() && w.void[h.ProducerID]:
 		if int64(h.Count) == h.LastOffset()-h.BaseOffset+1 { // no offset is missing: no need to look
-			for offset := max(w.from, h.BaseOffset); offset <= h.LastOffset(); offset++ {
+			for offset := max(w.next, h.BaseOffset); offset <= h.LastOffset(); offset++ {
 				w.gone = append(w.gone, offset)
 			}
 			return nil
@@ -117,7 +116,7 @@ func (w *walker) each(h *recordbatch.Header, batch []byte, fn func(recordbatch.R
 		w.buf = body
 	}
 	return h.Each(body, func(r recordbatch.Record) error {
-		if r.Offset >= w.from {
+		if r.Offset >= w.next {
 			fn(r)
 		}
 		return nil

@@ -78,10 +78,7 @@ func (d *decoder) value(x *typ, name string) {
 			d.tree.AddBool(name, b[0] == 1)
 		}
 	case integer, long:
-		v := d.long()
-		if x.kind == integer && v != int64(int32(v)) {
-			d.fail(event.CodeNotAvro, "an int of %d", v)
-		}
+		v := d.number(x)
 		d.tree.Add(tree.Node{Kind: tree.Number, Name: name, Num: float64(v), Int: v, Whole: true, Unit: x.unit})
 	case float:
 		if b := d.take(4); b != nil {
@@ -233,6 +230,16 @@ func (d *decoder) size() int {
 		return -1
 	}
 	return int(n)
+}
+
+// number reads a long, or an int: at most 32 bits, in at most five bytes.
+func (d *decoder) number(x *typ) int64 {
+	from := d.at
+	v := d.long()
+	if x.kind == integer && (v != int64(int32(v)) || d.at-from > binary.MaxVarintLen32) {
+		d.fail(event.CodeNotAvro, "an int of %d in %d bytes", v, d.at-from)
+	}
+	return v
 }
 
 // long reads a zig-zag varint.

@@ -226,10 +226,7 @@ func (d *decoder) plain(x *typ, n *tree.Node) {
 			n.Kind, n.Num = tree.Bool, float64(b[0])
 		}
 	case integer, long:
-		v := d.long()
-		if x.kind == integer && v != int64(int32(v)) {
-			d.fail(event.CodeNotAvro, "an int of %d", v)
-		}
+		v := d.number(x)
 		n.Kind, n.Num, n.Int, n.Whole, n.Unit = tree.Number, float64(v), v, true, x.unit
 	case float:
 		if b := d.take(4); b != nil {
