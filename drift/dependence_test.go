@@ -110,7 +110,7 @@ func TestLiveWindowsGiveTheBlockLinesBack(t *testing.T) {
 	}
 	d := Dependence{kind: FromLive, j: 100, bins: 3, p: r, s: multinomial}
 	e := d.effectOn(r, []int{0, 1, 2}, 1000, 500)
-	if math.Abs(e.d1-1) > 1e-12 || e.a2 > 1e-9 || math.Abs(e.nu-2) > 1e-8 || math.Abs(e.scale-0.003) > 1e-12 || e.eta != 99 {
+	if math.Abs(e.d1-1) > 1e-12 || e.a2 > 1e-9 || math.Abs(e.nu-2) > 1e-8 || math.Abs(e.scale-0.003) > 1e-12 || e.eta != freedom*99 {
 		t.Errorf("effect of independent live windows: %+v", e)
 	}
 	d.kind = FromBlocks

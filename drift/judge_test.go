@@ -20,7 +20,7 @@ func TestFewLiveWindowsAreLearning(t *testing.T) {
 		t.Errorf("verdict %s (%s), want learning", r.Verdict, r.Reason)
 	}
 	enough := FromLiveWindows(ar1Blocks(t, f, ref, 3, 0.5, MinLiveWindows, 500))
-	if r := Judge(f, ref, cur, enough.Borrowed(), DefaultSettings()); r.Verdict != Drifted || !r.Borrowed() || r.Eta != 7 || !r.FewBlocks {
+	if r := Judge(f, ref, cur, enough.Borrowed(), DefaultSettings()); r.Verdict != Drifted || !r.Borrowed() || r.Eta != 7*freedom || !r.FewBlocks {
 		t.Errorf("verdict %s, borrowed %v, η %g", r.Verdict, r.Borrowed(), r.Eta)
 	}
 	classic := DefaultSettings()
