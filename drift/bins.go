@@ -6,38 +6,45 @@ import "github.com/driftline/driftline/sketches"
 // pooled counts only, so given those the null law keeps B' − 1 degrees of freedom [D].
 const minPooled = 5
 
-// fold sums counts of cells into bins.
-func fold(cells []uint64, cellToBin []int, bins int) []uint64 {
-	out := make([]uint64, bins)
-	for i, k := range cells {
-		out[cellToBin[i]] += k
-	}
-	return out
+// merging holds the buffers of merge.
+type merging struct {
+	group []int // of each bin, what merge has set
+
+	pool              []uint64
+	into, heads, seen []int // into: the head of the group that a bin belongs to
 }
 
-// mergeSmall merges bins of small pooled count and returns the group of every bin,
-// 0 … groups−1 in order.
+func newMerging(bins int) merging {
+	k := make([]int, 4*bins)
+	return merging{
+		pool:  make([]uint64, bins),
+		group: k[:bins:bins], into: k[bins : 2*bins : 2*bins], heads: k[2*bins : 3*bins : 3*bins], seen: k[3*bins:],
+	}
+}
+
+// merge merges bins of small pooled count and sets the group of every bin, 0 … groups−1
+// in order.
 //
 // Numeric: first under, then over, then the lowest bin below 5 goes to the neighbour
 // of smaller pooled count (lower index on ties), until none is below 5 or one bin is
 // left. Categorical: all bins below 5 go to the last one, other; if that stays below
 // 5 it joins the smallest remaining bin (lower index on ties).
-func mergeSmall(kind sketches.Kind, a, b []uint64) (group []int, groups int) {
-	n := len(a)
-	pool := make([]uint64, n)
-	for i := range pool {
-		pool[i] = a[i] + b[i]
+func (x *merging) merge(kind sketches.Kind, a, b []uint64) (groups int) {
+	small := false
+	for i := range x.pool {
+		x.pool[i] = a[i] + b[i]
+		x.into[i], x.group[i] = i, i
+		small = small || x.pool[i] < minPooled
 	}
-	into := make([]int, n) // the head of the group that a bin belongs to
-	for i := range into {
-		into[i] = i
+	if !small {
+		return len(x.pool)
 	}
 	if kind == sketches.Categorical {
-		mergeCategories(pool, into)
+		mergeCategories(x.pool, x.into)
 	} else {
-		mergeNeighbours(pool, into)
+		mergeNeighbours(x.pool, x.into, x.heads)
 	}
-	return consecutive(into)
+	return consecutive(x.into, x.group, x.seen)
 }
 
 func mergeCategories(pool []uint64, into []int) {
@@ -67,9 +74,8 @@ func mergeCategories(pool []uint64, into []int) {
 	}
 }
 
-func mergeNeighbours(pool []uint64, into []int) {
-	heads := make([]int, len(pool)) // heads of the runs that are left, ascending
-	for i := range heads {
+func mergeNeighbours(pool []uint64, into, heads []int) {
+	for i := range heads { // of the runs that are left, ascending
 		heads[i] = i
 	}
 	join := func(at, to int) { // positions in heads; neighbours
@@ -101,9 +107,8 @@ func mergeNeighbours(pool []uint64, into []int) {
 }
 
 // consecutive turns heads into consecutive group numbers in order of the first bin.
-func consecutive(into []int) (group []int, groups int) {
-	group = make([]int, len(into))
-	seen := make([]int, len(into)) // group number + 1 of a head
+func consecutive(into, group, seen []int) (groups int) {
+	clear(seen) // group number + 1 of a head
 	for i, head := range into {
 		if seen[head] == 0 {
 			groups++
@@ -111,14 +116,5 @@ func consecutive(into []int) (group []int, groups int) {
 		}
 		group[i] = seen[head] - 1
 	}
-	return group, groups
-}
-
-// regroup sums bins into groups, as float64 for the formulas.
-func regroup(bins []uint64, group []int, groups int) []float64 {
-	out := make([]float64, groups)
-	for i, k := range bins {
-		out[group[i]] += float64(k)
-	}
-	return out
+	return groups
 }

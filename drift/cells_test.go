@@ -170,8 +170,10 @@ func TestMergeSmallBins(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			group, groups := mergeSmall(tc.kind, tc.a, tc.b)
-			if !slices.Equal(group, tc.want) || groups != slices.Max(tc.want)+1 {
+			x := newMerging(len(tc.a))
+			x.merge(tc.kind, tc.b, tc.a) // buffers are used again
+			groups := x.merge(tc.kind, tc.a, tc.b)
+			if group := x.group; !slices.Equal(group, tc.want) || groups != slices.Max(tc.want)+1 {
 				t.Errorf("groups %v (%d), want %v", group, groups, tc.want)
 			}
 		})

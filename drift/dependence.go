@@ -155,16 +155,28 @@ type effect struct {
 	few     bool    // tr(D²) by the form for few blocks
 }
 
+// traced are the traces of the covariances on the bins of a comparison; what of them does
+// not hang on the numbers of values.
+type traced struct {
+	r, rr  float64 // of the multinomial covariance of the reference's shares
+	s, ss  float64 // of S; ss without its bias where blocks are few
+	cross  float64 // of both
+	usable bool
+}
+
 // effectOn computes it. r are the reference's shares on the merged bins, group maps
-// verdict bins to merged bins, omega = 1/n + 1/m.
+// verdict bins to merged bins.
 func (d Dependence) effectOn(r []float64, group []int, n, m float64) effect {
-	b1 := float64(len(r) - 1)
-	omega := 1/n + 1/m
-	e := effect{d1: 1, nu: b1, eta: math.Inf(1), t1: b1 * omega, scale: omega}
-	if d.s == nil || b1 < 1 || len(group) != d.bins {
-		return e
-	}
+	return d.finish(d.trace(r, group), len(r), n, m)
+}
+
+// trace takes S to the merged bins.
+func (d Dependence) trace(r []float64, group []int) (t traced) {
 	bins := len(r)
+	if d.s == nil || bins < 2 || len(group) != d.bins {
+		return t
+	}
+	t.usable = true
 	s := make([]float64, bins*bins)
 	p := make([]float64, bins)
 	for i, gi := range group {
@@ -173,31 +185,41 @@ func (d Dependence) effectOn(r []float64, group []int, n, m float64) effect {
 			s[gi*bins+gj] += d.s[i*d.bins+j]
 		}
 	}
-	eta := float64(d.j - 1)
-	e.eta, e.few = freedom*eta, d.j < fewBlocks
-	if d.kind == FromBlocks {
-		tr, tr2 := traces(s, s, p)
-		if e.few {
-			tr2 = eta * eta / ((eta - 1) * (eta + 2)) * (tr2 - float64(tr*tr)/eta)
+	metric := p
+	if d.kind != FromBlocks {
+		metric = r
+		ref := make([]float64, bins*bins) // S_ref = diag(r) − rrᵀ
+		for i := range bins {
+			for j := range bins {
+				ref[i*bins+j] = float64(-r[i] * r[j])
+			}
+			ref[i*bins+i] += r[i]
 		}
-		e.finish(tr*omega, tr2*omega*omega, b1, omega)
+		t.r, t.rr = traces(ref, ref, r)
+		_, t.cross = traces(ref, s, r)
+	}
+	t.s, t.ss = traces(s, s, metric)
+	if eta := float64(d.j - 1); d.j < fewBlocks {
+		t.ss = eta * eta / ((eta - 1) * (eta + 2)) * (t.ss - float64(t.s*t.s)/eta)
+	}
+	return t
+}
+
+// finish puts the numbers of values in, with omega = 1/n + 1/m: V = ω·S where both sides
+// are alike, else V = S_ref/n + S/m in the metric of the reference's shares.
+func (d Dependence) finish(t traced, bins int, n, m float64) effect {
+	b1 := float64(bins - 1)
+	omega := 1/n + 1/m
+	e := effect{d1: 1, nu: b1, eta: math.Inf(1), t1: b1 * omega, scale: omega}
+	if !t.usable {
 		return e
 	}
-	// V = S_ref/n + S_cur/m with S_ref = diag(r) − rrᵀ, in the metric of r.
-	ref := make([]float64, bins*bins)
-	for i := range bins {
-		for j := range bins {
-			ref[i*bins+j] = float64(-r[i] * r[j])
-		}
-		ref[i*bins+i] += r[i]
+	e.eta, e.few = freedom*float64(d.j-1), d.j < fewBlocks
+	if d.kind == FromBlocks {
+		e.finish(t.s*omega, t.ss*omega*omega, b1, omega)
+	} else {
+		e.finish(t.r/n+t.s/m, t.rr/(n*n)+2*t.cross/(n*m)+t.ss/(m*m), b1, omega)
 	}
-	trR, trRR := traces(ref, ref, r)
-	trS, trSS := traces(s, s, r)
-	_, trRS := traces(ref, s, r)
-	if e.few {
-		trSS = eta * eta / ((eta - 1) * (eta + 2)) * (trSS - float64(trS*trS)/eta)
-	}
-	e.finish(trR/n+trS/m, trRR/(n*n)+2*trRS/(n*m)+trSS/(m*m), b1, omega)
 	return e
 }
 

@@ -254,9 +254,10 @@ func benchmarkJudge(b *testing.B, shift float64, s Settings, blocks bool) {
 			b.Fatal(err)
 		}
 	}
+	j := NewJudger(f, ref, dep, s)
 	b.ReportAllocs()
 	for b.Loop() {
-		Judge(f, ref, cur, dep, s)
+		j.Judge(cur)
 	}
 }
 

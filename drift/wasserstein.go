@@ -18,49 +18,61 @@ import (
 //
 // The unit is the feature's. 0, 0, 0, true where a side is empty.
 func WassersteinCells(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) (point, low, high float64, certified bool) {
-	n, m := float64(ref.Total()), float64(cur.Total())
-	certified = true
-	if n == 0 || m == 0 || f.Kind != sketches.Numeric {
-		return 0, 0, 0, certified
+	if ref.Total() == 0 || cur.Total() == 0 || f.Kind != sketches.Numeric {
+		return 0, 0, 0, true
 	}
-	rlo, rhi, rok := ref.Range()
-	clo, chi, cok := cur.Range()
-	last := len(f.Edges)
-	left, g := uint64(0), uint64(0)
-	for i, a := range ref.Cells {
-		b := cur.Cells[i]
-		before := float64(left)/n - float64(g)/m
-		left, g = left+a, g+b
-		after := float64(left)/n - float64(g)/m
+	return NewJudger(f, ref, Independent(), DefaultSettings()).wasserstein(cur, float64(cur.Total()))
+}
+
+// wasserstein is WassersteinCells for m > 0 values of a window.
+func (j *Judger) wasserstein(cur *sketches.FeatureCounts, m float64) (point, low, high float64, certified bool) {
+	certified = true
+	edges := j.f.Edges
+	last := len(edges)
+	g := uint64(0)
+	after := 0.0 // F − G behind the cell
+	cells := cur.Cells[:last+1]
+	for i, share := range j.share {
+		b := cells[i]
+		before := after
+		g += b
+		after = j.cum[i] - float64(g)/m
 		var w float64
 		switch {
 		case i == 0 || i == last:
-			if a+b == 0 {
+			if share == 0 && b == 0 {
 				continue
 			}
-			if !rok || !cok {
+			var ok bool
+			if w, ok = j.end(cur, i); !ok {
 				certified = false
 				continue
 			}
-			if i == 0 {
-				w = f.Edges[0] - min(rlo, clo)
-			} else {
-				w = max(rhi, chi) - f.Edges[last-1]
-			}
-		case f.SingleValue(i):
+		case j.f.SingleValue(i):
 			continue
 		default:
-			w = f.Edges[i] - f.Edges[i-1]
+			w = edges[i] - edges[i-1]
 		}
-		if i == last && a == 0 && b == 0 {
-			continue
+		down := before
+		if b > 0 {
+			down -= float64(b) / m
 		}
-		down, up := before-float64(b)/m, before+float64(a)/n
+		up := before + share
 		low += float64(w * max(0, down, -up))
 		high += float64(w * max(math.Abs(down), math.Abs(up)))
 		point += float64(w * meanAbs(before, after))
 	}
 	return point, low, high, certified
+}
+
+// end is the width of the under or the over cell; false where an extreme is unknown.
+func (j *Judger) end(cur *sketches.FeatureCounts, cell int) (w float64, ok bool) {
+	rlo, rhi, rok := j.ref.Range()
+	clo, chi, cok := cur.Range()
+	if cell == 0 {
+		return j.f.Edges[0] - min(rlo, clo), rok && cok
+	}
+	return max(rhi, chi) - j.f.Edges[len(j.f.Edges)-1], rok && cok
 }
 
 // meanAbs is the mean of |x| on a straight line from u to v.

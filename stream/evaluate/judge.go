@@ -147,8 +147,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	if counts == nil {
 		counts = sketches.NewCounts(in.ref.Counts.Grid)
 	}
-	deps := in.dependence(m, w.lengthMS, f.cfg.Layout.WindowsMS)
-	set := settings(policy, len(counts.Features), j.cfg.HopMS)
+	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS))
 	j.results = make([]drift.FeatureResult, len(counts.Features))
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{
@@ -162,7 +161,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	var shared []drift.FeatureResult
 	for i := range counts.Features {
 		ref, cur := &in.ref.Counts.Features[i], &counts.Features[i]
-		r := drift.Judge(&in.ref.Counts.Grid.Features[i], ref, cur, deps[i], set)
+		r := judges[i].Judge(cur)
 		j.results[i] = r
 		j.score.Features[i] = featureScore(r)
 		if !slices.Contains(policy.Ignore, r.Name) {

@@ -35,7 +35,7 @@ type installed struct {
 	hex   string
 	ref   wire.Reference
 	grid  wire.ActiveGrid
-	cache map[int64][]drift.Dependence // by window: per feature, from the blocks
+	cache map[int64]judges // by window
 }
 
 type installedPolicy struct {
@@ -81,7 +81,7 @@ func (f *Fold) install(c wire.Control, pane int64) {
 		}
 		g, _ := f.view.Grid(r.Model, r.Counts.Grid.ID())
 		id := r.ID()
-		m.refs = append(m.refs, installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64][]drift.Dependence{}})
+		m.refs = append(m.refs, installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64]judges{}})
 	case "policy":
 		p, err := wire.DecodePolicy(c.Value)
 		if err != nil {
@@ -126,17 +126,36 @@ func (m *model) policy(pane int64, def wire.Policy) wire.Policy {
 	return def
 }
 
+// judges compare windows of one length with a reference, by feature.
+type judges struct {
+	settings drift.Settings
+	of       []*drift.Judger
+}
+
+// judges returns those for windows of the given length.
+func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.Settings) []*drift.Judger {
+	if j, ok := in.cache[windowMS]; ok && j.settings == s {
+		return j.of
+	}
+	deps, lasting := in.dependence(m, windowMS, windows)
+	j := judges{settings: s, of: make([]*drift.Judger, len(deps))}
+	for i := range deps {
+		j.of[i] = drift.NewJudger(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], deps[i], s)
+	}
+	if lasting {
+		in.cache[windowMS] = j
+	}
+	return j.of
+}
+
 // dependence returns per feature what is known about the dependence of records, for
-// windows of the given length.
-func (in *installed) dependence(m *model, windowMS int64, windows []int64) []drift.Dependence {
-	if d, ok := in.cache[windowMS]; ok {
-		return d
-	}
+// windows of the given length. It lasts unless it is still learnt from live windows.
+func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []drift.Dependence, lasting bool) {
 	n := len(in.ref.Counts.Grid.Features)
-	d := make([]drift.Dependence, n)
 	if len(in.ref.Blocks) == 0 {
-		return m.learntDependence(in, windowMS, windows, n) // changes as windows come: not cached
+		return m.learntDependence(in, windowMS, windows, n), false
 	}
+	d = make([]drift.Dependence, n)
 	b := in.ref.BlocksOf(windowMS)
 	if b == nil { // the reference is shorter than three such windows: use the next shorter blocks
 		for _, x := range in.ref.Blocks {
@@ -154,8 +173,7 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) []dri
 			d[i] = x
 		}
 	}
-	in.cache[windowMS] = d
-	return d
+	return d, true
 }
 
 // settings turns a policy into the settings of one decision: the alert budget spread

@@ -1,0 +1,240 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/driftline/driftline/sketches"
+)
+
+// Judger compares windows with one reference on one feature. What does not hang on the
+// window is computed once, and the buffers are kept, so that a comparison costs a few
+// microseconds. It belongs to one goroutine.
+type Judger struct {
+	f   *sketches.FeatureGrid
+	ref *sketches.FeatureCounts
+	dep Dependence
+	s   Settings
+
+	n, sides  uint64 // reference values, and those beside the cells
+	cellToBin []int
+	bins      int
+	first     []int // cell of each bin
+	last      []int
+	refBins   []uint64
+	cum       []float64 // share of reference values in cells before and including each
+	share     []float64 // share of reference values in each cell
+	traced    traced    // of the dependence on bins merged as tracedOn says
+	tracedOn  []int     // nil: on none yet
+	labels    map[[2]int]string
+
+	// Of the comparison under way.
+	curBins       []uint64
+	merged        merging
+	a, b          []float64 // counts of merged bins
+	p, q          []float64 // shares on bins before merging
+	terms, shares []float64
+	order         []int
+}
+
+// NewJudger prepares comparisons with ref, counts of f; dep must rest on the verdict
+// bins of this very reference. None of them may change afterwards.
+func NewJudger(f *sketches.FeatureGrid, ref *sketches.FeatureCounts, dep Dependence, s Settings) *Judger {
+	j := &Judger{f: f, ref: ref, dep: dep, s: s, n: ref.Total(), sides: ref.Sides()}
+	j.cellToBin, j.bins = f.VerdictBins(ref)
+	j.first, j.last = make([]int, j.bins), make([]int, j.bins)
+	for cell := range j.cellToBin {
+		j.last[j.cellToBin[cell]] = cell
+		j.first[j.cellToBin[len(j.cellToBin)-1-cell]] = len(j.cellToBin) - 1 - cell
+	}
+	j.refBins = make([]uint64, j.bins)
+	j.foldInto(j.refBins, ref.Cells)
+	n := float64(j.n)
+	if f.Kind == sketches.Numeric && j.n > 0 {
+		j.cum, j.share = make([]float64, len(ref.Cells)), make([]float64, len(ref.Cells))
+		left := uint64(0)
+		for i, k := range ref.Cells {
+			left += k
+			j.cum[i], j.share[i] = float64(left)/n, float64(k)/n
+		}
+	}
+	j.curBins, j.merged, j.order = make([]uint64, j.bins), newMerging(j.bins), make([]int, j.bins)
+	x := make([]float64, 6*j.bins)
+	float := func() (y []float64) { y, x = x[:j.bins:j.bins], x[j.bins:]; return y }
+	j.a, j.b, j.p, j.q, j.terms, j.shares = float(), float(), float(), float(), float(), float()
+	return j
+}
+
+// Judge compares a window with its reference on one feature once; NewJudger is for more
+// than one window.
+func Judge(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts, dep Dependence, s Settings) FeatureResult {
+	return NewJudger(f, ref, dep, s).Judge(cur)
+}
+
+// Judge compares a window, counts of the same feature. It is deterministic and changes
+// nothing that can be seen.
+//
+// The PSI is native: verdict bins (sketches.VerdictBins), bins of pooled count below
+// 5 merged, Jeffreys shares. Rule calibrated: drifted ⇔ L > Settings.Drifted, with L
+// the lower confidence bound of the PSI given the dependence; it is computed only where
+// the debiased PSI is above a threshold, since L is always below that [D]. Insufficient
+// where the effective size is below MinEffective or the window has fewer than ten
+// values a bin. Rule classic: drifted ⇔ PSI ≥ Settings.Drifted.
+//
+// Cost: about 3 µs at 240 cells; a lower bound adds about 10 µs to 1 ms.
+func (j *Judger) Judge(cur *sketches.FeatureCounts) FeatureResult {
+	r := FeatureResult{
+		Name: j.f.Name, Kind: j.f.Kind, N: j.n, M: cur.Total(),
+		Dependence: j.dep.kind, BlockCount: j.dep.j,
+		DesignEffect: 1, Eta: math.Inf(1), W1Certified: true,
+		Rule: j.s.Rule, Alpha: j.s.Alpha, Tau: j.s.Drifted,
+	}
+	j.quality(&r, cur)
+	if r.N == 0 || r.M == 0 {
+		side := "reference"
+		if r.N > 0 {
+			side = "window"
+		}
+		r.Reason = fmt.Sprintf("the %s holds no value of this feature", side)
+		return r
+	}
+	if j.dep.s != nil && j.dep.bins != j.bins {
+		r.Reason = fmt.Sprintf("the design effect was learnt on %d bins, the reference has %d: build its blocks again", j.dep.bins, j.bins)
+		return r
+	}
+	clear(j.curBins)
+	j.foldInto(j.curBins, cur.Cells)
+	groups := j.merged.merge(j.f.Kind, j.refBins, j.curBins)
+	a, b := j.a[:groups], j.b[:groups]
+	clear(a)
+	clear(b)
+	for i, g := range j.merged.group {
+		a[g] += float64(j.refBins[i])
+		b[g] += float64(j.curBins[i])
+	}
+	n, m := float64(r.N), float64(r.M)
+	r.Bins = groups
+
+	terms, shares := j.terms[:groups], j.shares[:groups]
+	half := 0.5 * float64(groups)
+	for i := range terms {
+		terms[i] = psiTerm((a[i]+0.5)/(n+half), (b[i]+0.5)/(m+half))
+		r.PSI += terms[i]
+		shares[i] = a[i] / n
+	}
+	j.distances(&r, cur)
+	r.Chi2, r.Chi2DF = tableStat(a, b, n, m), groups-1
+
+	e := j.effect(shares, groups, n, m)
+	r.DesignEffect, r.A2, r.Nu, r.Eta, r.Scale, r.FewBlocks = e.d1, e.a2, e.nu, e.eta, e.scale, e.few
+	r.NEff = min(n, m) / float64(e.d1*(1+e.a2))
+	r.PSIDebiased = r.PSI - e.t1
+	r.Top = j.top(a, b, n, m, terms)
+
+	r.decide(j.dep, j.s)
+	return r
+}
+
+func (j *Judger) foldInto(bins []uint64, cells []uint64) {
+	for i, k := range cells {
+		bins[j.cellToBin[i]] += k
+	}
+}
+
+// effect is the design effect; as long as the same bins are merged its traces are those
+// of the last time.
+func (j *Judger) effect(shares []float64, groups int, n, m float64) effect {
+	if j.dep.s != nil && !slices.Equal(j.tracedOn, j.merged.group) {
+		j.traced = j.dep.trace(shares, j.merged.group)
+		j.tracedOn = append(j.tracedOn[:0], j.merged.group...)
+	}
+	return j.dep.finish(j.traced, groups, n, m)
+}
+
+// distances fills what counts tell about cdfs and shares.
+func (j *Judger) distances(r *FeatureResult, cur *sketches.FeatureCounts) {
+	n, m := float64(r.N), float64(r.M)
+	for i := range j.p {
+		j.p[i], j.q[i] = float64(j.refBins[i])/n, float64(j.curBins[i])/m
+	}
+	r.JS, r.Hellinger = JSDistance(j.p, j.q, 2), HellingerDiff(j.p, j.q)
+	r.TVD, r.Linf = TVD(j.p, j.q), Linf(j.p, j.q)
+	if j.f.Kind == sketches.Numeric {
+		r.KSLow, r.KSHigh = KSInterval(j.f, j.ref, cur)
+		r.W1, r.W1Low, r.W1High, r.W1Certified = j.wasserstein(cur, m)
+	}
+}
+
+// quality fills the rates that are no part of PSI or KS.
+func (j *Judger) quality(r *FeatureResult, cur *sketches.FeatureCounts) {
+	rate := func(k, of uint64) float64 {
+		if of == 0 {
+			return 0
+		}
+		return float64(k) / float64(of)
+	}
+	refAll, curAll := r.N+j.sides, r.M+cur.Sides()
+	r.NullRateRef, r.NullRate = rate(j.ref.Null, refAll), rate(cur.Null, curAll)
+	r.UnseenRef, r.Unseen = rate(j.ref.Unseen, refAll), rate(cur.Unseen, curAll)
+	if j.f.Kind == sketches.Numeric {
+		ends := func(c *sketches.FeatureCounts) uint64 {
+			if len(c.Cells) == 0 {
+				return 0
+			}
+			return c.Cells[0] + c.Cells[len(c.Cells)-1]
+		}
+		r.OutOfRangeRef, r.OutOfRange = rate(ends(j.ref), r.N), rate(ends(cur), r.M)
+	}
+}
+
+// top names the bins with the largest terms, largest first, ties by cell.
+func (j *Judger) top(a, b []float64, n, m float64, terms []float64) []Contribution {
+	k := j.s.TopCells
+	order := j.order[:0]
+	for i, t := range terms {
+		if !(t > 0) {
+			continue
+		}
+		at := len(order)
+		for at > 0 && terms[order[at-1]] < t {
+			at--
+		}
+		if at >= k {
+			continue
+		}
+		if len(order) < k {
+			order = append(order, 0)
+		}
+		copy(order[at+1:], order[at:])
+		order[at] = i
+	}
+	out := make([]Contribution, len(order))
+	for i, g := range order {
+		first, last := -1, -1
+		for bin, of := range j.merged.group {
+			if of == g {
+				if first < 0 || j.first[bin] < first {
+					first = j.first[bin]
+				}
+				last = max(last, j.last[bin])
+			}
+		}
+		out[i] = Contribution{Cell: first, Last: last, Label: j.label(first, last), Ref: a[g] / n, Cur: b[g] / m, Term: terms[g]}
+	}
+	return out
+}
+
+// label keeps the names of bins: there are few.
+func (j *Judger) label(first, last int) string {
+	key := [2]int{first, last}
+	if s, ok := j.labels[key]; ok {
+		return s
+	}
+	if j.labels == nil {
+		j.labels = map[[2]int]string{}
+	}
+	s := BinLabel(j.f, first, last)
+	j.labels[key] = s
+	return s
+}
