@@ -18,15 +18,13 @@ type Judger struct {
 	s   Settings
 
 	n, sides  uint64 // reference values, and those beside the cells
-	cellToBin []int
+	cellToBin []uint8
 	bins      int
 	first     []int // cell of each bin
 	last      []int
 	refBins   []uint64
-	cum       []float64 // share of reference values in cells before and including each
-	share     []float64 // share of reference values in each cell
-	traced    traced    // of the dependence on bins merged as tracedOn says
-	tracedOn  []int     // nil: on none yet
+	traced    traced // of the dependence on bins merged as tracedOn says
+	tracedOn  []int  // nil: on none yet
 	labels    map[[2]int]string
 
 	// Of the comparison under way.
@@ -42,23 +40,16 @@ type Judger struct {
 // bins of this very reference. None of them may change afterwards.
 func NewJudger(f *sketches.FeatureGrid, ref *sketches.FeatureCounts, dep Dependence, s Settings) *Judger {
 	j := &Judger{f: f, ref: ref, dep: dep, s: s, n: ref.Total(), sides: ref.Sides()}
-	j.cellToBin, j.bins = f.VerdictBins(ref)
+	var cellToBin []int
+	cellToBin, j.bins = f.VerdictBins(ref)
+	j.cellToBin = make([]uint8, len(cellToBin)) // at most sketches.MaxVerdictBins
 	j.first, j.last = make([]int, j.bins), make([]int, j.bins)
-	for cell := range j.cellToBin {
-		j.last[j.cellToBin[cell]] = cell
-		j.first[j.cellToBin[len(j.cellToBin)-1-cell]] = len(j.cellToBin) - 1 - cell
+	for cell, bin := range slices.Backward(cellToBin) {
+		j.cellToBin[cell], j.first[bin] = uint8(bin), cell
+		j.last[bin] = max(j.last[bin], cell)
 	}
 	j.refBins = make([]uint64, j.bins)
 	j.foldInto(j.refBins, ref.Cells)
-	n := float64(j.n)
-	if f.Kind == sketches.Numeric && j.n > 0 {
-		j.cum, j.share = make([]float64, len(ref.Cells)), make([]float64, len(ref.Cells))
-		left := uint64(0)
-		for i, k := range ref.Cells {
-			left += k
-			j.cum[i], j.share[i] = float64(left)/n, float64(k)/n
-		}
-	}
 	j.curBins, j.merged, j.order = make([]uint64, j.bins), newMerging(j.bins), make([]int, j.bins)
 	x := make([]float64, 6*j.bins)
 	float := func() (y []float64) { y, x = x[:j.bins:j.bins], x[j.bins:]; return y }
@@ -161,8 +152,13 @@ func (j *Judger) distances(r *FeatureResult, cur *sketches.FeatureCounts) {
 	r.JS, r.Hellinger = JSDistance(j.p, j.q, 2), HellingerDiff(j.p, j.q)
 	r.TVD, r.Linf = TVD(j.p, j.q), Linf(j.p, j.q)
 	if j.f.Kind == sketches.Numeric {
-		r.KSLow, r.KSHigh = KSInterval(j.f, j.ref, cur)
-		r.W1, r.W1Low, r.W1High, r.W1Certified = j.wasserstein(cur, m)
+		c := cdfs{f: j.f, ref: j.ref, cur: cur, n: r.N, m: r.M}
+		if c.small() {
+			c.walk(r)
+		} else {
+			r.KSLow, r.KSHigh = KSInterval(j.f, j.ref, cur)
+			r.W1, r.W1Low, r.W1High, r.W1Certified = WassersteinCells(j.f, j.ref, cur)
+		}
 	}
 }
 

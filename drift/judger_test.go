@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -70,4 +71,26 @@ func BenchmarkJudger_Fleet(b *testing.B) {
 	each := (cpu() - from) / float64(b.N) / float64(len(judges))
 	b.ReportMetric(1e9*each, "cpu-ns/comparison")
 	b.ReportMetric(each*500*features*wins, "cpu-s/500-models")
+}
+
+// The one pass over the cells says what the two definitions say.
+func TestJudger_OnePassAgreesWithTheDefinitions(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(14, 5))
+	for range 200 {
+		values := normals(rng, 20+rng.IntN(3000), 0, 1)
+		for i := range values {
+			if rng.IntN(3) == 0 {
+				values[i] = float64(rng.IntN(4)) // single values
+			}
+		}
+		f, ref, cur := onGrid(t, values, normals(rng, 1+rng.IntN(900), 2*rng.Float64(), 0.1+3*rng.Float64()))
+		r := Judge(f, ref, cur, Independent(), DefaultSettings())
+		low, high := KSInterval(f, ref, cur)
+		w, wl, wh, certified := WassersteinCells(f, ref, cur)
+		near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*(1+math.Abs(b)) }
+		if r.KSLow != low || r.KSHigh != high || !near(r.W1, w) || !near(r.W1Low, wl) || !near(r.W1High, wh) || r.W1Certified != certified {
+			t.Fatalf("KS %v %v, W1 %v %v %v %v; want %v %v, %v %v %v %v", r.KSLow, r.KSHigh, r.W1, r.W1Low, r.W1High, r.W1Certified, low, high, w, wl, wh, certified)
+		}
+	}
 }

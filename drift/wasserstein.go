@@ -18,46 +18,44 @@ import (
 //
 // The unit is the feature's. 0, 0, 0, true where a side is empty.
 func WassersteinCells(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) (point, low, high float64, certified bool) {
-	if ref.Total() == 0 || cur.Total() == 0 || f.Kind != sketches.Numeric {
-		return 0, 0, 0, true
-	}
-	return NewJudger(f, ref, Independent(), DefaultSettings()).wasserstein(cur, float64(cur.Total()))
-}
-
-// wasserstein is WassersteinCells for m > 0 values of a window.
-func (j *Judger) wasserstein(cur *sketches.FeatureCounts, m float64) (point, low, high float64, certified bool) {
+	n, m := float64(ref.Total()), float64(cur.Total())
 	certified = true
-	edges := j.f.Edges
-	last := len(edges)
-	g := uint64(0)
-	after := 0.0 // F − G behind the cell
-	cells := cur.Cells[:last+1]
-	for i, share := range j.share {
-		b := cells[i]
-		before := after
-		g += b
-		after = j.cum[i] - float64(g)/m
+	if n == 0 || m == 0 || f.Kind != sketches.Numeric {
+		return 0, 0, 0, certified
+	}
+	rlo, rhi, rok := ref.Range()
+	clo, chi, cok := cur.Range()
+	last := len(f.Edges)
+	left, g := uint64(0), uint64(0)
+	for i, a := range ref.Cells {
+		b := cur.Cells[i]
+		before := float64(left)/n - float64(g)/m
+		left, g = left+a, g+b
+		after := float64(left)/n - float64(g)/m
 		var w float64
 		switch {
 		case i == 0 || i == last:
-			if share == 0 && b == 0 {
+			if a+b == 0 {
 				continue
 			}
-			var ok bool
-			if w, ok = j.end(cur, i); !ok {
+			if !rok || !cok {
 				certified = false
 				continue
 			}
-		case j.f.SingleValue(i):
+			if i == 0 {
+				w = f.Edges[0] - min(rlo, clo)
+			} else {
+				w = max(rhi, chi) - f.Edges[last-1]
+			}
+		case f.SingleValue(i):
 			continue
 		default:
-			w = edges[i] - edges[i-1]
+			w = f.Edges[i] - f.Edges[i-1]
 		}
-		down := before
-		if b > 0 {
-			down -= float64(b) / m
+		if i == last && a == 0 && b == 0 {
+			continue
 		}
-		up := before + share
+		down, up := before-float64(b)/m, before+float64(a)/n
 		low += float64(w * max(0, down, -up))
 		high += float64(w * max(math.Abs(down), math.Abs(up)))
 		point += float64(w * meanAbs(before, after))
@@ -65,14 +63,73 @@ func (j *Judger) wasserstein(cur *sketches.FeatureCounts, m float64) (point, low
 	return point, low, high, certified
 }
 
-// end is the width of the under or the over cell; false where an extreme is unknown.
-func (j *Judger) end(cur *sketches.FeatureCounts, cell int) (w float64, ok bool) {
-	rlo, rhi, rok := j.ref.Range()
-	clo, chi, cok := cur.Range()
-	if cell == 0 {
-		return j.f.Edges[0] - min(rlo, clo), rok && cok
+// cdfs are both sides of a comparison of counts.
+type cdfs struct {
+	f        *sketches.FeatureGrid
+	ref, cur *sketches.FeatureCounts
+	n, m     uint64 // values
+}
+
+// small says that products of counts fit 62 bits.
+func (c *cdfs) small() bool { return c.n < 1<<31 && c.m < 1<<31 }
+
+// walk fills KS and W1 in one pass over the cells, with F − G counted in whole numbers of
+// 1/(n·m). For small counts of a numeric feature; the definitions are those of KSInterval
+// and WassersteinCells.
+func (c *cdfs) walk(r *FeatureResult) {
+	n, m := int64(c.n), int64(c.m)
+	edges := c.f.Edges
+	last := len(edges)
+	ref, cur := c.ref.Cells[:last+1], c.cur.Cells[:last+1]
+	var diff, edge, inside int64
+	var point, low, high float64
+	for i, k := range ref {
+		a, b := int64(k)*m, int64(cur[i])*n
+		before := diff
+		up, down := before+a, before-b
+		diff = up - b
+		edge = max(edge, diff, -diff)
+		if c.f.SingleValue(i) {
+			continue
+		}
+		if a > 0 && b > 0 {
+			inside = max(inside, up, -down)
+		}
+		var w float64
+		if 0 < i && i < last {
+			w = edges[i] - edges[i-1]
+		} else {
+			if a == 0 && b == 0 {
+				continue
+			}
+			var ok bool
+			if w, ok = c.end(i); !ok {
+				r.W1Certified = false
+				continue
+			}
+		}
+		low += float64(w * float64(max(0, down, -up)))
+		high += float64(w * float64(max(up, -down, -up, down)))
+		u, v := float64(before), float64(diff)
+		if before >= 0 == (diff >= 0) || before == 0 || diff == 0 {
+			point += float64(w * math.Abs(u+v) / 2)
+		} else {
+			point += float64(w * meanAbs(u, v))
+		}
 	}
-	return max(rhi, chi) - j.f.Edges[len(j.f.Edges)-1], rok && cok
+	nm := float64(n) * float64(m)
+	r.KSLow, r.KSHigh = float64(edge)/nm, float64(max(edge, inside))/nm
+	r.W1, r.W1Low, r.W1High = point/nm, low/nm, high/nm
+}
+
+// end is the width of the under or the over cell; false where an extreme is unknown.
+func (c *cdfs) end(cell int) (w float64, ok bool) {
+	rlo, rhi, rok := c.ref.Range()
+	clo, chi, cok := c.cur.Range()
+	if cell == 0 {
+		return c.f.Edges[0] - min(rlo, clo), rok && cok
+	}
+	return max(rhi, chi) - c.f.Edges[len(c.f.Edges)-1], rok && cok
 }
 
 // meanAbs is the mean of |x| on a straight line from u to v.
