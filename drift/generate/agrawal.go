@@ -21,10 +21,15 @@ const (
 //
 // Libraries differ: some swap the coding of functions 6 to 9, test > 1, use salary for
 // loan in parts of function 4, or draw commission up to 85 000. All ranges are closed.
+//
+// Where numbers are perturbed a label follows from what they were, so that a drift of
+// the inputs moves P(y given x) a little too. With flipped labels in place of it the
+// concept stays fixed exactly.
 type Agrawal struct {
 	Stream   Stream
 	Function int     // 0 … 9
 	Perturb  float64 // share of its range by which a number is off, after labelling
+	Flip     float64 // chance that the label is flipped; 0 in the original
 	Shape    Shape   // of salary, age, years of the house and loan
 }
 
@@ -48,7 +53,7 @@ func (g Agrawal) At(t uint64, x []float64) int {
 	x[HouseValue] = worth * between(0.5, 1.5, u(6))
 	x[HouseYears] = whole(1, 30, g.Shape.At(u(7)))
 	x[Loan] = between(0, 500e3, g.Shape.At(u(8)))
-	y := flip(groupA(g.Function, x), false)
+	y := flip(groupA(g.Function, x), g.Flip > 0 && u(15) < g.Flip)
 	if g.Perturb > 0 {
 		off := func(j int, low, high float64, draw uint64) {
 			moved := x[j] + float64((high-low)*g.Perturb)*(2*u(draw)-1)

@@ -147,6 +147,8 @@ func TestAgrawal_Functions(t *testing.T) {
 func TestAgrawal_RangesAndPerturbation(t *testing.T) {
 	t.Parallel()
 	g, off := Agrawal{Stream: New(2, 0), Function: 2}, Agrawal{Stream: New(2, 0), Function: 2, Perturb: 0.05}
+	flips := Agrawal{Stream: New(2, 0), Function: 2, Flip: 0.1}
+	flipped := 0
 	x, y := make([]float64, AgrawalInputs), make([]float64, AgrawalInputs)
 	low := [AgrawalInputs]float64{20e3, 0, 20, 0, 0, 0, 50e3, 1, 0}
 	high := [AgrawalInputs]float64{150e3, 75e3, 80, 4, 19, 8, 1350e3, 30, 500e3}
@@ -154,6 +156,9 @@ func TestAgrawal_RangesAndPerturbation(t *testing.T) {
 	for i := range uint64(5000) {
 		if a, b := g.At(i, x), off.At(i, y); a != b {
 			t.Fatalf("record %d: perturbing changed the label", i)
+		}
+		if flips.At(i, make([]float64, AgrawalInputs)) != g.At(i, x) {
+			flipped++
 		}
 		for j := range x {
 			for _, v := range []float64{x[j], y[j]} {
@@ -171,6 +176,9 @@ func TestAgrawal_RangesAndPerturbation(t *testing.T) {
 			moved++
 		}
 	}
+	if flipped < 420 || flipped > 580 {
+		t.Errorf("%d of 5000 labels flipped, want about 500", flipped)
+	}
 	if moved < 4900 {
 		t.Errorf("only %d of 5000 salaries were perturbed", moved)
 	}
@@ -179,7 +187,7 @@ func TestAgrawal_RangesAndPerturbation(t *testing.T) {
 func TestHyperplane_KeepsItsConceptUntilToldToDrift(t *testing.T) {
 	t.Parallel()
 	a, b := NewHyperplane(4, 1), NewHyperplane(4, 1)
-	b.Shape = Shape{Mean: 0.7, SD: 0.2} // inputs alone
+	b.Shape, b.Shaped = Shape{Mean: 0.7, SD: 0.2}, 4 // inputs alone
 	x := make([]float64, HyperplaneInputs)
 	before := a.Weights()
 	flipped := 0.0

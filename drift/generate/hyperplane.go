@@ -13,7 +13,8 @@ type Hyperplane struct {
 	Drifting  int     // weights that wander, 0 … 10; 2 in use
 	Magnitude float64 // 0.001
 	Turn      float64 // 0.1
-	Shape     Shape   // of every input
+	Shape     Shape   // of the first Shaped inputs
+	Shaped    int     // 0 … 10
 
 	draws  Stream
 	turns  Stream
@@ -38,7 +39,10 @@ func (h *Hyperplane) Next(x []float64) int {
 	var dot, half float64
 	const draws = HyperplaneInputs + 1
 	for i := range h.weight {
-		x[i] = h.Shape.At(h.draws.Uniform(draws*h.t + uint64(i)))
+		x[i] = h.draws.Uniform(draws*h.t + uint64(i))
+		if i < h.Shaped {
+			x[i] = h.Shape.At(x[i])
+		}
 		dot += float64(h.weight[i] * x[i])
 		half += h.weight[i] / 2
 	}
@@ -56,3 +60,7 @@ func (h *Hyperplane) Next(x []float64) int {
 
 // Weights returns a copy of the weights as they stand.
 func (h *Hyperplane) Weights() [HyperplaneInputs]float64 { return h.weight }
+
+// Skip goes on at record t, as if the weights had not wandered in between: rows apart
+// from those before, of the concept as it stands.
+func (h *Hyperplane) Skip(t uint64) { h.t = t }

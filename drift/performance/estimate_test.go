@@ -40,8 +40,8 @@ func binaryFigures(r *Report) map[string]Value {
 	return map[string]Value{"accuracy": r.Accuracy, "precision": r.Precision, "recall": r.Recall, "F1": r.F1, "ROC AUC": r.ROCAUC, "log loss": r.LogLoss, "Brier": r.Brier}
 }
 
-func (e *Estimate) figures() map[string]Value {
-	return map[string]Value{"accuracy": e.Accuracy, "precision": e.Precision, "recall": e.Recall, "F1": e.F1, "ROC AUC": e.ROCAUC, "log loss": e.LogLoss, "Brier": e.Brier}
+func (out *Estimate) figures() map[string]Value {
+	return map[string]Value{"accuracy": out.Accuracy, "precision": out.Precision, "recall": out.Recall, "F1": out.F1, "ROC AUC": out.ROCAUC, "log loss": out.LogLoss, "Brier": out.Brier}
 }
 
 // TestEstimate_IntervalsHold: scores overconfident by a half, and the window's scores
@@ -61,21 +61,21 @@ func TestEstimate_IntervalsHold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		real := window.measure(false)
-		is := binaryFigures(&real)
+		came := window.measure(false)
+		is := binaryFigures(&came)
 		for name, v := range est.figures() {
 			if v.Low <= is[name].Number && is[name].Number <= v.High {
 				covered[name]++
 			}
 		}
-		bias += (est.ROCAUC.Number - real.ROCAUC.Number) / runs
-		flattered += (est.ROCAUC.Number + e.optimism[6] - real.ROCAUC.Number) / runs
-		off += math.Abs(est.Accuracy.Number-real.Accuracy.Number) / runs
+		bias += (est.ROCAUC.Number - came.ROCAUC.Number) / runs
+		flattered += (est.ROCAUC.Number + e.optimism[6] - came.ROCAUC.Number) / runs
+		off += math.Abs(est.Accuracy.Number-came.Accuracy.Number) / runs
 		// The chance of the labels alone.
 		noise := 0.0
 		window0 := window0{e, window.Answers()}
 		window0.each(func(h, p float64) { noise += h * p * (1 - p) })
-		if se := math.Sqrt(noise) / rows; math.Abs(est.Accuracy.Number-real.Accuracy.Number) <= 1.96*se {
+		if se := math.Sqrt(noise) / rows; math.Abs(est.Accuracy.Number-came.Accuracy.Number) <= 1.96*se {
 			mutant++
 		}
 	}
@@ -124,7 +124,7 @@ func TestEstimate_DerivativesAreThoseOfTheFigures(t *testing.T) {
 	const h = 1e-6
 	w := window{e, a, float64(a.Rows()), EstimateOptions{Level: 0.95, Design: 1}}
 	for name, v := range base.figures() {
-		want, got := 0.0, 0.0
+		want := 0.0
 		for b := range e.maps[0].blocks {
 			moved := *e.maps[0]
 			for c := range moved.cells {
@@ -158,7 +158,7 @@ func TestEstimate_DerivativesAreThoseOfTheFigures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = v.SE*v.SE - est.figures()[name].SE*est.figures()[name].SE
+		got := v.SE*v.SE - est.figures()[name].SE*est.figures()[name].SE
 		if math.Abs(got/want-1) > 1e-3 {
 			t.Errorf("%s: variance from the map %.6g, by moving the chances %.6g", name, got, want)
 		}
@@ -266,13 +266,13 @@ func TestEstimate_ManyClasses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		real := w.measure(false)
-		if est.Accuracy.Low <= real.Accuracy.Number && real.Accuracy.Number <= est.Accuracy.High {
+		came := w.measure(false)
+		if est.Accuracy.Low <= came.Accuracy.Number && came.Accuracy.Number <= est.Accuracy.High {
 			covered++
 		}
 		for name, x := range map[string][2]Value{
-			"accuracy": {est.Accuracy, real.Accuracy}, "macro F1": {est.Macro.F1, real.Macro.F1},
-			"weighted recall": {est.Weighted.Recall, real.Weighted.Recall}, "log loss": {est.LogLoss, real.LogLoss}, "Brier": {est.Brier, real.Brier},
+			"accuracy": {est.Accuracy, came.Accuracy}, "macro F1": {est.Macro.F1, came.Macro.F1},
+			"weighted recall": {est.Weighted.Recall, came.Weighted.Recall}, "log loss": {est.LogLoss, came.LogLoss}, "Brier": {est.Brier, came.Brier},
 		} {
 			off[name] += math.Abs(x[0].Number-x[1].Number) / runs
 		}

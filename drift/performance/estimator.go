@@ -3,6 +3,8 @@ package performance
 import (
 	"fmt"
 	"math"
+
+	"github.com/driftline/driftline/sketches"
 )
 
 // DefaultMinLabels is the least number of labelled, scored rows that an estimate may
@@ -16,7 +18,9 @@ type Estimator struct {
 	maps    []*Map      // one for Binary; for Multiclass one per predicted class, nil without labels
 	wrong   [][]float64 // [predicted][label]: of the wrong answers, the share with this label
 	labels  uint64
-	reason  string // not empty: no estimate can be made
+	// effective is Kish's number of labels: those that count alike would be worth as much.
+	effective float64
+	reason    string // not empty: no estimate can be made
 
 	// optimism is by how much the estimates of the cohorts learnt from lie above what
 	// their labels showed, by figure.
@@ -44,13 +48,64 @@ func Learn(cohorts []*Outcomes, minLabels uint64) (*Estimator, error) {
 	for _, n := range said {
 		e.labels += n
 	}
-	if e.refuse(all, max(minLabels, 1)); e.reason != "" {
-		return e, nil
+	e.effective = float64(e.labels)
+	return e, e.learn(all, nil, minLabels)
+}
+
+// weightUnit is the fixed point of weights: the map then comes from whole numbers, as
+// without weights.
+const weightUnit = 1 << 16
+
+// LearnWeighted is Learn from rows, each counted with the weight that Balance gave it,
+// so that the labels speak for a window whose inputs have moved. Rows without a label,
+// a class or a score in [0, 1] say nothing. The number of labels that counts against
+// minLabels is Kish's: far from all labelled rows the estimator answers "not available".
+//
+// Errors: ErrBadInput for bad classes, other lengths, or a weight outside [0.01, 100].
+func LearnWeighted(c Classes, rows []Scored, weights []float64, minLabels uint64) (*Estimator, error) {
+	if len(rows) != len(weights) {
+		return nil, fmt.Errorf("%w: %d rows, %d weights", ErrBadInput, len(rows), len(weights))
 	}
-	if err := e.fit(all); err != nil {
+	all, err := NewOutcomes(c)
+	if err != nil {
 		return nil, err
 	}
-	return e, e.measureOptimism(all)
+	e := &Estimator{classes: all.Classes}
+	squares := make([][]float64, len(c.Names)+1) // Σ weight² by predicted class and cell
+	var sum, square float64
+	for i, r := range rows {
+		if !(weights[i] >= 1.0/weightRange && weights[i] <= weightRange) {
+			return nil, fmt.Errorf("%w: weight %v of row %d: want 0.01 to 100", ErrBadInput, weights[i], i)
+		}
+		w := math.RoundToEven(float64(weights[i] * weightUnit))
+		all.addTimes(r, uint64(w))
+		p, cell, ok := all.cellOf(r)
+		if !ok {
+			continue
+		}
+		if squares[p] == nil {
+			squares[p] = make([]float64, sketches.ScoreCells)
+		}
+		squares[p][cell] += float64(w * w)
+		e.labels++
+		sum += w
+		square += float64(w * w)
+	}
+	if e.labels > 0 {
+		e.effective = float64(sum*sum) / square
+	}
+	return e, e.learn(all, squares, minLabels)
+}
+
+// learn fits the maps to counts, weighted where squares are given.
+func (e *Estimator) learn(all *Outcomes, squares [][]float64, minLabels uint64) error {
+	if e.refuse(all, max(minLabels, 1)); e.reason != "" {
+		return nil
+	}
+	if err := e.fit(all, squares); err != nil {
+		return err
+	}
+	return e.measureOptimism(all)
 }
 
 // The figures of an estimate that are corrected, in the order of pointers().
@@ -65,8 +120,8 @@ func (e *Estimator) measureOptimism(all *Outcomes) error {
 	if err != nil {
 		return err
 	}
-	real := all.measure(false)
-	for i, was := range []Value{real.Accuracy, real.LogLoss, real.Brier, real.Precision, real.Recall, real.F1, real.ROCAUC} {
+	came := all.measure(false)
+	for i, was := range []Value{came.Accuracy, came.LogLoss, came.Brier, came.Precision, came.Recall, came.F1, came.ROCAUC} {
 		if is := est.pointers()[i]; is.Defined() && was.Defined() {
 			e.optimism[i] = is.Number - was.Number
 		}
@@ -84,6 +139,8 @@ func (e *Estimator) refuse(all *Outcomes, least uint64) {
 		e.reason = "no labels have matured yet"
 	case e.labels < least:
 		e.reason = fmt.Sprintf("%d labelled rows with a score, at least %d are needed", e.labels, least)
+	case e.effective < float64(least):
+		e.reason = fmt.Sprintf("%d labelled rows count like %.0f where the inputs are now, at least %d are needed", e.labels, e.effective, least)
 	}
 	if e.reason != "" {
 		return
@@ -99,13 +156,17 @@ func (e *Estimator) refuse(all *Outcomes, least uint64) {
 	}
 }
 
-func (e *Estimator) fit(all *Outcomes) error {
+func (e *Estimator) fit(all *Outcomes, squares [][]float64) error {
 	k := len(e.classes.Names)
 	if e.classes.Kind == Binary {
 		came, said := all.spoken(-1)
 		m, err := FitMap(came, said)
+		if err != nil {
+			return err
+		}
+		m.weigh(squares...)
 		e.maps = []*Map{m}
-		return err
+		return nil
 	}
 	e.maps, e.wrong = make([]*Map, k), make([][]float64, k+1)
 	confusion := all.Confusion()
@@ -140,6 +201,9 @@ func (e *Estimator) fit(all *Outcomes) error {
 		if err != nil {
 			return err
 		}
+		if squares != nil {
+			m.weigh(squares[p])
+		}
 		e.maps[p] = m
 	}
 	return nil
@@ -147,6 +211,9 @@ func (e *Estimator) fit(all *Outcomes) error {
 
 // Labels returns how many labelled rows the estimator rests on.
 func (e *Estimator) Labels() uint64 { return e.labels }
+
+// Effective returns how many labels that count alike it is worth: fewer with weights.
+func (e *Estimator) Effective() float64 { return e.effective }
 
 // Unavailable returns why no estimate can be made, "" where it can.
 func (e *Estimator) Unavailable() string { return e.reason }

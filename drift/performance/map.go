@@ -66,6 +66,26 @@ func newMap(blocks []block, totals []uint64) *Map {
 	return m
 }
 
+// weigh sets the labels that each block is worth from Σ weight² per cell, Kish's
+// (Σw)²/Σw².
+func (m *Map) weigh(squares ...[]float64) {
+	for i := range m.blocks {
+		b := &m.blocks[i]
+		sum := 0.0
+		for _, s := range squares {
+			if s == nil {
+				continue
+			}
+			for c := b.first; c <= b.last; c++ {
+				sum += s[c]
+			}
+		}
+		if sum > 0 {
+			b.effective = float64(float64(b.total)*float64(b.total)) / sum
+		}
+	}
+}
+
 // Chance returns the chance of a cell, 0 … 999.
 func (m *Map) Chance(cell int) float64 { return m.cells[cell].chance }
 

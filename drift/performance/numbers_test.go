@@ -313,17 +313,17 @@ func TestErrorEstimator_KnowsWhereErrorsAreLarge(t *testing.T) {
 			t.Fatal(err)
 		}
 		window := sketches.NewCounts(g)
-		real := numbers(t, g)
+		came := numbers(t, g)
 		for range 1000 {
 			f := draw(d, 0.3)
 			window.Add(0, sketches.Number(f.Predicted))
-			real.Add(f)
+			came.Add(f)
 		}
 		est, err := e.Estimate(&window.Features[0], EstimateOptions{Level: 0.95})
 		if err != nil {
 			t.Fatal(err)
 		}
-		is := real.measure()
+		is := came.measure()
 		if est.MAE.Low <= is.MAE.Number && is.MAE.Number <= est.MAE.High {
 			covered++
 		}

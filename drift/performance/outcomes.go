@@ -120,33 +120,35 @@ func (o *Outcomes) row(predicted, label int) *row {
 }
 
 // Add counts one prediction.
-func (o *Outcomes) Add(s Scored) { _ = o.count(s, true) }
+func (o *Outcomes) Add(s Scored) { o.addTimes(s, 1) }
 
 // Remove takes one out that was added: a correction of a label is a Remove of the old
 // and an Add of the new. Errors: sketches.ErrNegative, and nothing changed.
-func (o *Outcomes) Remove(s Scored) error { return o.count(s, false) }
-
-func (o *Outcomes) count(s Scored, add bool) error {
+func (o *Outcomes) Remove(s Scored) error {
 	to, cell := o.place(s)
-	var sums [3]int64
-	if cell >= 0 {
-		sums = o.losses(s)
+	if *to == 0 {
+		return errNotCounted
 	}
-	if !add {
-		if *to == 0 {
-			return errNotCounted
-		}
-		*to--
-		for i := range sums {
-			sums[i] = -sums[i]
-		}
-	} else {
-		*to++
-	}
-	for i, sum := range []*sketches.Int128{&o.scoreSum, &o.brierSum, &o.lossSum} {
-		*sum, _ = sum.Add(sketches.Int128From(sums[i])) // 2⁹⁰ predictions would not fill it
-	}
+	*to--
+	o.addLosses(s, cell, -1)
 	return nil
+}
+
+// addTimes counts one prediction as many times, at most 2²³.
+func (o *Outcomes) addTimes(s Scored, times uint64) {
+	to, cell := o.place(s)
+	*to += times
+	o.addLosses(s, cell, int64(times))
+}
+
+func (o *Outcomes) addLosses(s Scored, cell int, times int64) {
+	if cell < 0 {
+		return
+	}
+	loss := o.losses(s)
+	for i, sum := range []*sketches.Int128{&o.scoreSum, &o.brierSum, &o.lossSum} {
+		*sum, _ = sum.Add(sketches.Int128From(loss[i] * times)) // 2⁹⁰ predictions would not fill it
+	}
 }
 
 // place returns the counter of a prediction (M2), and its cell or −1.
@@ -179,6 +181,18 @@ func (o *Outcomes) place(s Scored) (counter *uint64, cell int) {
 	}
 	cell = sketches.ScoreCell(s.Score)
 	return &r.cells[cell], cell
+}
+
+// cellOf returns predicted class and cell of a prediction that is in one.
+func (o *Outcomes) cellOf(s Scored) (predicted, cell int, ok bool) {
+	if _, cell = o.place(s); cell < 0 {
+		return 0, 0, false
+	}
+	predicted, found := slices.BinarySearch(o.Classes.Names, s.Predicted)
+	if !found {
+		predicted = len(o.Classes.Names)
+	}
+	return predicted, cell, true
 }
 
 // losses are score, squared error and log loss of a scored prediction, in steps of
