@@ -29,7 +29,7 @@ func main() {
 // sizes of a run.
 type sizes struct {
 	runs      int
-	streams   int // runs of the long streams
+	streams   int    // runs of the long streams
 	first     uint64 // seed
 	train     int
 	calibrate int

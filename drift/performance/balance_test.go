@@ -258,3 +258,33 @@ func TestLearnWeighted_RefusesWhatIsTooFar(t *testing.T) {
 		t.Errorf("%q, %v", e.Unavailable(), err)
 	}
 }
+
+func BenchmarkBalance(b *testing.B) {
+	const rows, inputs = 20000, 10
+	d := newDraws(97, 0)
+	scales := make([]Scale, inputs)
+	var traits [][]float64
+	for i := range scales {
+		scales[i] = Scale{0, 1}
+	}
+	x := make([]float64, inputs)
+	for range rows {
+		for j := range x {
+			x[j] = d.normal()
+		}
+		if d.u() < 0.1 {
+			x[d.intn(inputs)] = math.NaN()
+		}
+		traits = append(traits, Traits(nil, x, scales))
+	}
+	var window []float64
+	for range scales {
+		window = WindowTraits(window, 0.2, 0.9, 0.03, Scale{0, 1})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Balance(traits, window); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

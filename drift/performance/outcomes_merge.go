@@ -2,6 +2,7 @@ package performance
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/driftline/driftline/sketches"
@@ -153,10 +154,38 @@ func DecodeOutcomes(b []byte) (*Outcomes, error) {
 		o.rows[i].decode(d)
 	}
 	o.scoreSum, o.brierSum, o.lossSum = d.Int128(), d.Int128(), d.Int128()
+	o.checkSums(d)
 	if err := d.Finish(); err != nil {
 		return nil, fmt.Errorf("outcomes: %w", err)
 	}
 	return o, nil
+}
+
+// mostLoss is the log loss of a sure mistake, in steps.
+var mostLoss = uint64(steps(-math.Log(clipChance)))
+
+// checkSums refuses sums that no scores have.
+func (o *Outcomes) checkSums(d *sketches.Decoder) {
+	if d.Err() != nil {
+		return
+	}
+	_, said := o.spoken(-1)
+	var n, carry uint64
+	for _, k := range said {
+		var c uint64
+		n, c = bits.Add64(n, k, 0)
+		carry += c
+	}
+	for _, x := range []struct {
+		sum  sketches.Int128
+		most uint64
+	}{{o.scoreSum, nano}, {o.brierSum, nano}, {o.lossSum, mostLoss}} {
+		limit, ok := sketches.MulUint(n, x.most)
+		if carry > 0 || !ok || x.sum.Sign() < 0 || x.sum.Cmp(limit) > 0 {
+			d.Fail("sum %s over %d scores, at most %d each", x.sum, n, x.most)
+			return
+		}
+	}
 }
 
 func (r *row) decode(d *sketches.Decoder) {

@@ -1,6 +1,7 @@
 package performance
 
 import (
+	"encoding/hex"
 	"errors"
 	"math"
 	"testing"
@@ -152,6 +153,35 @@ func TestClasses_Validate(t *testing.T) {
 		if _, err := NewOutcomes(c); !errors.Is(err, ErrBadInput) {
 			t.Errorf("%s: error %v, want ErrBadInput", name, err)
 		}
+	}
+}
+
+// TestEncode_GoldenBytes: bytes once written must be readable for ever.
+func TestEncode_GoldenBytes(t *testing.T) {
+	t.Parallel()
+	o := outcomes(t, twoClasses, binaryRow(0.25, false), binaryRow(0.25, true), binaryRow(1, true))
+	strange := binaryRow(0.5, true)
+	strange.Label = "maybe"
+	o.Add(strange)
+	o.Unlabelled = 300
+	const want = "010102026e6f0379657303796573ac02010000000001fa010100000001fa01010000000000000001e70701000000000000000080bcc1960b80f985d404e2e9b6bc0c"
+	if got := hex.EncodeToString(o.Encode()); got != want {
+		t.Errorf("encoded as\n%s, want\n%s", got, want)
+	}
+	b, err := hex.DecodeString(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := DecodeOutcomes(b); err != nil || !back.Equal(o) {
+		t.Errorf("the golden bytes decode otherwise: %v", err)
+	}
+	o.lossSum = sketches.Int128From(-1)
+	if _, err := DecodeOutcomes(o.Encode()); !errors.Is(err, sketches.ErrCorrupt) {
+		t.Errorf("a negative sum of losses: %v", err)
+	}
+	o.lossSum, o.scoreSum = sketches.Int128{}, sketches.Int128From(3*nano+1)
+	if _, err := DecodeOutcomes(o.Encode()); !errors.Is(err, sketches.ErrCorrupt) {
+		t.Errorf("a sum above all scores: %v", err)
 	}
 }
 
