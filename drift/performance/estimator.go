@@ -8,7 +8,7 @@ import (
 )
 
 // DefaultMinLabels is the least number of labelled, scored rows that an estimate may
-// rest on. Convention: below it the map's own error is above 0.03.
+// rest on. Convention: a share of so few is good to 0.035 at best.
 const DefaultMinLabels = 200
 
 // Estimator knows, from matured cohorts, how often what a score speaks of comes true.
@@ -114,7 +114,7 @@ const figures = 7
 // measureOptimism estimates the cohorts learnt from. An ascending fit flatters itself:
 // its chances are spread a little too far, and where the decision lies it turns ups
 // and downs into a step. Its own labels show by how much, and estimates of other
-// windows are corrected by it. Without drift an estimate then has no bias [D].
+// windows are corrected by it. Without drift an estimate then has no bias, to first order [D].
 func (e *Estimator) measureOptimism(all *Outcomes) error {
 	est, err := e.Estimate(all.Answers(), EstimateOptions{Level: 0.5})
 	if err != nil {

@@ -49,6 +49,9 @@ func (o *Outcomes) combine(p *Outcomes, add bool) error {
 	ok = combineSum(&next.scoreSum, p.scoreSum, add) && ok
 	ok = combineSum(&next.brierSum, p.brierSum, add) && ok
 	ok = combineSum(&next.lossSum, p.lossSum, add) && ok
+	for _, sum := range []sketches.Int128{next.scoreSum, next.brierSum, next.lossSum} {
+		ok = ok && sum.Sign() >= 0 // as no part of the counts can leave it
+	}
 	if !ok {
 		if add {
 			return fmt.Errorf("merge outcomes: %w", sketches.ErrOverflow)

@@ -118,6 +118,10 @@ func TestOutcomes_ErrorsChangeNothing(t *testing.T) {
 	if err := a.Merge(outcomes(t, other)); !errors.Is(err, sketches.ErrGridMismatch) {
 		t.Errorf("merge another positive class: %v", err)
 	}
+	same, lower := outcomes(t, twoClasses, binaryRow(0.2009, true)), outcomes(t, twoClasses, binaryRow(0.2001, true))
+	if err := lower.Subtract(same); !errors.Is(err, sketches.ErrNegative) {
+		t.Errorf("subtract another score of the same cell: %v", err)
+	}
 	a.Unlabelled, b.Unlabelled = math.MaxUint64, 1
 	before = a.Clone()
 	if err := a.Merge(b); !errors.Is(err, sketches.ErrOverflow) || !a.Equal(before) {
