@@ -17,6 +17,7 @@ import (
 var glossary = []string{
 	"model", "feature", "window", "reference", "alarm", "incident", "drift event", "retrain", "gate", "version", "champion", "lag",
 	"record", "record clock", "tick", "late", "future", "final", "hop", "coverage", "grid", "cell", "atom", "current", "verdict",
+	"cohort", "realised", "estimated", "concept drift", "covariate drift", "calibration drift",
 	"episode", "trigger", "run", "challenger", "artifact", "lineage",
 	"pane", "partial", "frontier", "through", "slot", "horizon", "record-high", "done marker",
 }
