@@ -9,10 +9,12 @@ import "math"
 //	|μ0 − μ1| > sqrt(2·v·d·r) + ⅔·d·r,   d = ln(2·ln W / Delta),
 //	r = 1/(n0 − 4) + 1/(n1 − 4),   both sides ≥ 5, v the variance of the window
 //
-// and starts afresh on the update after an alarm. As in that library, the last bucket of
-// a row neither is a cut nor counts to the older side of later cuts.
+// and starts afresh on the update after an alarm. In older releases of that library, and
+// here by default, the last bucket of a row neither is a cut nor counts to the older side
+// of later cuts. Release 0.23 looks at every bucket: AllBuckets.
 type ADWIN struct {
-	Delta float64
+	Delta      float64
+	AllBuckets bool
 
 	rows       [][]bucket // row i: buckets of 2^i values, oldest first
 	width      float64
@@ -36,7 +38,7 @@ func NewADWIN() *ADWIN { return &ADWIN{Delta: 0.002} }
 // Update takes the next value and reports an alarm.
 func (a *ADWIN) Update(x float64) bool {
 	if a.alarmed || a.rows == nil {
-		*a = ADWIN{Delta: a.Delta, rows: [][]bucket{nil}}
+		*a = ADWIN{Delta: a.Delta, AllBuckets: a.AllBuckets, rows: [][]bucket{nil}}
 	}
 	a.insert(x)
 	a.seen++
@@ -75,7 +77,11 @@ func (a *ADWIN) hasCut() bool {
 	v := a.dev / a.width
 	n0, u0 := 0.0, 0.0
 	for i := len(a.rows) - 1; i >= 0; i-- {
-		for k := 0; k+1 < len(a.rows[i]); k++ {
+		cuts := len(a.rows[i])
+		if !a.AllBuckets || i == 0 { // after the very last bucket there is no cut
+			cuts--
+		}
+		for k := range cuts {
 			n0 += math.Ldexp(1, i)
 			u0 += a.rows[i][k].total
 			n1, u1 := a.width-n0, a.total-u0

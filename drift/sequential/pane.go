@@ -11,9 +11,8 @@ import (
 // threshold, and low enough that two of them add up without wrapping.
 const limit = 1 << 60
 
-// plain is the largest count whose products, over all cells, stay far below limit: a
-// score is below 2³⁵ (ln of the smallest share), a grid has fewer than 2¹¹ cells that
-// share a feature's rows.
+// plain: of fewer values than this, in whatever cells, increments stay below limit without
+// looking, since a score is below 2³⁵ nano-nats (no share is below e⁻³⁴).
 const plain = 1 << 24
 
 // Pane writes the increments of a pane, one per path, into inc. It allocates nothing.
@@ -35,16 +34,31 @@ func (t *Tables) Pane(inc []int64, c *sketches.Counts) error {
 			continue
 		}
 		fc := &c.Features[f]
+		add := (*Tables).Add
+		if n, over := bits.Add64(fc.Total(), fc.Null, 0); over == 0 && n < plain {
+			add = (*Tables).addFew
+		}
 		for cell, k := range fc.Cells {
 			if k != 0 {
-				t.Add(inc, f, cell, k)
+				add(t, inc, f, cell, k)
 			}
 		}
 		if fc.Null != 0 {
-			t.Add(inc, f, t.features[f].columns-1, fc.Null)
+			add(t, inc, f, t.features[f].columns-1, fc.Null)
 		}
 	}
 	return nil
+}
+
+// addFew is Add for a feature with fewer than plain values in the whole pane.
+func (t *Tables) addFew(inc []int64, f, cell int, count uint64) {
+	ft := &t.features[f]
+	score := ft.score[cell*ft.paths : (cell+1)*ft.paths]
+	to := inc[ft.first : ft.first+ft.paths]
+	k := int64(count)
+	for i, s := range score {
+		to[i] += k * s
+	}
 }
 
 // Row writes the increments of one record into inc: per feature the cell of its
@@ -54,9 +68,9 @@ func (t *Tables) Row(inc []int64, cells []int) {
 	for f, cell := range cells {
 		switch {
 		case cell >= 0:
-			t.Add(inc, f, cell, 1)
+			t.addFew(inc, f, cell, 1)
 		case cell == Missing:
-			t.Add(inc, f, t.features[f].columns-1, 1)
+			t.addFew(inc, f, t.features[f].columns-1, 1)
 		}
 	}
 }
@@ -73,13 +87,6 @@ func (t *Tables) Add(inc []int64, f, cell int, count uint64) {
 	ft := &t.features[f]
 	score := ft.score[cell*ft.paths : (cell+1)*ft.paths]
 	to := inc[ft.first : ft.first+ft.paths]
-	if count < plain {
-		k := int64(count)
-		for i, s := range score {
-			to[i] = bounded(to[i] + k*s)
-		}
-		return
-	}
 	for i, s := range score {
 		to[i] = bounded(to[i] + product(s, count))
 	}

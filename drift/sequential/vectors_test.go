@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/driftline/driftline/drift/synth"
 )
 
 func TestOnlineVectors(t *testing.T) {
@@ -13,37 +15,36 @@ func TestOnlineVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct {
-		Vectors []struct {
-			ID     string
-			Kind   string
-			Digits string `json:"stream_digits"`
-			Expect struct {
-				PageHinkley []int `json:"page_hinkley_default_alarms"`
-				ADWIN       []int `json:"adwin_default_alarms"`
-			}
+	type online struct {
+		ID     string
+		Digits string `json:"stream_digits"`
+		Expect struct {
+			PageHinkley []int `json:"page_hinkley_default_alarms"`
+			ADWIN       []int `json:"adwin_default_alarms"`
 		}
 	}
-	// Other kinds hold other types under the same keys.
-	var raw struct{ Vectors []json.RawMessage }
-	if err := json.Unmarshal(b, &raw); err != nil {
+	var file struct{ Vectors []json.RawMessage } // other kinds hold other types under these keys
+	if err := json.Unmarshal(b, &file); err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range raw.Vectors {
+	var vectors []online
+	for _, raw := range file.Vectors {
 		var kind struct{ Kind string }
-		if err := json.Unmarshal(v, &kind); err != nil {
+		if err := json.Unmarshal(raw, &kind); err != nil {
 			t.Fatal(err)
 		}
 		if kind.Kind == "online" {
-			if err := json.Unmarshal(append(append([]byte(`{"Vectors":[`), v...), ']', '}'), &file); err != nil {
+			var v online
+			if err := json.Unmarshal(raw, &v); err != nil {
 				t.Fatal(err)
 			}
+			vectors = append(vectors, v)
 		}
 	}
-	if len(file.Vectors) != 1 {
-		t.Fatalf("%d vectors of kind online, want 1", len(file.Vectors))
+	if len(vectors) != 1 {
+		t.Fatalf("%d vectors of kind online, want 1", len(vectors))
 	}
-	for _, v := range file.Vectors {
+	for _, v := range vectors {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
 			ph, ad := NewPageHinkley(), NewADWIN()
@@ -64,6 +65,30 @@ func TestOnlineVectors(t *testing.T) {
 				t.Errorf("ADWIN alarms at %v, want %v", adAlarms, v.Expect.ADWIN)
 			}
 		})
+	}
+}
+
+// First alarms of River 0.23.0, ADWIN() with its defaults, on these records: 1 000
+// standard normal ones, then shifted by half a standard deviation.
+func TestADWINOfRiver023(t *testing.T) {
+	t.Parallel()
+	for stream, want := range []int{1151, 1119, 1183, 1119, 1151, 1151} {
+		src := synth.NewSource(5, uint64(stream), 0)
+		a := NewADWIN()
+		a.AllBuckets = true
+		got := -1
+		for i := range 3000 {
+			if i == 1000 {
+				src.Change = synth.Change{Kind: synth.Mean, Size: 0.5}
+			}
+			if x, _ := src.Next(); a.Update(x) {
+				got = i
+				break
+			}
+		}
+		if got != want {
+			t.Errorf("stream %d: first alarm at %d, want %d", stream, got, want)
+		}
 	}
 }
 
