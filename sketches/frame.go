@@ -14,10 +14,15 @@ import (
 // The checksum (Castagnoli, little endian) covers all bytes before it.
 const Magic = "DRFT"
 
-// FrameGrid is the kind of an encoded grid. Kinds below 16 belong to this package,
-// 16 and above to the records on the wire. Counts, scores, block sums and alarm
-// states carry no frame of their own: they live inside one.
-const FrameGrid byte = 1
+// Kinds of frames: an encoded grid, and embeddings and sums of package joint. Kinds
+// below 16 belong to this package and those under it, 16 and above to the records on
+// the wire. Counts, scores, block sums and alarm states carry no frame of their own:
+// they live inside one.
+const (
+	FrameGrid      byte = 1
+	FrameEmbedding byte = 2
+	FrameJoint     byte = 3
+)
 
 // Errors of Unframe and of decoders that look at a frame's head.
 var (
