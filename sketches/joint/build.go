@@ -179,7 +179,7 @@ func hashed(masses []float64, f int, seed uint64) [][]float64 {
 		if code == missing {
 			continue
 		}
-		h := bitsAt(seed, streamHash, uint64(f)<<32|uint64(code))
+		h := Bits(seed, streamHash, uint64(f)<<32|uint64(code))
 		place, sign := int(h%uint64(width)), 1-2*float64(h>>63)
 		if code < width { // the first few need no chance to lie apart
 			place, sign = code, 1

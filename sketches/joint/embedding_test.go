@@ -35,7 +35,7 @@ func TestCircle_IsWithinItsBound(t *testing.T) {
 	const bound = 3e-7
 	worst := 0.0
 	for i := range uint64(200_000) {
-		a := uint32(bitsAt(1, 1, i))
+		a := uint32(Bits(1, 1, i))
 		c, s := circle(a)
 		sin, cos := math.Sincos(2 * math.Pi * float64(a) / (1 << 32))
 		worst = max(worst, math.Abs(float64(c)/(1<<waveBits)-cos), math.Abs(float64(s)/(1<<waveBits)-sin))

@@ -10,17 +10,17 @@ func mix(h uint64) uint64 {
 	return h ^ h>>31
 }
 
-// bitsAt is number i of a stream: a function of its arguments alone, so that the order
+// Bits is number i of a stream: a function of its arguments alone, so that the order
 // of asking leaves no trace.
-func bitsAt(seed, stream, i uint64) uint64 { return mix(mix(mix(seed)+stream) + i) }
+func Bits(seed, stream, i uint64) uint64 { return mix(mix(mix(seed)+stream) + i) }
 
-// uniform returns number i of a stream, strictly between 0 and 1.
-func uniform(seed, stream, i uint64) float64 {
-	return (float64(bitsAt(seed, stream, i)>>11) + 0.5) * 0x1p-53
+// Uniform returns number i of a stream, strictly between 0 and 1.
+func Uniform(seed, stream, i uint64) float64 {
+	return (float64(Bits(seed, stream, i)>>11) + 0.5) * 0x1p-53
 }
 
 // normal returns a standard normal number by the inverse of its distribution.
-func normal(seed, stream, i uint64) float64 { return quantile(uniform(seed, stream, i)) }
+func normal(seed, stream, i uint64) float64 { return quantile(Uniform(seed, stream, i)) }
 
 // quantile is the standard normal quantile of 0 < p < 1. The lower tail goes through
 // erfc, which keeps its digits where 2p−1 would lose them.

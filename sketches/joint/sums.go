@@ -7,9 +7,6 @@ import (
 	"github.com/driftline/driftline/sketches"
 )
 
-// MaxLow is how many rows a window may hold that is read from sums modulo 2⁶⁴.
-const MaxLow = 1 << 20
-
 // Bounds of one row: |Z| ≤ 2²⁵, |Z'·Z'| ≤ 2⁴², |cos| ≤ 2³⁰, and the squares of D/2
 // frequencies at scale 2³⁰, each a little above 1 at most.
 const (
@@ -101,10 +98,10 @@ func (s *Sums) Subtract(o *Sums) error {
 	return nil
 }
 
-// Low adds all sums to to, modulo 2⁶⁴ (see Tally.Low), and returns the rows.
-func (s *Sums) Low(to []uint64) uint64 {
+// AddTo adds all sums to to, as Tally.AddTo does, and returns the rows.
+func (s *Sums) AddTo(to []sketches.Int128) uint64 {
 	for i, x := range s.Values {
-		to[i] += x.Lo
+		to[i], _ = to[i].Add(x)
 	}
 	return s.Rows
 }

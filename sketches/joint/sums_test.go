@@ -94,14 +94,18 @@ func TestTally_SpillsWithoutATrace(t *testing.T) {
 	if tally.high == nil || tally.Rows() != blocks*blockRows || !tally.Sums().Equal(want) {
 		t.Errorf("%d rows after a spill, want %d and equal sums", tally.Rows(), blocks*blockRows)
 	}
-	low, from := make([]uint64, len(want.Values)), make([]uint64, len(want.Values))
-	if rows := tally.Low(low); rows != blocks*blockRows || want.Low(from) != rows {
+	a1, a2 := make([]sketches.Int128, len(want.Values)), make([]sketches.Int128, len(want.Values))
+	if rows := tally.AddTo(a1); rows != blocks*blockRows || want.AddTo(a2) != rows {
 		t.Errorf("%d rows", rows)
 	}
-	for i := range low {
-		if low[i] != from[i] {
-			t.Fatalf("sum %d modulo 2⁶⁴: %d of the tally, %d of the sums", i, low[i], from[i])
+	for i := range a1 {
+		if a1[i] != a2[i] {
+			t.Fatalf("sum %d: %s of the tally, %s of the sums", i, a1[i], a2[i])
 		}
+	}
+	tally.Reset()
+	if !tally.Sums().Equal(NewSums(e)) {
+		t.Error("a tally that was reset is not zero")
 	}
 }
 

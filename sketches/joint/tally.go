@@ -50,16 +50,23 @@ func (t *Tally) Sums() *Sums {
 	return s
 }
 
-// Low adds all sums to to, modulo 2⁶⁴: a window over panes that holds fewer than
-// MaxLow rows can be read from differences of such sums, exactly. It returns the rows.
-func (t *Tally) Low(to []uint64) uint64 {
+// AddTo adds all sums to to, in the order of Sums.Values and modulo 2¹²⁸, and returns
+// the rows. It does not allocate: running totals over panes give each window as the
+// difference of two of them.
+func (t *Tally) AddTo(to []sketches.Int128) uint64 {
 	if t.high != nil {
-		t.high.Low(to)
+		t.high.AddTo(to)
 	}
 	for i, x := range t.low {
-		to[i] += uint64(x)
+		to[i], _ = to[i].Add(sketches.Int128From(x))
 	}
 	return t.Rows()
+}
+
+// Reset forgets all rows.
+func (t *Tally) Reset() {
+	t.rows, t.high = 0, nil
+	clear(t.low)
 }
 
 // spill makes room in 64 bits.
