@@ -36,6 +36,8 @@ type Calibration struct {
 	References int           // resampled references; 0: DefaultReferences
 	Block      float64       // mean length of a block in panes; 0: 1, which is for independent panes
 	Seed       uint64
+
+	fixedReference bool // a mutant for tests: the reference is taken for the truth
 }
 
 // Streams of the generator.
@@ -161,8 +163,12 @@ func (c *Calibration) references() ([]*Reference, error) {
 	for r := range refs {
 		walk := c.walk(streamReference, uint64(r))
 		sums := joint.NewSums(c.Panes[0].Embedding)
-		for range c.Panes {
-			if err := sums.Merge(c.Panes[walk.next()]); err != nil {
+		for i := range c.Panes {
+			at := walk.next()
+			if c.fixedReference {
+				at = i
+			}
+			if err := sums.Merge(c.Panes[at]); err != nil {
 				return nil, err
 			}
 		}
