@@ -30,6 +30,9 @@ func (b Blame) Strength() float64 {
 	return max(math.Abs(b.Shift), math.Abs(b.Spread), math.Abs(b.Pair))
 }
 
+// leastBlame is how many rows an attribution needs.
+const leastBlame = 4
+
 // Attribute says which features a window differs in from its reference, the strongest
 // first. Standard errors hold for independent rows; under dependence they are too small
 // by the same factor for all features, so the order stands. They name what changed and
@@ -48,8 +51,8 @@ func Attribute(ref, cur *joint.Sums) ([]Blame, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cur.Rows < 4 {
-		return nil, fmt.Errorf("window of %d rows, want at least 4: %w", cur.Rows, ErrTooFew)
+	if cur.Rows < leastBlame {
+		return nil, fmt.Errorf("window of %d rows, want at least %d: %w", cur.Rows, leastBlame, ErrTooFew)
 	}
 	e := ref.Embedding
 	_, gram, _, _ := e.Width()

@@ -66,7 +66,11 @@ func Calibrate(c Calibration) (*Law, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	law := &Law{Runs: c.Runs, Block: c.Block, Seed: c.Seed, Paths: c.paths()}
+	law := &Law{Runs: c.Runs, Block: c.Block, Seed: c.Seed, Rows: c.meanRows()}
+	law.Paths = c.paths(law.Rows)
+	if len(law.Paths) == 0 {
+		return nil, fmt.Errorf("windows of %d panes with %g rows each: %w", c.longest(), law.Rows, ErrTooFew)
+	}
 	refs, err := c.references()
 	if err != nil {
 		return nil, err
@@ -117,13 +121,15 @@ func (c *Calibration) validate() error {
 
 func (c *Calibration) longest() int { return c.Scales[len(c.Scales)-1] }
 
-// paths lists those whose windows have rows enough for the statistic on average.
-func (c *Calibration) paths() (out []PathLaw) {
-	rows := 0.0
+func (c *Calibration) meanRows() (rows float64) {
 	for _, p := range c.Panes {
 		rows += float64(p.Rows)
 	}
-	rows /= float64(len(c.Panes))
+	return rows / float64(len(c.Panes))
+}
+
+// paths lists those whose windows have rows enough for the statistic on average.
+func (c *Calibration) paths(rows float64) (out []PathLaw) {
 	for _, panes := range c.Scales {
 		least := map[Statistic]float64{StatCorrelation: correlated, StatPair: correlated}
 		for stat := range statistics {
@@ -213,7 +219,8 @@ func (c *Calibration) run(law *Law, refs []*Reference) [][]float32 {
 		m.ref = refs[r%len(refs)]
 		m.Reset()
 		for len(scores[r]) < tests {
-			if s := m.Push(c.Panes[walk.next()]); s.Ready {
+			s, full := m.step(c.Panes[walk.next()])
+			if full { // thin windows, too: every run has as many tests
 				scores[r] = append(scores[r], float32(max(s.Score, -math.MaxFloat32)))
 			}
 		}

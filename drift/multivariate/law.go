@@ -62,11 +62,24 @@ func (l *PathLaw) fit(values []float64) {
 type Law struct {
 	Paths  []PathLaw
 	Limits []Limits // by target, as asked for
+	Rows   float64  // mean rows of a pane it was learnt from
 	// Runs, Block and Seed are what it was calibrated with.
 	Runs  int
 	Block float64
 	Seed  uint64
 }
+
+// thin: the law of a statistic holds for windows of about as many rows as it was learnt
+// from; those with fewer than this share of them are not judged.
+const thin = 0.5
+
+// enough reports whether a window of that many panes has rows enough.
+func (l *Law) enough(rows uint64, panes int) bool {
+	return float64(rows) >= thin*l.Rows*float64(panes)
+}
+
+// longest returns the largest scale.
+func (l *Law) longest() int { return l.Paths[len(l.Paths)-1].Panes }
 
 // Limits are the limits of the largest score for one target. The first tests after the
 // windows are full have a limit each, so that the chance of a false alarm is the same

@@ -35,7 +35,7 @@ type Monitor struct {
 
 // Step is what one pane led to.
 type Step struct {
-	Ready bool    // every window is full; without it nothing was judged
+	Ready bool    // every window is full, and not thin; without it nothing was judged
 	Test  int     // number of the test, from 0
 	Rows  uint64  // rows of the longest window
 	Score float64 // the largest score; −Inf where no path could be judged
@@ -67,29 +67,40 @@ func newMonitor(ref *Reference, paths []PathLaw) *Monitor {
 	return m
 }
 
-// Reset empties the windows, as after an alarm was dealt with.
+// Reset empties the windows, as after an alarm that was dealt with.
 func (m *Monitor) Reset() {
 	clear(m.totals[0])
 	m.rows[0], m.pushed, m.tests = 0, 0, 0
 }
 
 // Push adds the next pane and judges the windows that end with it. It does not
-// allocate. Panes without rows count as time that passed.
+// allocate. Panes without rows count as time that passed; where the longest window has
+// less than half of the rows that the law was learnt from, nothing is judged (M3).
 func (m *Monitor) Push(p Pane) Step {
+	s, full := m.step(p)
+	if s.Ready = full && m.law.enough(s.Rows, m.law.longest()); s.Ready {
+		s.Test = m.tests
+		m.tests++
+	}
+	return s
+}
+
+// step adds a pane and scores the windows; full is false while they fill.
+func (m *Monitor) step(p Pane) (s Step, full bool) {
 	m.add(p)
 	longest := m.panes[len(m.panes)-1]
+	s.Score = math.Inf(-1)
 	if m.pushed < longest {
-		return Step{Score: math.Inf(-1)}
+		return s, false
 	}
-	s := Step{Ready: true, Test: m.tests, Score: math.Inf(-1), Rows: m.rowsOf(longest)}
-	m.tests++
+	s.Rows = m.rowsOf(longest)
 	m.measure(m.ref)
 	for i, x := range m.values {
 		if score := m.law.Paths[i].Score(x); score > s.Score {
 			s.Score, s.Path = score, m.law.Paths[i].Path
 		}
 	}
-	return s
+	return s, true
 }
 
 // Alarm reports whether a step exceeds the limit of a target of the law.

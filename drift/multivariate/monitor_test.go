@@ -186,8 +186,8 @@ func TestMonitor_SeesSumsAlone(t *testing.T) {
 	}
 }
 
-// TestMonitor_EmptyPanes: panes without rows pass, and a window without rows is judged
-// on no path.
+// TestMonitor_EmptyPanes: panes without rows pass, and a window without rows, or with few,
+// is not judged (M3).
 func TestMonitor_EmptyPanes(t *testing.T) {
 	w := newWorld(t, 3, 200, 16, 5, normals)
 	law, err := Calibrate(Calibration{Panes: w.panes, Scales: []int{3}, Targets: []float64{20}, Runs: 100, References: 5})
@@ -202,8 +202,13 @@ func TestMonitor_EmptyPanes(t *testing.T) {
 	empty := joint.NewSums(w.space)
 	for i := range 10 {
 		s := m.Push(empty)
-		if s.Ready != (i >= 2) || !math.IsInf(s.Score, -1) || m.Alarm(s, 0) || s.Rows != 0 {
+		if s.Ready || !math.IsInf(s.Score, -1) || m.Alarm(s, 0) || s.Rows != 0 {
 			t.Errorf("pane %d without rows: %+v", i, s)
+		}
+	}
+	for i, ready := range []bool{false, true, true} { // one, two, three rows in three panes
+		if s := m.Push(w.panes[i]); s.Ready != ready || s.Rows != uint64(i+1) {
+			t.Errorf("pane %d with a row: %+v, want ready %v", i, s, ready)
 		}
 	}
 	if n := testing.AllocsPerRun(20, func() { m.Push(w.panes[0]) }); n != 0 {

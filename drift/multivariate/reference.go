@@ -43,6 +43,7 @@ const maxCorrelation = 0.99999
 // Reference is the reference's side of every comparison, read from its sums once.
 type Reference struct {
 	embedding *joint.Embedding
+	sums      *joint.Sums
 	rows      float64
 	mean, sd  []float64 // of Z', by coordinate; sd 0: almost constant, left out
 	wave      []float64 // mean of cosines and sines
@@ -79,7 +80,9 @@ func NewReference(s *joint.Sums) (*Reference, error) {
 		w.values[i] = s.Values[i].Float64()
 	}
 	w.norm = s.Values[len(w.values)].Float64()
-	return newReference(s.Embedding, w), nil
+	r := newReference(s.Embedding, w)
+	r.sums = s.Clone()
+	return r, nil
 }
 
 func newWindow(e *joint.Embedding) *window {
@@ -149,8 +152,8 @@ func (w *window) correlation(p *pair) float64 {
 
 // measure computes the statistics asked for, by bit.
 //
-//	distance     as Distance
-//	location     Σ_j ((ȳ_j − x̄_j)/s_j)²/ω                          ω = 1/n + 1/m
+//	distance     as Distance, over ω = 1/n + 1/m
+//	location     Σ_j ((ȳ_j − x̄_j)/s_j)²/ω
 //	spread       Σ_j w_j², w_j the normal score of the variance ratio v_j by its cube root†
 //	correlation  Σ_{j<l} (atanh ρ_jl − atanh ρ⁰_jl)²/(1/(n−3) + 1/(m−3))
 //	pair         the largest term of that sum
@@ -167,13 +170,14 @@ func (r *Reference) measure(w *window, want uint) (m Measures) {
 	}
 	e := r.embedding
 	_, gram, wave, norm := e.Width()
+	omega := 1/r.rows + 1/w.rows
 	if want>>StatDistance&1 != 0 {
 		cross := 0.0
 		sums := w.values[wave:norm]
 		for i, x := range r.wave {
 			cross += float64(x * sums[i])
 		}
-		m[StatDistance] = (r.within + unbiased(sums, w.norm, w.rows) - 2*cross/w.rows) * 0x1p-59 / float64(e.Waves())
+		m[StatDistance] = (r.within + unbiased(sums, w.norm, w.rows) - 2*cross/w.rows) * 0x1p-59 / (float64(e.Waves()) * omega)
 	}
 	if want&^(1<<StatDistance) == 0 {
 		return m
@@ -189,7 +193,7 @@ func (r *Reference) measure(w *window, want uint) (m Measures) {
 			total += square
 			most = max(most, square)
 		}
-		omega := 1/(r.rows-3) + 1/(w.rows-3)
+		omega = 1/(r.rows-3) + 1/(w.rows-3)
 		m[StatCorrelation], m[StatPair] = total/omega, most/omega
 	}
 	return m
