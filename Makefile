@@ -21,10 +21,10 @@ export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
 export DRIFTLINE_KAFKA_OLD_LIB ?= $(CACHE)/kafka/lib-old
 export DRIFTLINE_BIKESHARE     ?= $(CURDIR)/cmd/driftline/internal/demo/data/bikeshare-hourly.csv.gz
 
-.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals fuzz chaos soak clean
+.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals bench-multivariate fuzz chaos soak clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/driftline
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/driftline ./cmd/driftline
@@ -47,7 +47,7 @@ fmt: ## fail if a file is not formatted
 	if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; fi
 
 vet: ## go vet
-	go vet $(PKG) ./.ci/gotest
+	go vet $(PKG) ./.ci/gotest ./.ci/calm
 
 lint: ## golangci-lint, built from .ci/tools on first use
 	@tool=$$(.ci/tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint); \
@@ -65,6 +65,9 @@ bench: ## benchmarks with allocations; BENCH=regexp, PKG=./stream/event; without
 
 bench-rivals: ## the same events through consumers in Java and Python; flags in ARGS, such as ARGS='--rounds 5'
 	.ci/rivals/run $(ARGS)
+
+bench-multivariate: ## how soon a change of many features is found, at equal false alarms; all of it with ARGS=--full
+	go run ./.ci/calm $(ARGS)
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME) $(PKG)

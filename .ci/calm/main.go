@@ -25,19 +25,24 @@ type options struct {
 	calibrate      int
 	only           string
 	table          string
+	full           bool
 }
 
 func main() {
 	var o options
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of all rows")
-	flag.IntVar(&o.configs, "configs", 4, "references, each with a calibration of its own")
-	flag.IntVar(&o.runs, "runs", 100, "runs with a change per reference and alternative")
-	flag.IntVar(&o.nulls, "nulls", 60, "runs without drift per reference")
-	flag.IntVar(&o.calibrate, "calibrate", 4000, "resampled runs of a calibration")
+	flag.BoolVar(&o.full, "full", false, "the long version: 100 references, 500 runs of each kind, 25,000 resampled runs, all targets")
+	flag.IntVar(&o.configs, "configs", 2, "references, each with a calibration of its own")
+	flag.IntVar(&o.runs, "runs", 50, "runs with a change per reference and alternative")
+	flag.IntVar(&o.nulls, "nulls", 40, "runs without drift per reference")
+	flag.IntVar(&o.calibrate, "calibrate", 1000, "resampled runs of a calibration")
 	flag.IntVar(&o.workers, "workers", 2, "references that are measured at a time")
 	flag.StringVar(&o.only, "only", "", "lines to measure, by name, parted by ; (default all)")
 	flag.StringVar(&o.table, "table", "gauss,square,correlation", "tables to print")
 	flag.Parse()
+	if o.full {
+		o.configs, o.runs, o.nulls, o.calibrate, o.table = 100, 500, 500, 25_000, "gauss-long,square,correlation"
+	}
 	for _, name := range strings.Split(o.table, ",") {
 		e, ok := experiments()[name]
 		if !ok {
@@ -68,17 +73,17 @@ func experiments() map[string]experiment {
 		"gauss": {
 			title: "20 normal coordinates, reference 1,000, window 25",
 			null:  gauss("normal", 20, nil), alternatives: []*source{shifted(20, 0.3), spread(20, 10, 2)},
-			targets: []float64{128, 512}, settings: settings{window: 25, scales: []int{4, 8, 16, 25}},
+			targets: []float64{128, 512}, settings: settings{window: 25, scales: []int{8, 16, 25}},
 		},
 		"gauss-long": {
 			title: "20 normal coordinates, reference 1,000, window 25, all targets",
 			null:  gauss("normal", 20, nil), alternatives: []*source{shifted(20, 0.3), spread(20, 10, 2)},
-			targets: []float64{128, 256, 512, 1024}, settings: settings{window: 25, scales: []int{4, 8, 16, 25}},
+			targets: []float64{128, 256, 512, 1024}, settings: settings{window: 25, scales: []int{8, 16, 25}},
 		},
 		"square": {
 			title: "uniform on a square, reference 1,000, window 25",
 			null:  square(), alternatives: []*source{rotated(), hollow()},
-			targets: []float64{128, 512}, settings: settings{window: 25, scales: []int{4, 8, 16, 25}},
+			targets: []float64{128, 512}, settings: settings{window: 25, scales: []int{8, 16, 25}},
 		},
 		"correlation": {
 			title: "20 normal coordinates, correlation with unchanged marginals, reference 1,000, windows up to 200",
