@@ -92,7 +92,7 @@ func Attribute(ref, cur *joint.Sums) ([]Blame, error) {
 	se := math.Sqrt(1/(r.rows-3) + 1/(w.rows-3))
 	for i := range r.pairs {
 		p := &r.pairs[i]
-		x := (w.correlation(p) - p.z) / se
+		x := w.change(p) / se
 		a, b := of[p.j], of[p.l]
 		if larger(&a.Pair, x) {
 			a.Other = b.Feature

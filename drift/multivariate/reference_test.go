@@ -111,3 +111,17 @@ func TestScore_IsNormalWithoutDrift(t *testing.T) {
 		t.Errorf("score of NaN %g, want −Inf", s)
 	}
 }
+
+func TestChange_IsThatOfTheInverseTangents(t *testing.T) {
+	t.Parallel()
+	w := &window{rows: 101, values: []float64{0}, mean: []float64{0}, sd: []float64{1}}
+	for _, rho := range []float64{-0.999, -0.6, -0.3, 0, 1e-9, 0.2, 0.7, 0.99} {
+		for _, before := range []float64{-0.9, 0, 0.21, 0.95} {
+			w.values[0] = 100 * rho
+			got := w.change(&pair{r: before})
+			if want := math.Atanh(rho) - math.Atanh(before); !near(got, want, 1e-9, 1e-12) {
+				t.Errorf("from %g to %g: change %.15g, want %.15g", before, rho, got, want)
+			}
+		}
+	}
+}
