@@ -143,10 +143,10 @@ func (c *Calibration) paths(rows float64) (out []PathLaw) {
 
 // blocks walks through the reference's panes at random, block by block.
 type blocks struct {
-	seed, stream, i uint64
-	panes           int
-	stay            float64 // chance to go on with the next pane
-	at              int
+	seed, i uint64
+	panes   int
+	stay    float64 // chance to go on with the next pane
+	at      int
 }
 
 func (c *Calibration) walk(stream, run uint64) *blocks {
