@@ -52,7 +52,8 @@ type Buffer struct {
 	n       int    // rows that are held
 	base    []int  // where the column of a feature begins, as the grid says
 	numbers []float64
-	idle    bool // no row since it was looked at last
+	codes   Codes // of these rows, where someone observes the tally
+	idle    bool  // no row since it was looked at last
 	owner   *Buffers
 }
 
@@ -63,6 +64,7 @@ func (b *Buffer) hold(t *Tally) {
 		b.numbers = make([]float64, c.size)
 	}
 	b.tally, b.n, b.base, b.numbers = t, 0, c.base, b.numbers[:c.size]
+	b.room()
 }
 
 // Put sets the value of feature i of the row that Buffers.Row began. Each feature of the
@@ -95,7 +97,10 @@ func (b *Buffer) PutRow(to []int32, row []NamedValue) {
 
 // putOther counts at once what cannot wait, and marks its place.
 func (b *Buffer) putOther(i int, v Value) {
-	b.tally.add(i, v)
+	code := b.tally.add(i, v)
+	if b.tally.observer != nil {
+		b.codes.Columns[i][b.n-1] = code
+	}
 	if at := b.base[i]; at >= 0 {
 		b.numbers[at+b.n-1] = math.NaN()
 	}
@@ -105,6 +110,9 @@ func (b *Buffer) putOther(i int, v Value) {
 func (b *Buffer) count() {
 	if b.n == 0 {
 		return
+	}
+	if b.tally.observer != nil {
+		b.observe()
 	}
 	for i, at := range b.base {
 		if at >= 0 {

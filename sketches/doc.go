@@ -26,5 +26,6 @@
 // moment is read. Nothing here knows a clock, a logger, a context or I/O, and
 // nothing is random. The package imports the standard library only.
 //
-// What it does not do: compare two counts. That is package drift.
+// What it does not do: compare two counts. That is package drift. All features taken
+// together are the matter of package joint.
 package sketches

@@ -18,6 +18,7 @@ type Tally struct {
 	features []tallyFeature
 	buffer   *Buffer // holds rows that are not counted yet; nil: none
 	single   *Buffer // may hold one row that is not counted yet; nil: none
+	observer RowObserver
 }
 
 type tallyFeature struct {
@@ -96,8 +97,8 @@ func (t *Tally) carry(i, cell int) {
 	f.high[cell]++
 }
 
-// add counts a value that does not wait in a buffer.
-func (t *Tally) add(i int, v Value) {
+// add counts a value that does not wait in a buffer, and returns its code.
+func (t *Tally) add(i int, v Value) uint16 {
 	f := &t.features[i]
 	cell, side := t.grid.Features[i].Locate(v)
 	switch {
@@ -112,6 +113,7 @@ func (t *Tally) add(i int, v Value) {
 			t.carry(i, cell)
 		}
 	}
+	return t.grid.Features[i].code(cell, side)
 }
 
 // smallStep bounds the steps whose powers fit the sums of one buffer in 64 bits: with
