@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 )
 
 // options are the size of the benchmark.
@@ -51,13 +51,13 @@ func main() {
 // changes are the columns of the table.
 var changes = []struct {
 	name   string
-	change synth.Change
+	change generate.Change
 }{
-	{"0.25 sd", synth.Change{Kind: synth.Mean, Size: 0.25}},
-	{"0.5 sd", synth.Change{Kind: synth.Mean, Size: 0.5}},
-	{"1 sd", synth.Change{Kind: synth.Mean, Size: 1}},
-	{"sd × 1.5", synth.Change{Kind: synth.Spread, Size: 1.5}},
-	{"sd × 2", synth.Change{Kind: synth.Spread, Size: 2}},
+	{"0.25 sd", generate.Change{Kind: generate.Mean, Size: 0.25}},
+	{"0.5 sd", generate.Change{Kind: generate.Mean, Size: 0.5}},
+	{"1 sd", generate.Change{Kind: generate.Mean, Size: 1}},
+	{"sd × 1.5", generate.Change{Kind: generate.Spread, Size: 1.5}},
+	{"sd × 2", generate.Change{Kind: generate.Spread, Size: 2}},
 }
 
 // dependences are the AR(1) coefficients under which ARL0 is measured.

@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/drift/sequential"
-	"github.com/driftline/driftline/drift/synth"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -65,7 +65,7 @@ func newWatch(o options, number int, phi float64) (*watch, error) {
 	if phi != 0 {
 		n = o.history
 	}
-	src := synth.NewSource(o.seed, uint64(number)<<32, phi)
+	src := generate.NewSource(o.seed, uint64(number)<<32, phi)
 	xs := make([]float64, n)
 	for i := range xs {
 		xs[i], _ = src.Next()
@@ -137,7 +137,7 @@ func ours(o options, phi float64) (figures, error) {
 		}
 		got, _, _ := w.plan.Report.Achieved()
 		hs, blocks, achieved = hs+float64(w.plan.Threshold)/1e9, blocks+w.plan.Report.BlockPanes, achieved+1/got
-		src := synth.NewSource(o.seed, uint64(r)<<32+1, phi)
+		src := generate.NewSource(o.seed, uint64(r)<<32+1, phi)
 		alarms := 0
 		for range rows {
 			if w.step(src.Next()) {
@@ -149,7 +149,7 @@ func ours(o options, phi float64) (figures, error) {
 		for i, c := range changes {
 			for k := range o.runs / o.references {
 				w.reset()
-				src := synth.NewSource(o.seed, uint64(r)<<32+uint64(2+i)<<24+uint64(k), phi)
+				src := generate.NewSource(o.seed, uint64(r)<<32+uint64(2+i)<<24+uint64(k), phi)
 				src.Change = c.change
 				t := 1
 				for ; t < longest && !w.step(src.Next()); t++ {

@@ -3,8 +3,8 @@ package main
 import (
 	"math"
 
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/drift/sequential"
-	"github.com/driftline/driftline/drift/synth"
 )
 
 // detector is one that learns its past by itself.
@@ -45,7 +45,7 @@ func (d *dummy) Update(float64) bool {
 
 var rivals = []rival{
 	{name: "alarm every j records", at: func(v float64, seed uint64) detector {
-		return &dummy{j: int(v), t: int(synth.Uniform(seed, 9, 9) * v)}
+		return &dummy{j: int(v), t: int(generate.New(seed, 9).Uniform(9) * v)}
 	}, fixed: []float64{5000}},
 	{name: "Page-Hinkley up, λ", at: func(v float64, _ uint64) detector { return pageHinkley(v) }, fixed: []float64{50}, lo: 10, hi: 200},
 	{name: "Page-Hinkley both ways, λ", at: func(v float64, _ uint64) detector {
@@ -77,7 +77,7 @@ func meanRun(r rival, v float64, seed uint64, rows int, phi float64) float64 {
 	alarms, seen := 0, 0
 	for n := uint64(0); seen < rows; n++ {
 		d := r.at(v, seed+n)
-		src := synth.NewSource(seed, 1<<40+n, phi)
+		src := generate.NewSource(seed, 1<<40+n, phi)
 		for range stretch {
 			x, _ := src.Next()
 			if d.Update(x) {
@@ -118,7 +118,7 @@ func beside(r rival, v float64, o options) (arl []float64, f figures) {
 		var delays []float64
 		for k := range o.rivalRuns / fewer {
 			d := r.at(v, o.seed+uint64(k))
-			src := synth.NewSource(o.seed, 1<<41+uint64(i)<<32+uint64(k), 0)
+			src := generate.NewSource(o.seed, 1<<41+uint64(i)<<32+uint64(k), 0)
 			for range warm {
 				x, _ := src.Next()
 				d.Update(x)

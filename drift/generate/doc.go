@@ -1,5 +1,6 @@
 // Package generate draws the records that detectors are measured on: SEA, AGRAWAL and
-// the rotating hyperplane, with drifts of the concept and of the inputs.
+// the rotating hyperplane, with drifts of the concept and of the inputs, and single
+// streams of numbers that change in one way. Calibration draws from it, too.
 //
 // Every draw is a function of (seed, stream, number of the draw): no state, so any
 // order or parallelism gives the same records, and a run is named by its seed. The

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -40,7 +40,7 @@ func BenchmarkPane(b *testing.B) {
 	for _, rows := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprintf("features=50/rows=%d", rows), func(b *testing.B) {
 			ref, p, tables := wide(b, 50)
-			d := synth.NewStream(1, 1)
+			d := generate.NewSequence(1, 1)
 			pane := sketches.NewCounts(ref.Grid)
 			for range rows {
 				for i := range ref.Features {

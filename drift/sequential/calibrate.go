@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -219,7 +219,7 @@ func (c *calibration) redraw() (world, error) {
 	}
 	return func(replicate uint64) (nullStream, error) {
 		ref := sketches.NewCounts(c.ref.Grid)
-		d := synth.NewStream(c.s.Seed^0x726566, replicate)
+		d := generate.NewSequence(c.s.Seed^0x726566, replicate)
 		for f := range ref.Features {
 			// Records that depend are worth fewer: a count of a stands for a/scale.
 			scale := float64(used[f]) / unscaled
@@ -271,7 +271,7 @@ func (c *calibration) resample(h *History) world {
 	length := max(1, int(math.RoundToEven(float64(panes)*float64(total)/float64(max(own, 1)))))
 	return func(replicate uint64) (nullStream, error) {
 		ref := sketches.NewCounts(c.ref.Grid)
-		d := synth.NewStream(c.s.Seed^0x726566, replicate)
+		d := generate.NewSequence(c.s.Seed^0x726566, replicate)
 		j := jumps
 		j.at = -1
 		times := make([]uint32, panes)
@@ -307,13 +307,13 @@ func (c *calibration) outerValues(rows float64) []float64 {
 
 // mixSeed gives each replicate streams of its own.
 func mixSeed(seed, replicate uint64) uint64 {
-	s := synth.NewStream(seed^0x73747265616d, replicate)
+	s := generate.NewSequence(seed^0x73747265616d, replicate)
 	return math.Float64bits(s.Uniform())
 }
 
 // poisson draws a Poisson number: by inversion up to a mean of 40, above by the normal
 // law, whose error does not matter for a resampled count of this size.
-func poisson(d *synth.Stream, mean float64) float64 {
+func poisson(d *generate.Sequence, mean float64) float64 {
 	if mean > 40 {
 		return max(0, math.RoundToEven(mean+float64(math.Sqrt(mean)*d.Normal())))
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -30,7 +30,7 @@ func mustCalibrate(tb testing.TB, ref *sketches.Counts, ev Evidence, s Settings)
 }
 
 // watchRows steps records one by one and returns the alarms.
-func watchRows(tb testing.TB, p *Plan, ref *sketches.Counts, src *synth.Source, rows int) (alarms int) {
+func watchRows(tb testing.TB, p *Plan, ref *sketches.Counts, src *generate.Source, rows int) (alarms int) {
 	tb.Helper()
 	tables, err := NewTables(p.Paths, ref)
 	if err != nil {
@@ -69,7 +69,7 @@ func over(tb testing.TB, references, rows int, phi float64, plan func(ref *sketc
 	for r := range uint64(references) {
 		xs := values(100+r, n, phi)
 		ref := gridOf(tb, xs)
-		src := synth.NewSource(500+r, 2, phi)
+		src := generate.NewSource(500+r, 2, phi)
 		alarms += watchRows(tb, plan(ref, xs, r), ref, &src, rows)
 	}
 	return float64(references*rows) / float64(max(alarms, 1))

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -30,7 +30,7 @@ func smallPlan() *Plan {
 
 func smallTrack(p *Plan, panes int) *Track {
 	tr := NewTrack(p, 3)
-	d := synth.NewStream(1, 1)
+	d := generate.NewSequence(1, 1)
 	for range panes {
 		tr.Push([]int64{int64(d.Below(1000)) * 1e6, int64(d.Below(3000)-1500) * 1e6, int64(d.Below(2000)-1500) * 1e6})
 	}

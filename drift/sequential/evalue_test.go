@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 )
 
 func TestLogMixture(t *testing.T) {
@@ -34,7 +34,7 @@ func TestLogMixture(t *testing.T) {
 }
 
 // shares draws a law near p.
-func shares(d *synth.Stream, p []float64, size float64) []float64 {
+func shares(d *generate.Sequence, p []float64, size float64) []float64 {
 	q := make([]float64, len(p))
 	sum := 0.0
 	for i := range q {
@@ -51,7 +51,7 @@ func shares(d *synth.Stream, p []float64, size float64) []float64 {
 // and without the allowance it has not.
 func TestBallCertificate(t *testing.T) {
 	t.Parallel()
-	d := synth.NewStream(6, 1)
+	d := generate.NewSequence(6, 1)
 	broken, inside := 0, 0
 	for range 20_000 {
 		p := shares(&d, []float64{0.1, 0.2, 0.3, 0.15, 0.25}, 0.5)
@@ -108,7 +108,7 @@ func TestEDetectorKeepsItsPromise(t *testing.T) {
 	w := b.Bet([]float64{0.33, 0.33, 0.17, 0.17})
 	const a, panes = 100, 40_000
 	run := func(allowance float64) (roberts, page float64) {
-		d := synth.NewStream(8, 1)
+		d := generate.NewSequence(8, 1)
 		sr, pg := math.Inf(-1), math.Inf(-1)
 		for range panes {
 			counts := []uint64{0, 0, 0, 0}

@@ -3,14 +3,14 @@ package sequential_test
 import (
 	"fmt"
 
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/drift/sequential"
-	"github.com/driftline/driftline/drift/synth"
 	"github.com/driftline/driftline/sketches"
 )
 
 func ExampleCalibrate() {
 	// A reference of 10 000 records on its grid.
-	source := synth.NewSource(1, 1, 0)
+	source := generate.NewSource(1, 1, 0)
 	xs := make([]float64, 10_000)
 	for i := range xs {
 		xs[i], _ = source.Next()
@@ -48,7 +48,7 @@ func ExampleCalibrate() {
 		return
 	}
 	track, inc := sequential.NewTrack(plan, 4), make([]int64, len(plan.Paths))
-	source.Change = synth.Change{Kind: synth.Mean, Size: 0.5}
+	source.Change = generate.Change{Kind: generate.Mean, Size: 0.5}
 	for {
 		pane := sketches.NewCounts(grid)
 		for range 10 {

@@ -4,13 +4,13 @@ import (
 	"math"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
 // values returns n values of a Gaussian AR(1).
 func values(seed uint64, n int, phi float64) []float64 {
-	s := synth.NewSource(seed, 1, phi)
+	s := generate.NewSource(seed, 1, phi)
 	xs := make([]float64, n)
 	for i := range xs {
 		xs[i], _ = s.Next()
@@ -41,7 +41,7 @@ func gridOf(tb testing.TB, xs []float64) *sketches.Counts {
 // missing, a categorical and a constant one.
 func mixedReference(tb testing.TB, rows int) *sketches.Counts {
 	tb.Helper()
-	draws := synth.NewStream(3, 1)
+	draws := generate.NewSequence(3, 1)
 	a, b := make([]float64, rows), make([]float64, rows)
 	cats := make([]string, rows)
 	count := map[string]uint64{}
@@ -105,7 +105,7 @@ func testPlan(tb testing.TB, ref *sketches.Counts, threshold float64, cooldown u
 }
 
 // randomPane counts rows on a grid, shifted by some of its scale.
-func randomPane(g *sketches.Grid, d *synth.Stream, rows int, shift float64) *sketches.Counts {
+func randomPane(g *sketches.Grid, d *generate.Sequence, rows int, shift float64) *sketches.Counts {
 	c := sketches.NewCounts(g)
 	for range rows {
 		c.AddRow()

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/driftline/driftline/drift"
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 )
 
 // KSWIN compares the last 30 of 100 values with 30 drawn without replacement from the
@@ -14,7 +14,7 @@ import (
 type KSWIN struct {
 	Alpha float64
 
-	draws  synth.Stream
+	draws  generate.Sequence
 	window []float64
 	least  int // least D·30 that alarms
 	of     float64
@@ -28,7 +28,7 @@ const (
 
 // NewKSWIN returns a detector with the given error per test.
 func NewKSWIN(alpha float64, seed uint64) *KSWIN {
-	return &KSWIN{Alpha: alpha, draws: synth.NewStream(seed, 0), of: -1}
+	return &KSWIN{Alpha: alpha, draws: generate.NewSequence(seed, 0), of: -1}
 }
 
 // Update takes the next value and reports an alarm.

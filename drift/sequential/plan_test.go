@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -40,7 +40,7 @@ func naive(p *Plan, incs [][]int64) []Alarm {
 	return alarms
 }
 
-func randomIncrements(d *synth.Stream, panes, paths int) [][]int64 {
+func randomIncrements(d *generate.Sequence, panes, paths int) [][]int64 {
 	out := make([][]int64, panes)
 	for t := range out {
 		out[t] = make([]int64, paths)
@@ -56,7 +56,7 @@ func TestStepIsTheDefinition(t *testing.T) {
 	ref := mixedReference(t, 500)
 	for _, cooldown := range []uint32{0, 7} {
 		p, _ := testPlan(t, ref, 9, cooldown)
-		d := synth.NewStream(2, uint64(cooldown))
+		d := generate.NewSequence(2, uint64(cooldown))
 		incs := randomIncrements(&d, 300, len(p.Paths))
 		st := p.NewState()
 		var got []Alarm
@@ -84,7 +84,7 @@ func TestRestatedPanesAreAsIfSeenSo(t *testing.T) {
 	t.Parallel()
 	ref := mixedReference(t, 500)
 	p, _ := testPlan(t, ref, 9, 3)
-	d := synth.NewStream(4, 1)
+	d := generate.NewSequence(4, 1)
 	for round := range 30 {
 		panes, depth := 1+d.Below(40), d.Below(12)
 		incs := randomIncrements(&d, panes, len(p.Paths))
@@ -134,20 +134,20 @@ func TestDriftIsFoundAndNamed(t *testing.T) {
 		name    string
 		feature int
 		kinds   []Kind
-		row     func(d *synth.Stream) [4]sketches.Value
+		row     func(d *generate.Sequence) [4]sketches.Value
 	}{
-		{"mean", 0, []Kind{MeanUp}, func(d *synth.Stream) [4]sketches.Value {
+		{"mean", 0, []Kind{MeanUp}, func(d *generate.Sequence) [4]sketches.Value {
 			return [4]sketches.Value{sketches.Number(math.Exp(d.Normal() + 0.7)), sketches.Null(), sketches.Null(), sketches.Number(5)}
 		}},
-		{"a constant that changes", 3, []Kind{MeanUp, Wider}, func(*synth.Stream) [4]sketches.Value {
+		{"a constant that changes", 3, []Kind{MeanUp, Wider}, func(*generate.Sequence) [4]sketches.Value {
 			return [4]sketches.Value{sketches.Null(), sketches.Null(), sketches.Null(), sketches.Number(7)}
 		}},
-		{"categories swapped", 2, []Kind{ShareUp, ShareDown}, func(d *synth.Stream) [4]sketches.Value {
+		{"categories swapped", 2, []Kind{ShareUp, ShareDown}, func(d *generate.Sequence) [4]sketches.Value {
 			return [4]sketches.Value{sketches.Null(), sketches.Null(), sketches.String([]string{"blue", "green", "green", "red", "red", "red", "red"}[d.Below(7)]), sketches.Null()}
 		}},
 	}
 	for _, tt := range tests {
-		d := synth.NewStream(9, 1)
+		d := generate.NewSequence(9, 1)
 		st := p.NewState()
 		inc := make([]int64, len(p.Paths))
 		found := false
@@ -187,7 +187,7 @@ func TestDriftIsFoundAndNamed(t *testing.T) {
 func TestThePathOfAPaneDoesNotAllocate(t *testing.T) {
 	ref := mixedReference(t, 1000)
 	p, tables := testPlan(t, ref, 8, 0)
-	d := synth.NewStream(1, 1)
+	d := generate.NewSequence(1, 1)
 	pane := randomPane(ref.Grid, &d, 100, 1)
 	tr := NewTrack(p, 4)
 	inc := make([]int64, len(p.Paths))

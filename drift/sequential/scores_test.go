@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -150,7 +150,7 @@ func TestIncrementsAddUp(t *testing.T) {
 	t.Parallel()
 	ref := mixedReference(t, 2000)
 	_, tables := testPlan(t, ref, 8, 0)
-	d := synth.NewStream(1, 1)
+	d := generate.NewSequence(1, 1)
 	x, y, z := make([]int64, tables.paths), make([]int64, tables.paths), make([]int64, tables.paths)
 	pane := func(to []int64, c *sketches.Counts) {
 		t.Helper()

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -139,7 +139,7 @@ func newSampler(weights []uint64) sampler {
 	return s
 }
 
-func (s *sampler) draw(d *synth.Stream) int {
+func (s *sampler) draw(d *generate.Sequence) int {
 	u := d.Uniform() * float64(len(s.keep))
 	i := min(int(u), len(s.keep)-1)
 	if u-float64(i) < s.keep[i] {
@@ -157,7 +157,7 @@ type independent struct {
 	tables  *Tables
 	columns []sampler
 	rows    int
-	draws   synth.Stream
+	draws   generate.Sequence
 	inc     []int64
 	// For panes of many rows: increments of a library of panes, of which each feature
 	// takes its own.
@@ -179,7 +179,7 @@ func newLibrary(seed uint64, g *sketches.Grid, columns []sampler, rows int) (*Hi
 		return nil, nil
 	}
 	h, pane := NewHistory(g), sketches.NewCounts(g)
-	d := synth.NewStream(seed^0x6c6962, 0)
+	d := generate.NewSequence(seed^0x6c6962, 0)
 	for range max(2, min(librarySize, libraryRows/rows)) {
 		for f := range pane.Features {
 			fc := &pane.Features[f]
@@ -211,7 +211,7 @@ func newIndependent(seed uint64, t *Tables, columns []sampler, rows int, library
 	return s
 }
 
-func (s *independent) begin(number uint64) { s.draws = synth.NewStream(s.seed, number) }
+func (s *independent) begin(number uint64) { s.draws = generate.NewSequence(s.seed, number) }
 
 func (s *independent) next() []int64 {
 	if s.library != nil {
@@ -253,14 +253,14 @@ type blocks struct {
 	inc    []int64   // of all panes
 	outer  []float64 // per feature: chance of such a value in a pane, at each end
 	jumps  jumper
-	draws  synth.Stream
-	beyond synth.Stream
+	draws  generate.Sequence
+	beyond generate.Sequence
 	wait   []int // per feature: panes until the next such value
 	one    []int64
 }
 
 func (s *blocks) begin(number uint64) {
-	s.draws, s.beyond = synth.NewStream(s.seed, 2*number), synth.NewStream(s.seed, 2*number+1)
+	s.draws, s.beyond = generate.NewSequence(s.seed, 2*number), generate.NewSequence(s.seed, 2*number+1)
 	s.jumps.at = -1
 	s.wait = s.wait[:0]
 	for _, p := range s.outer {
@@ -309,7 +309,7 @@ type jumper struct {
 	at           int
 }
 
-func (j *jumper) next(d *synth.Stream) int {
+func (j *jumper) next(d *generate.Sequence) int {
 	switch {
 	case j.at < 0:
 		j.at = d.Below(j.panes)

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -12,7 +12,7 @@ func TestSamplerDrawsItsWeights(t *testing.T) {
 	t.Parallel()
 	weights := []uint64{0, 5, 1, 0, 30, 64}
 	s := newSampler(weights)
-	d := synth.NewStream(1, 1)
+	d := generate.NewSequence(1, 1)
 	const n = 200_000
 	got := make([]int, len(weights))
 	for range n {
@@ -29,7 +29,7 @@ func TestSamplerDrawsItsWeights(t *testing.T) {
 func TestPoissonHasItsMoments(t *testing.T) {
 	t.Parallel()
 	for _, mean := range []float64{0, 0.3, 5, 39, 41, 1000} {
-		d := synth.NewStream(2, uint64(mean*10))
+		d := generate.NewSequence(2, uint64(mean*10))
 		const n = 20_000
 		s, ss := 0.0, 0.0
 		for range n {
@@ -46,7 +46,7 @@ func TestBootstrapKeepsBlocksAndSeasons(t *testing.T) {
 	t.Parallel()
 	for _, cycle := range []int{0, 24} {
 		j := jumper{panes: 240, cycle: cycle, chance: 1.0 / 30, at: -1}
-		d := synth.NewStream(3, uint64(cycle))
+		d := generate.NewSequence(3, uint64(cycle))
 		const n = 100_000
 		jumps, at := 0, make([]int, 240)
 		last := j.next(&d)
@@ -166,7 +166,7 @@ func TestHistoryIsTheSumOfItsPanes(t *testing.T) {
 	ref := mixedReference(t, 500)
 	_, tables := testPlan(t, ref, 8, 0)
 	h, sum := NewHistory(ref.Grid), sketches.NewCounts(ref.Grid)
-	d := synth.NewStream(5, 1)
+	d := generate.NewSequence(5, 1)
 	inc := make([]int64, tables.paths)
 	var want []int64
 	for range 40 {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/driftline/driftline/drift/synth"
+	"github.com/driftline/driftline/drift/generate"
 )
 
 func TestOnlineVectors(t *testing.T) {
@@ -73,13 +73,13 @@ func TestOnlineVectors(t *testing.T) {
 func TestADWINOfRiver023(t *testing.T) {
 	t.Parallel()
 	for stream, want := range []int{1151, 1119, 1183, 1119, 1151, 1151} {
-		src := synth.NewSource(5, uint64(stream), 0)
+		src := generate.NewSource(5, uint64(stream), 0)
 		a := NewADWIN()
 		a.AllBuckets = true
 		got := -1
 		for i := range 3000 {
 			if i == 1000 {
-				src.Change = synth.Change{Kind: synth.Mean, Size: 0.5}
+				src.Change = generate.Change{Kind: generate.Mean, Size: 0.5}
 			}
 			if x, _ := src.Next(); a.Update(x) {
 				got = i

@@ -1,15 +1,4 @@
-// Package synth makes records for benchmarks, tests and calibration. It is pure and
-// counter-based: the i-th draw is a function of (seed, stream, i) alone, so any order
-// of work and any number of threads give the same records.
-//
-//	u(seed, stream, i) = ((mix(mix(mix(seed) + stream) + i) >> 11) + ½) · 2⁻⁵³
-//
-// mix is one step of SplitMix64: add 0x9E3779B97F4A7C15, then its finaliser. A draw
-// takes one uniform; a normal is made by the inverse of its distribution function.
-//
-// It holds the one-dimensional family of the delay benchmark. Concept-drift streams
-// with labels are no part of it.
-package synth
+package generate
 
 import (
 	"math"
@@ -18,40 +7,29 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-func mix(x uint64) uint64 {
-	x += 0x9E3779B97F4A7C15
-	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
-	x = (x ^ x>>27) * 0x94D049BB133111EB
-	return x ^ x>>31
+// Sequence reads the draws of one stream in order. It is not safe for concurrent use; a
+// copy goes its own way.
+type Sequence struct {
+	of Stream
+	i  uint64
 }
 
-func uniform(base, i uint64) float64 {
-	return (float64(mix(base+i)>>11) + 0.5) * 0x1p-53
-}
-
-// Uniform returns draw i of a stream, in (0, 1).
-func Uniform(seed, stream, i uint64) float64 { return uniform(mix(mix(seed)+stream), i) }
-
-// Stream reads the draws of one stream in order. The zero value is no stream: use
-// NewStream. It is not safe for concurrent use; a copy goes its own way.
-type Stream struct{ base, i uint64 }
-
-// NewStream starts at draw 0.
-func NewStream(seed, stream uint64) Stream { return Stream{base: mix(mix(seed) + stream)} }
+// NewSequence starts at draw 0 of a stream.
+func NewSequence(seed, stream uint64) Sequence { return Sequence{of: New(seed, stream)} }
 
 // Uniform returns the next draw, in (0, 1).
-func (s *Stream) Uniform() float64 {
-	u := uniform(s.base, s.i)
+func (s *Sequence) Uniform() float64 {
+	u := s.of.Uniform(s.i)
 	s.i++
 	return u
 }
 
 // Normal returns the next draw as a standard normal.
-func (s *Stream) Normal() float64 { return mathext.NormalQuantile(s.Uniform()) }
+func (s *Sequence) Normal() float64 { return mathext.NormalQuantile(s.Uniform()) }
 
 // Below returns the next draw as a whole number in [0, n); n must be positive. Below
 // n = 2³² the chances are equal to within 2⁻²¹ of themselves.
-func (s *Stream) Below(n int) int { return min(n-1, int(s.Uniform()*float64(n))) }
+func (s *Sequence) Below(n int) int { return min(n-1, int(s.Uniform()*float64(n))) }
 
 // Kind is what happens to a standard normal stream.
 type Kind uint8
@@ -80,7 +58,7 @@ type Source struct {
 	Phi    float64 // −1 < Phi < 1; 0 for independent records
 	Change Change
 
-	draws, extra Stream
+	draws, extra Sequence
 	last         float64
 	started      bool
 }
@@ -88,7 +66,7 @@ type Source struct {
 // NewSource reads streams 2·stream and 2·stream + 1 of the seed: the first for the
 // records, the second for what a change draws itself.
 func NewSource(seed, stream uint64, phi float64) Source {
-	return Source{Phi: phi, draws: NewStream(seed, 2*stream), extra: NewStream(seed, 2*stream+1)}
+	return Source{Phi: phi, draws: NewSequence(seed, 2*stream), extra: NewSequence(seed, 2*stream+1)}
 }
 
 // Next returns the next value; ok is false where it is missing.
@@ -102,7 +80,7 @@ func (s *Source) Next() (x float64, ok bool) {
 	return s.Change.apply(s.last, &s.extra)
 }
 
-func (c Change) apply(x float64, extra *Stream) (float64, bool) {
+func (c Change) apply(x float64, extra *Sequence) (float64, bool) {
 	switch c.Kind {
 	case Mean:
 		return x + c.Size, true

@@ -1,4 +1,4 @@
-package synth
+package generate
 
 import (
 	"math"
@@ -20,9 +20,9 @@ func TestMixIsSplitMix64(t *testing.T) {
 
 func TestDrawsAreCounted(t *testing.T) {
 	t.Parallel()
-	s := NewStream(7, 3)
+	s := NewSequence(7, 3)
 	for i := range uint64(100) {
-		if got, want := s.Uniform(), Uniform(7, 3, i); got != want || got <= 0 || got >= 1 {
+		if got, want := s.Uniform(), New(7, 3).Uniform(i); got != want || got <= 0 || got >= 1 {
 			t.Fatalf("draw %d: %g, want %g", i, got, want)
 		}
 	}
