@@ -21,7 +21,7 @@ export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
 export DRIFTLINE_KAFKA_OLD_LIB ?= $(CACHE)/kafka/lib-old
 export DRIFTLINE_BIKESHARE     ?= $(CURDIR)/cmd/driftline/internal/demo/data/bikeshare-hourly.csv.gz
 
-.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals bench-performance bench-sequential bench-multivariate fuzz chaos soak clean
+.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals bench-performance bench-sequential bench-multivariate bench-year fuzz chaos soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ fmt: ## fail if a file is not formatted
 	if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; fi
 
 vet: ## go vet
-	go vet $(PKG) ./.ci/gotest ./.ci/performance ./.ci/sequential ./.ci/calm
+	go vet $(PKG) ./.ci/gotest ./.ci/performance ./.ci/sequential ./.ci/calm ./.ci/year
 
 lint: ## golangci-lint, built from .ci/tools on first use
 	@tool=$$(.ci/tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint); \
@@ -74,6 +74,9 @@ bench-sequential: ## delays at equal false alarms, beside River and Frouros; ARG
 
 bench-multivariate: ## how soon a change of many features is found, at equal false alarms; all of it with ARGS=--full
 	go run ./.ci/calm $(ARGS)
+
+bench-year: ## false alarms a model-year with default settings, and shifts found; ARGS='-seeds 20'
+	go run ./.ci/year $(ARGS)
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME) $(PKG)
