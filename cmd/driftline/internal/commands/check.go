@@ -160,8 +160,8 @@ func (f *checkFlags) acis(bad func(string, ...any)) {
 
 func isJSON(path string) bool { return len(path) > 5 && path[len(path)-5:] == ".json" }
 
-// fileFault makes what is wrong with a file one of usage.
-func fileFault(err error) error {
+// tableFault makes what is wrong with a file or a query one of usage.
+func tableFault(err error) error {
 	if errors.Is(err, table.ErrFormat) || errors.Is(err, table.ErrDatabase) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
 		return &cli.Exit{Code: cli.Usage, Err: err}
 	}

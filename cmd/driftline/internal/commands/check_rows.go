@@ -11,6 +11,7 @@ import (
 	driftcheck "github.com/driftline/driftline/cmd/driftline/internal/check"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/commands/table"
+	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/trainer/reference"
 )
 
@@ -79,7 +80,7 @@ func (f *checkFlags) side(ctx context.Context, a *cli.App, source string) (drift
 		t, err = table.Read(strings.TrimPrefix(source, "file:"), o)
 	}
 	if err != nil {
-		return driftcheck.Side{}, fileFault(err)
+		return driftcheck.Side{}, tableFault(err)
 	}
 	side := driftcheck.Side{Source: shortened(source), Names: t.Names, Rows: make([]reference.Row, len(t.Rows))}
 	for i, r := range t.Rows {
@@ -94,25 +95,30 @@ func (f *checkFlags) ask(ctx context.Context, a *cli.App, text string, o table.O
 	if err != nil {
 		return nil, err
 	}
-	name := f.database
-	if name == "" {
-		switch len(cfg.Sources) {
-		case 0:
-			return nil, cli.Usagef("no database to ask; name one under sources: in the configuration, or set DATABASE_URL")
-		case 1:
-			name = slices.Collect(maps.Keys(cfg.Sources))[0]
-		default:
-			return nil, cli.Usagef("--database: missing; sources: names %s", strings.Join(slices.Sorted(maps.Keys(cfg.Sources)), ", "))
-		}
-	}
-	url, ok := cfg.Sources[name]
-	if !ok {
-		return nil, cli.Usagef("--database: %q is not under sources:; there are %s", name, strings.Join(slices.Sorted(maps.Keys(cfg.Sources)), ", "))
-	}
-	q := table.Query{URL: url.Reveal(), Text: text, Timeout: f.timeout}
+	q := table.Query{Text: text, Timeout: f.timeout}
 	if f.judge.Strategy != "" {
 		q.Args = []any{f.judge.Strategy}
 	}
+	return askDatabase(ctx, &cfg.Config, f.database, q, o)
+}
+
+// askDatabase runs a query on the database of that name under sources:, "" for the only
+// one.
+func askDatabase(ctx context.Context, cfg *config.Config, name string, q table.Query, o table.Options) (*table.Table, error) {
+	names := slices.Sorted(maps.Keys(cfg.Sources))
+	switch {
+	case len(names) == 0:
+		return nil, cli.Usagef("no database to ask; name one under sources: in the configuration, or set DATABASE_URL")
+	case name == "" && len(names) > 1:
+		return nil, cli.Usagef("--database: missing; sources: names %s", strings.Join(names, ", "))
+	case name == "":
+		name = names[0]
+	}
+	url, ok := cfg.Sources[name]
+	if !ok {
+		return nil, cli.Usagef("--database: %q is not under sources:; there are %s", name, strings.Join(names, ", "))
+	}
+	q.URL = url.Reveal()
 	t, err := table.ReadSQL(ctx, q, o)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", name, err)

@@ -42,13 +42,16 @@ func TestParseSource(t *testing.T) {
 		says string
 	}{
 		{"a file", buildFlags{from: "file:a:b.csv"}, source{kind: fromFile, text: "file:a:b.csv", path: "a:b.csv"}, ""},
+		{"a query", buildFlags{from: "sql:SELECT 1", time: "t"}, source{kind: fromSQL, text: "sql:SELECT 1", query: "SELECT 1"}, ""},
+		{"a table", buildFlags{from: "table:a.b", database: "d"}, source{kind: fromTable, text: "table:a.b", query: `SELECT * FROM "a"."b"`}, ""},
+		{"a database for a file", buildFlags{from: "file:a.csv", database: "d"}, source{}, "--database is for"},
 		{"all examples", buildFlags{from: "examples"}, source{kind: fromExamples, text: "examples"}, ""},
 		{"examples of a range", buildFlags{from: "examples:2026-01-01..now"}, source{kind: fromExamples, text: "examples:2026-01-01..now", fromMS: now.UnixMilli() - 86_400_000, toMS: now.UnixMilli()}, ""},
 		{"examples up to a time", buildFlags{from: "examples:..5"}, source{kind: fromExamples, text: "examples:..5", toMS: 5}, ""},
 		{"a topic from a time on", buildFlags{from: "topic:ml.events", fromTime: "7"}, source{kind: fromTopic, text: "topic:ml.events", topic: "ml.events", fromMS: 7}, ""},
 		{"nothing", buildFlags{}, source{}, "needs --from SOURCE"},
-		{"a path alone", buildFlags{from: "rows.csv"}, source{}, "want file:PATH, examples"},
-		{"a file without path", buildFlags{from: "file:"}, source{}, "want file:PATH, examples"},
+		{"a path alone", buildFlags{from: "rows.csv"}, source{}, "want file:PATH, sql:QUERY"},
+		{"a file without path", buildFlags{from: "file:"}, source{}, "want file:PATH, sql:QUERY"},
 		{"times of a file without time column", buildFlags{from: "file:a.csv", toTime: "5"}, source{}, "need --time-column"},
 		{"a range that ends before it begins", buildFlags{from: "examples:5..4"}, source{}, "ends before it begins"},
 		{"times that end before they begin", buildFlags{from: "topic", fromTime: "5", toTime: "5"}, source{}, "--to-time: ends before"},

@@ -20,10 +20,10 @@ import (
 
 // buildFlags are what reference build is asked for.
 type buildFlags struct {
-	from, time, fromTime, toTime, version string
-	columns, drop                         []string
-	minRows                               int
-	dry                                   bool
+	from, time, fromTime, toTime, version, database string
+	columns, drop                                   []string
+	minRows                                         int
+	dry                                             bool
 }
 
 // built is what reference build prints as JSON.
@@ -58,6 +58,7 @@ func referenceBuild(a *cli.App) *cobra.Command {
 		Long: `Make a reference from rows, check it, and put it in force. SOURCE is
 
   file:PATH              .csv, .csv.gz, .tsv or .parquet; an empty field is null
+  sql:QUERY, table:NAME  rows of a database under sources:, read-only (--database)
   examples[:FROM..TO]    examples with features that the history keeps
   topic[:TOPIC]          events of the model that an input topic still holds
 
@@ -70,9 +71,10 @@ Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 	out := cli.OutputFlag(c)
 	var f buildFlags
 	c.Flags().StringVar(&f.from, "from", "", "take the rows from `SOURCE` (required)")
-	c.Flags().StringVar(&f.time, "time-column", "", "files: event time stands in column `NAME`")
+	c.Flags().StringVar(&f.time, "time-column", "", "files, queries: event time stands in column `NAME`")
 	c.Flags().StringSliceVar(&f.columns, "columns", nil, "only these features, `A,B,...`; default all, or those in force")
-	c.Flags().StringSliceVar(&f.drop, "label-column", nil, "files: leave out column `NAME`, which is no feature; may be repeated")
+	c.Flags().StringSliceVar(&f.drop, "label-column", nil, "files, queries: leave out column `NAME`, which is no feature; may be repeated")
+	c.Flags().StringVar(&f.database, "database", "", "queries: `NAME` of the database under sources: (default the only one)")
 	c.Flags().StringVar(&f.fromTime, "from-time", "", "only rows at or after `TIME`")
 	c.Flags().StringVar(&f.toTime, "to-time", "", "only rows before `TIME`")
 	c.Flags().StringVar(&f.version, "version", "", "the reference belongs to `VERSION` of the model")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,8 @@ import (
 // Kinds of sources.
 const (
 	fromFile     = "file"
+	fromSQL      = "sql"
+	fromTable    = "table"
 	fromExamples = "examples"
 	fromTopic    = "topic"
 )
@@ -33,6 +34,7 @@ const (
 type source struct {
 	kind, text   string
 	path         string // of a file
+	query        string // to a database
 	topic        string // "" for every input topic
 	fromMS, toMS int64  // 0: no limit
 }
@@ -43,9 +45,11 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 	s = source{kind: kind, text: f.from}
 	switch {
 	case f.from == "":
-		return s, errors.New("reference build needs --from SOURCE: file:PATH, examples or topic")
+		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples or topic")
 	case kind == fromFile && rest != "":
 		s.path = rest
+	case (kind == fromSQL || kind == fromTable) && rest != "":
+		s.query, _ = query(f.from)
 	case kind == fromExamples:
 		if rest != "" {
 			if s.fromMS, s.toMS, err = parseRange("--from examples", rest, now); err != nil {
@@ -55,7 +59,7 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 	case kind == fromTopic:
 		s.topic = rest
 	default:
-		return s, fmt.Errorf("--from: %q; want file:PATH, examples, examples:FROM..TO, topic or topic:NAME", f.from)
+		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic or topic:NAME", f.from)
 	}
 	if f.fromTime != "" {
 		if s.fromMS, err = parseMoment("--from-time", f.fromTime, now); err != nil {
@@ -70,21 +74,26 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 	switch {
 	case s.toMS != 0 && s.toMS <= s.fromMS:
 		return s, errors.New("--to-time: ends before --from-time begins")
-	case kind == fromFile && f.time == "" && (s.fromMS != 0 || s.toMS != 0):
-		return s, errors.New("--from-time and --to-time need --time-column for a file")
-	case kind != fromFile && (f.time != "" || len(f.drop) > 0):
-		return s, errors.New("--time-column and --label-column are for files")
+	case s.columns() && f.time == "" && (s.fromMS != 0 || s.toMS != 0):
+		return s, errors.New("--from-time and --to-time need --time-column for a file or a query")
+	case !s.columns() && (f.time != "" || len(f.drop) > 0):
+		return s, errors.New("--time-column and --label-column are for files and queries")
+	case s.query == "" && f.database != "":
+		return s, errors.New("--database is for sql:QUERY and table:NAME")
 	case f.minRows < 0:
 		return s, fmt.Errorf("--min-rows: %d; want 0 or more", f.minRows)
 	}
 	return s, nil
 }
 
+// columns tells whether the rows are those of a table, with columns of any name.
+func (s source) columns() bool { return s.kind == fromFile || s.query != "" }
+
 // rows reads the rows and sets names and order in the specification.
 func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
 	tell := newTicker(b.app.Err)
-	if src.kind == fromFile {
-		return b.fileRows(src, spec, tell)
+	if src.columns() {
+		return b.tableRows(ctx, src, spec, tell)
 	}
 	spec.Ordered = true
 	g := &gathered{limit: b.flags.columns}
@@ -101,16 +110,21 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 	return g.rows(spec.Names), nil
 }
 
-func (b *builder) fileRows(src source, spec *reference.Spec, tell *ticker) ([]reference.Row, error) {
-	t, err := table.Read(src.path, table.Options{
+// tableRows reads a file or a query.
+func (b *builder) tableRows(ctx context.Context, src source, spec *reference.Spec, tell *ticker) ([]reference.Row, error) {
+	o := table.Options{
 		Columns: b.flags.columns, Drop: b.flags.drop, Time: b.flags.time, FromMS: src.fromMS, ToMS: src.toMS,
-		Progress: func(rows int) { tell.line("%s: %d rows read", src.path, rows) },
-	})
-	if errors.Is(err, table.ErrFormat) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
-		return nil, &cli.Exit{Code: cli.Usage, Err: err}
+		Progress: func(rows int) { tell.line("%s: %d rows read", shortened(src.text), rows) },
+	}
+	var t *table.Table
+	var err error
+	if src.query != "" {
+		t, err = askDatabase(ctx, b.cfg, b.flags.database, table.Query{Text: src.query}, o)
+	} else {
+		t, err = table.Read(src.path, o)
 	}
 	if err != nil {
-		return nil, err
+		return nil, tableFault(err)
 	}
 	spec.Ordered = b.flags.time != ""
 	spec.Names = b.order(t.Names)
