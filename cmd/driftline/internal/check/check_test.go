@@ -232,6 +232,25 @@ func TestSummary_HasTheLinesOfACIS(t *testing.T) {
 	if err := run(t, check.DefaultConfig(), rows(11, 4000, 90, 0, 0, 0), rows(12, 800, 7, 90, 4, 1.5)).Summary(&b); err != nil {
 		t.Fatal(err)
 	}
+	ref, cur := rows(11, 4000, 90, 0, 0, 0), rows(12, 800, 7, 90, 0, 0)
+	for i := range cur.Rows {
+		if i%4 == 0 {
+			cur.Rows[i].Values[2], cur.Rows[i].Values[10] = sketches.Null(), sketches.String("violet")
+			cur.Rows[i].Values[3] = sketches.Number(99)
+		}
+	}
+	var q strings.Builder
+	if err := run(t, check.DefaultConfig(), ref, cur).Summary(&q); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"Data quality of x2: missing 0.00% → 25.00%\n", "Data quality of x3: 25.00% lie outside the reference's range\n",
+		"Data quality of colour: 25.00% have a value that the reference has not\n",
+	} {
+		if !strings.Contains(q.String(), line) {
+			t.Errorf("no line %q in\n%s", line, q.String())
+		}
+	}
 	for _, line := range []string{
 		"Drift Detection Summary:\n", "  Features analyzed: 11\n", "  Features with drift (KS): ", "  Features with drift (PSI): 4\n",
 		"  Drift ratio: 36.36%\n", "  Retraining threshold: 30.00%\n", "  Retraining needed: YES\n",

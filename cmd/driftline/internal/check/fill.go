@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/sketches"
@@ -22,7 +23,8 @@ func (f *Feature) fill(r *drift.FeatureResult) {
 	f.JS, f.Hellinger, f.TVD, f.Linf = num(r.JS), num(r.Hellinger), num(r.TVD), num(r.Linf)
 	f.Chi2, f.Chi2P = num(r.Chi2), num(r.Chi2P())
 	if r.Kind == sketches.Numeric {
-		f.KSLow, f.KSHigh, f.OutOfRange = num(r.KSLow), num(r.KSHigh), num(r.OutOfRange)
+		f.KSLow, f.KSHigh = num(r.KSLow), num(r.KSHigh)
+		f.OutOfRange, f.OutOfRangeRef = num(r.OutOfRange), num(r.OutOfRangeRef)
 	} else {
 		f.Unseen = num(r.Unseen)
 	}
@@ -73,6 +75,28 @@ func cellCount(c *sketches.FeatureCounts, cell int) uint64 {
 		return 0
 	}
 	return c.Cells[cell]
+}
+
+// rose is by how much a share of bad values may rise before it is told; the default of
+// the stream's policy.
+const rose = 0.1
+
+// NullsRose tells whether many more values are missing than in the reference.
+func (f *Feature) NullsRose() bool { return float64(f.NullRate-f.NullRateRef) > rose }
+
+// Quality says what is wrong with the values beside their distribution, "" if nothing is.
+func (f *Feature) Quality() string {
+	var s []string
+	if f.NullsRose() {
+		s = append(s, fmt.Sprintf("missing %s → %s", percent(f.NullRateRef), percent(f.NullRate)))
+	}
+	if float64(f.Unseen) > rose {
+		s = append(s, fmt.Sprintf("%s have a value that the reference has not", percent(f.Unseen)))
+	}
+	if float64(f.OutOfRange-f.OutOfRangeRef) > rose {
+		s = append(s, fmt.Sprintf("%s lie outside the reference's range", percent(f.OutOfRange)))
+	}
+	return strings.Join(s, "; ")
 }
 
 // follow takes over what another tool decided.

@@ -77,7 +77,7 @@ type Feature struct {
 
 	NullRate    num `json:"null_rate"` // of the current rows
 	NullRateRef num `json:"null_rate_reference"`
-	OutOfRange  num `json:"out_of_range"` // share of current values outside the reference's
+	OutOfRange  num `json:"out_of_range"` // share of current values outside the range the reference was built on
 	Unseen      num `json:"unseen"`       // share of current rows with a category the reference has not
 
 	Statistics struct {
@@ -93,6 +93,8 @@ type Feature struct {
 	Reason     string `json:"reason,omitempty"` // why there is no verdict
 	Detectable num    `json:"smallest_detectable_psi"`
 	Top        []Top  `json:"top"` // what contributes most to the PSI
+
+	OutOfRangeRef num `json:"out_of_range_reference"`
 
 	bars []bar
 }
@@ -155,7 +157,7 @@ func undefinedFeature(name string) Feature {
 	f := Feature{
 		Name: name, NEff: undefined, DesignEffect: undefined, PSI: undefined, PSIDebiased: undefined, PSILower: undefined,
 		KS: undefined, KSLow: undefined, KSHigh: undefined, KSP: undefined, JS: undefined, Hellinger: undefined, Wasserstein: undefined,
-		TVD: undefined, Linf: undefined, Chi2: undefined, Chi2P: undefined, CramersV: undefined, OutOfRange: undefined, Unseen: undefined,
+		TVD: undefined, Linf: undefined, Chi2: undefined, Chi2P: undefined, CramersV: undefined, OutOfRange: undefined, OutOfRangeRef: undefined, Unseen: undefined,
 		NullRate: undefined, NullRateRef: undefined, MeanDiffPct: undefined, Detectable: undefined, Verdict: drift.Insufficient.String(), Top: []Top{},
 	}
 	f.Statistics.Reference, f.Statistics.Current = none, none

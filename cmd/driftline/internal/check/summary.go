@@ -59,6 +59,15 @@ func (out *Report) table(b *strings.Builder) {
 		}
 		b.WriteString("\n")
 	}
+	for _, f := range listed {
+		if q := f.Quality(); q != "" {
+			fmt.Fprintf(b, "\n  Data quality of %s: %s", f.Name, q)
+			shown = -1
+		}
+	}
+	if shown < 0 {
+		b.WriteString("\n")
+	}
 	for _, x := range []struct {
 		what  string
 		names []string
