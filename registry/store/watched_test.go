@@ -145,6 +145,44 @@ func TestAPauseOutlivesSettingsThatAreWrittenAgain(t *testing.T) {
 	})
 }
 
+// Before there were pauses with a reason, the state alone could say it.
+func TestAModelThatWasPausedStaysSoWhenTheSchemaIsBroughtUp(t *testing.T) {
+	t.Parallel()
+	storetest.EachURL(t, func(t *testing.T, url string) {
+		ctx := t.Context()
+		s, err := store.Open(ctx, url, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if err := store.MigrateTo(ctx, s, 3); err != nil {
+			t.Fatal(err)
+		}
+		for _, state := range []string{"paused", "learning"} {
+			store.Exec(t, s, "INSERT INTO watched_models (name, spec, state, automation, created_ms, updated_ms) VALUES ($1, '{}', $1, 'observe', 5, 6)", state)
+		}
+		if err := s.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := s.WatchedModel(ctx, "learning"); err != nil || m.State != "learning" || m.PausedMS != 0 {
+			t.Errorf("a model that was not paused: %+v, %v", m, err)
+		}
+		if m, err := s.WatchedModel(ctx, "paused"); err != nil || m.State != "paused" || m.PausedMS != 6 || m.PausedReason == "" {
+			t.Errorf("a model that was paused: %+v, %v", m, err)
+		}
+		if _, err := s.Resume(ctx, "paused", "ada", "x"); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := s.WatchedModel(ctx, "paused"); err != nil || m.State != "watching" {
+			t.Errorf("after resuming: %+v, %v", m, err)
+		}
+	})
+}
+
 func TestReferencesAreKeptOnceAndWhole(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
