@@ -102,6 +102,9 @@ func (j *job) carry(ctx context.Context) error {
 	j.spec = s
 	for !resting(j.row) {
 		was := j.row.State
+		if err := j.cfg.Store.Read(ctx, func(tx *store.Tx) error { return stopIfPaused(ctx, tx, j.row.Model) }); err != nil {
+			return err
+		}
 		phase, ok := map[string]func(context.Context) error{
 			store.RetrainQueued:     j.check,
 			store.RetrainChecked:    j.take,
@@ -150,11 +153,14 @@ func (j *job) advance(ctx context.Context, to string, p store.RetrainPatch, also
 // off. A lost lease is nothing to settle: another trainer has the row.
 func (j *job) end(ctx context.Context, cause error) error {
 	var want *scarcity
+	var stop *held
 	var err error
 	switch {
 	case errors.Is(cause, store.ErrConflict):
 		j.cfg.Log.Warn().Str("model", j.row.Model).Str("retrain", j.row.ID).Err(cause).Msg("retrain has gone to another hand")
 		return nil
+	case errors.As(cause, &stop):
+		err = j.hold(ctx, stop)
 	case errors.As(cause, &want):
 		err = j.advance(ctx, store.RetrainCoalesced, store.RetrainPatch{Reason: want.text}, j.closing(store.RunKilled))
 	case (lasting(cause) || j.row.Attempts >= maxAttempts) && j.row.State == store.RetrainPromoted:

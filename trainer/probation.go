@@ -35,6 +35,9 @@ func (t *Trainer) probation(ctx context.Context, r store.Retrain) (worked bool, 
 	if err != nil || !ok {
 		return false, err
 	}
+	if why, err := t.paused(ctx, r.Model); err != nil || why != "" {
+		return false, err // decided once the model goes on, on the same rows
+	}
 	end := r.ClockMS + s.ProbationMS
 	q := store.ExampleQuery{Model: r.Model, FromMS: r.ClockMS, ToMS: end, LabelledOnly: true, WithFeatures: true}
 	clock, err := t.clock(ctx, r.Model)

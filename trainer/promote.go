@@ -162,6 +162,9 @@ func (j *job) promote(ctx context.Context) error {
 	}
 	text := string(body)
 	err = j.advance(ctx, store.RetrainPromoted, store.RetrainPatch{Reason: "version " + j.row.Version + " serves: " + reason, DecisionJSON: &text}, func(tx *store.Tx, r store.Retrain) error {
+		if err := stopIfPaused(ctx, tx, r.Model); err != nil {
+			return err
+		}
 		_, was, err := tx.Promote(ctx, r.Model, r.Version, Actor, reason, j.cfg.NowMS())
 		if err != nil {
 			return err

@@ -56,15 +56,18 @@ func slotID(kind, model string, slot int64) string {
 	return sketches.HashFields([]byte(kind), []byte(model), strconv.AppendInt(nil, slot, 10)).String()
 }
 
-// queue enters one retrain: COALESCED if it comes too soon or another is under way,
-// BLOCKED while a data-quality alarm is open, else QUEUED.
+// queue enters one retrain: COALESCED if the model is paused, it comes too soon or
+// another is under way, BLOCKED while a data-quality alarm is open, else QUEUED.
 func (t *Trainer) queue(ctx context.Context, tx *store.Tx, s Spec, trig trigger, r store.Retrain) (store.Retrain, error) {
 	body, err := json.Marshal(trig)
 	if err != nil {
 		return r, err
 	}
 	r.TriggerJSON, r.State, r.Reason = string(body), store.RetrainQueued, trig.String()
-	why, err := tooSoon(ctx, tx, s, trig, r.ClockMS)
+	why, err := paused(ctx, tx, s.Model)
+	if err == nil && why == "" {
+		why, err = tooSoon(ctx, tx, s, trig, r.ClockMS)
+	}
 	if err != nil {
 		return r, err
 	}
@@ -147,6 +150,12 @@ func (t *Trainer) due(ctx context.Context) (worked bool, err error) {
 			return worked, err
 		}
 		if !ok || s.Automation == AutoObserve || s.BootstrapAfterMS == 0 && s.ScheduleMS == 0 {
+			continue
+		}
+		// What is due while the model is paused is due once it goes on.
+		if why, err := t.paused(ctx, m); err != nil {
+			return worked, err
+		} else if why != "" {
 			continue
 		}
 		_, err = t.cfg.Store.Champion(ctx, m)
@@ -247,7 +256,7 @@ func (t *Trainer) queueSlot(ctx context.Context, s Spec, trig trigger, r store.R
 // freshness, data quality or the gate.
 //
 // Errors: store.ErrInvalid without actor or reason, store.ErrNotFound for a model
-// without a training spec or labelled examples.
+// without a training spec or labelled examples, store.ErrState for one that is paused.
 func (t *Trainer) Trigger(ctx context.Context, model, actor, reason string, force bool) (retrainID string, err error) {
 	if actor == "" || reason == "" {
 		return "", &store.Fault{Kind: store.ErrInvalid, Text: "A retrain needs a name and a reason."}
@@ -258,6 +267,11 @@ func (t *Trainer) Trigger(ctx context.Context, model, actor, reason string, forc
 	}
 	if !ok {
 		return "", &store.Fault{Kind: store.ErrNotFound, Text: fmt.Sprintf("Model %q has no training spec that can be used: give it one, then retrain.", model)}
+	}
+	if why, err := t.paused(ctx, model); err != nil {
+		return "", err
+	} else if why != "" {
+		return "", &store.Fault{Kind: store.ErrState, Text: fmt.Sprintf("Model %q cannot be retrained: %s. Resume it first.", model, why)}
 	}
 	clock, err := t.clock(ctx, model)
 	if err != nil {

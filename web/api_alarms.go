@@ -24,12 +24,15 @@ type Alarm struct {
 	QualityOpen bool    `json:"quality_open" doc:"A data-quality alarm was open with it, which blocks retraining by itself."`
 	AckBy       string  `json:"ack_by" doc:"Who has taken it up; empty for nobody."`
 	AckMS       int64   `json:"ack_ms"`
+	// SilencedUntilMS is a wall clock.
+	SilencedUntilMS int64 `json:"silenced_until_ms" doc:"While it fires: its notification is muted until then, by silences; 0 for not."`
 }
 
 // AlarmDetail is an alarm with everything that belongs to it.
 type AlarmDetail struct {
 	Alarm
 	Notes    []Note       `json:"notes" nullable:"false"`
+	Silences []Silence    `json:"silences" nullable:"false" doc:"Silences of its model that are in force and may cover it."`
 	Events   []DriftEvent `json:"events" nullable:"false" doc:"Oldest first."`
 	Retrains []Retrain    `json:"retrains" nullable:"false" doc:"Retrains that it asked for."`
 }
@@ -55,6 +58,7 @@ func alarmOf(a store.AlarmRow) Alarm {
 	return Alarm{
 		ID: a.Episode, Model: a.Model, Version: a.Version, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS, Kind: a.Kind,
 		State: a.Phase, SinceMS: a.SinceMS, LastMS: a.LastMS, ResolvedMS: a.ResolvedMS, Share: a.Share, QualityOpen: a.QualityOpen, AckBy: a.AckBy, AckMS: a.AckMS,
+		SilencedUntilMS: a.SilencedUntilMS,
 	}
 }
 
@@ -66,12 +70,23 @@ type alarmsInput struct {
 }
 
 func listAlarms(ctx context.Context, s *server, in *alarmsInput) (List[Alarm], error) {
-	rows, err := s.Store.Alarms(ctx, store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1})
+	rows, err := s.alarms(ctx, store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1})
 	out := make([]Alarm, len(rows))
 	for i, a := range rows {
 		out[i] = alarmOf(a)
 	}
 	return listOf(out, in.Limit), err
+}
+
+// alarms reads alarms with what silences say of them.
+func (s *server) alarms(ctx context.Context, q store.AlarmQuery) (rows []store.AlarmRow, err error) {
+	err = s.Store.Read(ctx, func(t *store.Tx) error {
+		if rows, err = t.Alarms(ctx, q); err != nil {
+			return err
+		}
+		return t.MuteAlarms(ctx, rows, s.NowMS())
+	})
+	return rows, err
 }
 
 // AlarmPath names a alarm in a path.
@@ -81,11 +96,11 @@ type AlarmPath struct {
 
 func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, err error) {
 	err = s.Store.Read(ctx, func(t *store.Tx) error {
-		a, err := t.Alarm(ctx, in.ID)
+		a, silences, err := silencedAlarm(ctx, t, in.ID, s.NowMS())
 		if err != nil {
 			return err
 		}
-		out = AlarmDetail{Alarm: alarmOf(a), Notes: []Note{}, Events: []DriftEvent{}, Retrains: []Retrain{}}
+		out = AlarmDetail{Alarm: alarmOf(a), Silences: silencesOf(silences, s.NowMS()), Notes: []Note{}, Events: []DriftEvent{}, Retrains: []Retrain{}}
 		for _, n := range a.Notes {
 			out.Notes = append(out.Notes, Note{AtMS: n.AtMS, Author: n.Author, Text: n.Text})
 		}

@@ -17,6 +17,7 @@ type ModelSummary struct {
 	Automation string  `json:"automation" enum:"observe,retrain,approve,promote"`
 	Champion   string  `json:"champion" doc:"Version that serves; empty for none."`
 	Alarms     int     `json:"alarms" doc:"Alarms that fire now."`
+	Silenced   int     `json:"silenced" doc:"Of these, those whose notification is muted."`
 	WindowMS   int64   `json:"window_ms" doc:"Window that the figures are of; 0 for none yet."`
 	EndMS      int64   `json:"end_ms" doc:"End of the newest final window."`
 	MaxPSI     *Number `json:"max_psi"`
@@ -28,6 +29,10 @@ type ModelSummary struct {
 	Labelled   int64   `json:"labelled" doc:"Predictions behind the accuracy."`
 	Retrain    string  `json:"retrain" doc:"State of the last retrain; empty for none."`
 	UpdatedMS  int64   `json:"updated_ms" doc:"Last change of the settings."`
+
+	PausedBy     string `json:"paused_by" doc:"Of a model that is paused: who did it; empty where it is not."`
+	PausedReason string `json:"paused_reason"`
+	PausedMS     int64  `json:"paused_ms" doc:"Wall clock."`
 }
 
 // Number is a plain float in the API.
@@ -40,6 +45,7 @@ type ModelDetail struct {
 	Versions []Version       `json:"versions" nullable:"false"`
 	Scores   []Score         `json:"scores" nullable:"false" doc:"Newest final score per version, reference and window."`
 	Open     []Alarm         `json:"open_alarms" nullable:"false"`
+	Silences []Silence       `json:"silences" nullable:"false" doc:"Those in force."`
 	History  []Reign         `json:"champions" nullable:"false" doc:"Who was champion when, oldest first."`
 }
 
@@ -82,7 +88,7 @@ func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, e
 		if err != nil {
 			return err
 		}
-		f, err := readFleet(ctx, t)
+		f, err := readFleet(ctx, t, s.NowMS())
 		if err != nil {
 			return err
 		}
@@ -101,6 +107,7 @@ func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, e
 		for _, a := range m.open {
 			out.Open = append(out.Open, alarmOf(a))
 		}
+		out.Silences = silencesOf(m.silences, s.NowMS())
 		if out.Versions, err = versionsOf(ctx, t, in.Model); err != nil {
 			return err
 		}

@@ -52,21 +52,30 @@ func (s status) Word() string { return statusWords[s].word }
 type fleetData struct {
 	champions map[string]store.Champion
 	firing    map[string][]store.AlarmRow
+	silences  map[string][]store.Silence // in force
 }
 
 // maxFiring bounds the alarms read for lists.
 const maxFiring = 10_000
 
-func readFleet(ctx context.Context, t *store.Tx) (f fleetData, err error) {
+func readFleet(ctx context.Context, t *store.Tx, nowMS int64) (f fleetData, err error) {
 	champions, err := t.Champions(ctx)
 	if err != nil {
 		return f, err
 	}
-	f = fleetData{champions: map[string]store.Champion{}, firing: map[string][]store.AlarmRow{}}
+	f = fleetData{champions: map[string]store.Champion{}, firing: map[string][]store.AlarmRow{}, silences: map[string][]store.Silence{}}
 	for _, c := range champions {
 		f.champions[c.Model] = c
 	}
 	firing, err := t.Alarms(ctx, store.AlarmQuery{Phase: "firing", Limit: maxFiring})
+	if err != nil {
+		return f, err
+	}
+	silences, err := t.Silences(ctx, store.SilenceQuery{ActiveMS: nowMS, Limit: maxFiring})
+	store.Mute(firing, silences, nowMS)
+	for _, x := range silences {
+		f.silences[x.Model] = append(f.silences[x.Model], x)
+	}
 	for _, a := range firing {
 		f.firing[a.Model] = append(f.firing[a.Model], a)
 	}
@@ -76,18 +85,25 @@ func readFleet(ctx context.Context, t *store.Tx) (f fleetData, err error) {
 // modelNow is a model with what was read to sum it up.
 type modelNow struct {
 	ModelSummary
-	latest  []store.ScoreRow // newest final score per version, reference and window
-	main    *store.ScoreRow  // the one whose figures are shown, nil for none
-	open    []store.AlarmRow
-	last    *store.Retrain
-	stale   bool
-	pending bool
+	latest   []store.ScoreRow // newest final score per version, reference and window
+	main     *store.ScoreRow  // the one whose figures are shown, nil for none
+	open     []store.AlarmRow
+	silences []store.Silence // in force
+	last     *store.Retrain
+	stale    bool
+	pending  bool
 }
 
 func (f *fleetData) model(ctx context.Context, t *store.Tx, w store.WatchedModel) (m modelNow, err error) {
 	m.Name, m.State, m.Automation, m.UpdatedMS = w.Name, w.State, w.Automation, w.UpdatedMS
-	m.Champion, m.open = f.champions[w.Name].Version, f.firing[w.Name]
+	m.PausedBy, m.PausedReason, m.PausedMS = w.PausedBy, w.PausedReason, w.PausedMS
+	m.Champion, m.open, m.silences = f.champions[w.Name].Version, f.firing[w.Name], f.silences[w.Name]
 	m.Alarms = len(m.open)
+	for _, a := range m.open {
+		if a.SilencedUntilMS > 0 {
+			m.Silenced++
+		}
+	}
 	if m.latest, err = t.LatestScores(ctx, w.Name); err != nil {
 		return m, err
 	}
@@ -206,8 +222,6 @@ func (m *modelNow) status() status {
 		kinds[a.Kind] = true
 	}
 	switch {
-	case m.State == "paused":
-		return statusPaused
 	case kinds["quality"]:
 		return statusQuality
 	case kinds["performance"]:
@@ -218,6 +232,8 @@ func (m *modelNow) status() status {
 		return statusStale
 	case m.pending:
 		return statusRising
+	case m.State == "paused": // judging goes on: what it finds comes first, a mark tells the rest
+		return statusPaused
 	case m.main == nil:
 		return statusEmpty
 	case m.State == "learning" || m.main.Judged == 0:
@@ -241,7 +257,7 @@ func (s *server) fleetNow(ctx context.Context) (out []modelNow, err error) {
 		if err != nil {
 			return err
 		}
-		f, err := readFleet(ctx, t)
+		f, err := readFleet(ctx, t, s.NowMS())
 		if err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ const listed = 200
 func (s *server) alarmsPage(ctx context.Context, r *http.Request) (page, error) {
 	var view alarmsView
 	model := r.URL.Query().Get("model")
-	rows, err := s.Store.Alarms(ctx, store.AlarmQuery{Model: model, Phase: "firing", Limit: listed})
+	rows, err := s.alarms(ctx, store.AlarmQuery{Model: model, Phase: "firing", Limit: listed})
 	if err != nil {
 		return page{}, err
 	}
@@ -68,6 +68,7 @@ type alarmView struct {
 	Events   []eventRow
 	Retrains []store.Retrain
 	Others   []store.AlarmRow // of the same incident
+	Silences []store.Silence  // in force, of its model and kind
 }
 
 type eventRow struct {
@@ -96,7 +97,10 @@ func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 		}
 		view = alarmView{Explanation: e, Alarm: told.alarm, Top: told.features, Retrains: told.retrains}
 		if told.alarm.Phase == "firing" {
-			if view.Others, err = othersOf(ctx, t, told.alarm); err != nil {
+			if view.Alarm, view.Silences, err = silencedAlarm(ctx, t, id, s.NowMS()); err != nil {
+				return err
+			}
+			if view.Others, err = othersOf(ctx, t, told.alarm, s.NowMS()); err != nil {
 				return err
 			}
 		}
@@ -116,9 +120,13 @@ func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 }
 
 // othersOf are the other alarms of the incident.
-func othersOf(ctx context.Context, t *store.Tx, a store.AlarmRow) ([]store.AlarmRow, error) {
+func othersOf(ctx context.Context, t *store.Tx, a store.AlarmRow, nowMS int64) ([]store.AlarmRow, error) {
 	rows, err := t.Alarms(ctx, store.AlarmQuery{Model: a.Model, Phase: "firing", Limit: listed})
-	return slices.DeleteFunc(rows, func(o store.AlarmRow) bool { return o.Episode == a.Episode }), err
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.DeleteFunc(rows, func(o store.AlarmRow) bool { return o.Episode == a.Episode })
+	return rows, t.MuteAlarms(ctx, rows, nowMS)
 }
 
 // eventWord is the part of an event's type that says what happened.

@@ -36,6 +36,7 @@ type modelView struct {
 	Reference    string
 	Newest       *store.ScoreRow
 	Alarms       []store.AlarmRow
+	Silences     []store.Silence // in force
 	Versions     []store.ModelVersion
 	Retrains     []retrainRow
 	Spec         string
@@ -47,7 +48,7 @@ var modelRanges = []string{"7d", "30d", "90d", "365d", "all"}
 func (s *server) modelPage(ctx context.Context, r *http.Request) (page, error) {
 	name := r.PathValue("model")
 	q := r.URL.Query()
-	ask := modelAsk{name: name, rng: "all"}
+	ask := modelAsk{name: name, rng: "all", nowMS: s.NowMS()}
 	var err error
 	if text := q.Get("window"); text != "" {
 		if ask.windowMS, err = parseSpan(text); err != nil {
@@ -75,6 +76,7 @@ type modelAsk struct {
 	name     string
 	windowMS int64 // 0: the window of the summary
 	rng      string
+	nowMS    int64
 }
 
 // mostWindows bounds how many windows of a range are read for the lines.
@@ -85,7 +87,7 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if err != nil {
 		return view, err
 	}
-	fleet, err := readFleet(ctx, t)
+	fleet, err := readFleet(ctx, t, ask.nowMS)
 	if err != nil {
 		return view, err
 	}
@@ -93,7 +95,7 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if err != nil {
 		return view, err
 	}
-	view = modelView{ModelSummary: m.ModelSummary, Window: ask.windowMS, Range: ask.rng, Ranges: modelRanges, Spec: indent(w.SpecJSON)}
+	view = modelView{ModelSummary: m.ModelSummary, Window: ask.windowMS, Range: ask.rng, Ranges: modelRanges, Spec: indent(w.SpecJSON), Silences: m.silences}
 	for _, r := range m.latest {
 		if r.Version == anyVersion && !slices.Contains(view.Windows, r.WindowMS) {
 			view.Windows = append(view.Windows, r.WindowMS)
@@ -103,7 +105,7 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if view.Window == 0 {
 		view.Window = m.WindowMS
 	}
-	if err := view.readLists(ctx, t, ask.name); err != nil {
+	if err := view.readLists(ctx, t, ask); err != nil {
 		return view, err
 	}
 	if view.Limits, err = readLimits(ctx, t, w, view.Window); err != nil {
@@ -131,8 +133,12 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	return view, err
 }
 
-func (view *modelView) readLists(ctx context.Context, t *store.Tx, name string) (err error) {
+func (view *modelView) readLists(ctx context.Context, t *store.Tx, ask modelAsk) (err error) {
+	name := ask.name
 	if view.Alarms, err = t.Alarms(ctx, store.AlarmQuery{Model: name, Limit: listed}); err != nil {
+		return err
+	}
+	if err := t.MuteAlarms(ctx, view.Alarms, ask.nowMS); err != nil {
 		return err
 	}
 	retrains, err := t.Retrains(ctx, store.RetrainQuery{Model: name, Limit: 20})
@@ -162,7 +168,7 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 	case statusEmpty:
 		return "No window has been scored yet. Send events of this model to the input topics; driftline doctor says whether they arrive.", nil
 	case statusPaused:
-		return "Paused: events are counted, nothing is judged or retrained until it is watched again.", nil
+		return "Paused: events are counted and windows judged, but nothing is retrained or promoted by itself until it is resumed.", nil
 	case statusStale:
 		return "Stale: no window could be judged for longer than is normal for this model. Silence is not quiet: see the streams.", nil
 	}

@@ -24,7 +24,7 @@ type registeredRow struct {
 func (s *server) registryPage(ctx context.Context, _ *http.Request) (page, error) {
 	var view registryView
 	err := s.Store.Read(ctx, func(t *store.Tx) error {
-		f, err := readFleet(ctx, t)
+		f, err := readFleet(ctx, t, s.NowMS())
 		if err != nil {
 			return err
 		}

@@ -166,12 +166,65 @@ func TestPages_StageAndAliasThatDiffer(t *testing.T) {
 func TestPages_PausedModelSaysSo(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	if err := f.store.PutWatchedModel(context.Background(), store.WatchedModel{Name: bike, SpecJSON: "{}", State: "paused", Automation: "observe"}); err != nil {
-		t.Fatal(err)
+	for _, model := range []string{bike, "churn"} {
+		if _, err := f.store.Pause(context.Background(), model, "ada", "labels are <b>wrong</b>", fixtureNow); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if body := get(t, f.handler, "/models/bike%20demand").Body.String(); !strings.Contains(body, "‖</span> Paused") || !strings.Contains(body, "until it is watched again") {
-		t.Error("the page does not say that the model is paused")
+	// Of a model that is quiet the pause is the first thing to say; where an alarm fires, it is not.
+	for path, want := range map[string][]string{
+		"/models/churn":         {"‖</span> Paused", "until it is resumed", "by ada, ", "labels are &lt;b&gt;wrong&lt;/b&gt;"},
+		"/models/bike%20demand": {"▲</span> Drift", "4 of 10 judged", "‖</span> paused", "labels are &lt;b&gt;wrong&lt;/b&gt;"},
+		"/":                     {"1 Paused", "1 Drift", "‖ paused"},
+		"/api/v1/models/churn":  {`"state":"paused"`, `"status":"paused"`, `"paused_by":"ada"`},
+		"/api/v1/models?":       {`"status":"drift","state":"paused"`},
+	} {
+		body := get(t, f.handler, path).Body.String()
+		for _, w := range want {
+			if !strings.Contains(body, w) {
+				t.Errorf("%s does not say %q", path, w)
+			}
+		}
 	}
+}
+
+func TestPages_SilencedAlarmsAreMarked(t *testing.T) {
+	t.Parallel()
+	now := fixtureNow
+	f := newFixture(t, func(c *Config) { c.NowMS = func() int64 { return now } })
+	const mark = "⊘</span> silenced until"
+	pages := []string{"/alarms", "/alarms/" + f.alarm, "/models/bike%20demand"}
+	check := func(what string, marked bool) {
+		t.Helper()
+		for _, path := range pages {
+			if got := strings.Contains(get(t, f.handler, path).Body.String(), mark); got != marked {
+				t.Errorf("%s: %s is marked: %v, want %v", what, path, got, marked)
+			}
+		}
+		if got := strings.Contains(get(t, f.handler, "/").Body.String(), "⊘ 1 of 1 silenced"); got != marked {
+			t.Errorf("%s: the list of models says so: %v, want %v", what, got, marked)
+		}
+	}
+	check("before", false)
+	add := func(feature string) {
+		t.Helper()
+		x := store.Silence{Model: bike, Feature: feature, Kind: "drift", Reason: "<b>known</b>", Author: "ada", UntilMS: now + hourMS}
+		if _, err := f.store.AddSilence(context.Background(), x, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("hour")
+	check("a silence of one feature", false)
+	if body := get(t, f.handler, "/alarms/"+f.alarm).Body.String(); !strings.Contains(body, "They do not cover this alarm") || !strings.Contains(body, "&lt;b&gt;known&lt;/b&gt;") {
+		t.Error("the alarm's page does not say that the silence does not cover it")
+	}
+	add("")
+	check("a silence of the model", true)
+	if body := get(t, f.handler, "/alarms/"+f.alarm).Body.String(); !strings.Contains(body, "Nobody is told of this alarm until") || !strings.Contains(body, "still firing") {
+		t.Error("the alarm's page does not say that it fires and is silenced")
+	}
+	now += hourMS
+	check("when it has ended", false)
 }
 
 func TestPages_AlarmsOfOneModelAreOneIncident(t *testing.T) {

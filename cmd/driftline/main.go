@@ -36,7 +36,7 @@ func commands(a *cli.App) []*cobra.Command {
 	return []*cobra.Command{
 		cmds.Demo(a), cmds.All(a), cmds.Role(a),
 		cmds.Migrate(a), cmds.Topics(a), cmds.Mapping(a), cmds.Doctor(a),
-		cmds.Models(a), cmds.Alarms(a), cmds.Explain(a),
+		cmds.Models(a), cmds.Alarms(a), cmds.Explain(a), cmds.Silence(a), cmds.Pause(a), cmds.Resume(a),
 		cmds.Reference(a), cmds.Check(a), cmds.Replay(a), cmds.Bench(a), cmds.Predict(a), cmds.Retrain(a), cmds.Retrains(a),
 		cli.ConfigCommand(a),
 		cli.CompletionCommand(a),

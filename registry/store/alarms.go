@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 )
 
@@ -16,16 +17,18 @@ type EventRow struct {
 	Replayed bool
 
 	// Episode is "" for an event outside any episode; then the rest is not read.
-	Episode     string
-	Version     string // "*" = all versions
-	Policy      string
-	Reference   string
-	WindowMS    int64
-	Kind        string // drift | quality | performance
-	Phase       string // after the event: firing | resolved | superseded
-	Level       int64  // step of the share reached
-	Share       float64
-	TopJSON     string // top features, JSON
+	Episode   string
+	Version   string // "*" = all versions
+	Policy    string
+	Reference string
+	WindowMS  int64
+	Kind      string // drift | quality | performance
+	Phase     string // after the event: firing | resolved | superseded
+	Level     int64  // step of the share reached
+	Share     float64
+	TopJSON   string // top features, JSON
+	// Features are all that are behind the alarm; nil where not all are known.
+	Features    []string
 	QualityOpen bool
 }
 
@@ -45,11 +48,14 @@ type AlarmRow struct {
 	Level       int64 // highest reached
 	Share       float64
 	TopJSON     string
+	Features    []string // behind it by its last event; nil where not all are known
 	QualityOpen bool
 	LastEvent   string
 	AckBy       string // "" = nobody has acknowledged it
 	AckMS       int64
 	Notes       []AlarmNote // filled by Alarm, not by Alarms
+	// SilencedUntilMS is up to when its notification is muted, 0 for not; filled by Mute.
+	SilencedUntilMS int64
 }
 
 // AlarmNote is what a person wrote to an alarm.
@@ -67,7 +73,7 @@ const (
 	insertEventTail = "ON CONFLICT (id) DO UPDATE SET replayed = 0, body = excluded.body WHERE drift_events.replayed > excluded.replayed"
 
 	foldEpisodeHead = `INSERT INTO alarm_episodes (episode, model, version, policy, reference, window_ms, kind,
-		phase, ended, since_ms, last_ms, last_event, level, share, top, quality_open) VALUES`
+		phase, ended, since_ms, last_ms, last_event, level, share, top, features, quality_open) VALUES`
 )
 
 // foldEpisodeTail merges two foldings of parts of an episode's events; it is
@@ -81,7 +87,7 @@ var foldEpisodeTail = func() string {
 		pick("since_ms", "excluded.since_ms < alarm_episodes.since_ms"),
 		pick("level", "excluded.level > alarm_episodes.level"),
 	}
-	for _, c := range []string{"phase", "ended", "last_ms", "last_event", "share", "top", "quality_open"} {
+	for _, c := range []string{"phase", "ended", "last_ms", "last_event", "share", "top", "features", "quality_open"} {
 		sets = append(sets, pick(c, newer))
 	}
 	return "ON CONFLICT (episode) DO UPDATE SET " + strings.Join(sets, ", ")
@@ -115,9 +121,15 @@ func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 	episodes = mergeRows(episodes, func(a *AlarmRow) string { return a.Episode }, foldAlarm)
 	args = make([][]any, len(episodes))
 	for i, a := range episodes {
+		var features []byte // none: not all are known
+		if a.Features != nil {
+			if features, err = json.Marshal(a.Features); err != nil {
+				return err
+			}
+		}
 		args[i] = []any{
 			a.Episode, a.Model, a.Version, a.Policy, a.Reference, a.WindowMS, a.Kind,
-			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, bit(a.QualityOpen),
+			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, string(features), bit(a.QualityOpen),
 		}
 	}
 	return t.insertAll(ctx, foldEpisodeHead, foldEpisodeTail, args, nil)
@@ -133,7 +145,7 @@ func (e *EventRow) episode() AlarmRow {
 	return AlarmRow{
 		Episode: e.Episode, Model: e.Model, Version: e.Version, Policy: e.Policy, Reference: e.Reference, WindowMS: e.WindowMS,
 		Kind: e.Kind, Phase: e.Phase, SinceMS: e.TimeMS, LastMS: e.TimeMS, LastEvent: e.ID, Level: e.Level, Share: e.Share,
-		TopJSON: e.TopJSON, QualityOpen: e.QualityOpen,
+		TopJSON: e.TopJSON, Features: e.Features, QualityOpen: e.QualityOpen,
 	}
 }
 
@@ -163,7 +175,7 @@ type AlarmQuery struct {
 }
 
 const alarmColumns = `episode, model, version, policy, reference, window_ms, kind, phase, ended, since_ms, last_ms, last_event,
-	level, share, top, quality_open, ack_by, coalesce(ack_ms, 0)`
+	level, share, top, features, quality_open, ack_by, coalesce(ack_ms, 0)`
 
 // Alarms returns the episodes that q selects, newest first.
 func (t *Tx) Alarms(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
@@ -201,11 +213,15 @@ func (s *Store) Alarms(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
 
 func scanAlarm(r scanner, a *AlarmRow) error {
 	var ended, quality int64
+	var features string
 	err := r.Scan(&a.Episode, &a.Model, &a.Version, &a.Policy, &a.Reference, &a.WindowMS, &a.Kind, &a.Phase, &ended, &a.SinceMS, &a.LastMS, &a.LastEvent,
-		&a.Level, &a.Share, &a.TopJSON, &quality, &a.AckBy, &a.AckMS)
+		&a.Level, &a.Share, &a.TopJSON, &features, &quality, &a.AckBy, &a.AckMS)
 	a.QualityOpen = quality != 0
 	if ended != 0 {
 		a.ResolvedMS = a.LastMS
+	}
+	if err == nil && features != "" {
+		err = json.Unmarshal([]byte(features), &a.Features)
 	}
 	return err
 }

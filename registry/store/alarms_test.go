@@ -17,7 +17,7 @@ func event(episode, id string, ms int64, phase string, level int64) store.EventR
 	return store.EventRow{
 		ID: episode + "-" + id, Type: "dev.driftline.drift." + id + ".v1", Model: "m", TimeMS: ms, Body: fmt.Sprintf(`{"id":%q}`, id),
 		Episode: episode, Version: "*", Policy: "p", Reference: "r", WindowMS: dayMS, Kind: "drift", Phase: phase,
-		Level: level, Share: float64(ms%10) / 10, TopJSON: fmt.Sprintf(`["f%d"]`, ms),
+		Level: level, Share: float64(ms%10) / 10, TopJSON: fmt.Sprintf(`["f%d"]`, ms), Features: []string{fmt.Sprintf("f%d", ms)},
 	}
 }
 
@@ -47,7 +47,7 @@ func TestAnEpisodeIsTheSameInAnyOrderOfItsEvents(t *testing.T) {
 			}
 			want := store.AlarmRow{
 				Episode: ep, Model: "m", Version: "*", Policy: "p", Reference: "r", WindowMS: dayMS, Kind: "drift", Phase: "resolved",
-				SinceMS: 101, LastMS: 105, ResolvedMS: 105, Level: 2, Share: 0.5, TopJSON: `["f105"]`, QualityOpen: true, LastEvent: ep + "-1",
+				SinceMS: 101, LastMS: 105, ResolvedMS: 105, Level: 2, Share: 0.5, TopJSON: `["f105"]`, Features: []string{"f105"}, QualityOpen: true, LastEvent: ep + "-1",
 			}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Fatalf("seed %d (-want +got):\n%s", seed, d)

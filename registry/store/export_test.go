@@ -44,3 +44,18 @@ func Exec(t testing.TB, s *Store, query string, args ...any) {
 
 // RollbackSchema undoes all migrations.
 func RollbackSchema(ctx context.Context, s *Store) error { return s.rollback(ctx) }
+
+// MigrateTo brings an empty database to an earlier version of the schema.
+func MigrateTo(ctx context.Context, s *Store, version int64) error {
+	if s.d.name() == "postgres" {
+		if err := s.createSchema(ctx); err != nil {
+			return err
+		}
+	}
+	p, err := s.migrations()
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}

@@ -19,7 +19,8 @@ const claimTries = 20
 // ClaimRetrain gives owner the lease of the oldest row that wants work and is free:
 // never taken, its lease expired, or held by owner itself, as after a restart. Each
 // claim raises the fence, so the former holder's writes are refused from now on.
-// Rows in except are passed over: those that this owner is working on already.
+// Rows in except are passed over: those that this owner is working on already. So are
+// rows of a paused model.
 //
 // found is false if there is nothing to do. Times are wall clock, ms.
 func (t *Tx) ClaimRetrain(ctx context.Context, owner string, nowMS, leaseMS int64, except ...string) (r Retrain, found bool, err error) {
@@ -29,7 +30,8 @@ func (t *Tx) ClaimRetrain(ctx context.Context, owner string, nowMS, leaseMS int6
 	for range claimTries {
 		var b builder
 		b.text(" WHERE (state IN " + b.list(runnable) + " OR (state = " + b.arg(RetrainApproval) + " AND approved_ms IS NOT NULL)) AND wait_until_ms <= " + b.arg(nowMS) +
-			" AND (lease_until_ms <= " + b.arg(nowMS) + " OR owner = " + b.arg(owner) + ")")
+			" AND (lease_until_ms <= " + b.arg(nowMS) + " OR owner = " + b.arg(owner) + ")" +
+			" AND model NOT IN (SELECT name FROM watched_models WHERE paused_ms IS NOT NULL)")
 		if len(except) > 0 {
 			b.text(" AND id NOT IN " + b.list(except))
 		}

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/historian"
 	"github.com/driftline/driftline/stream/log"
@@ -90,7 +92,7 @@ func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[
 		if err := t.PutScores(ctx, convert(rows.Scores, scoreRow)); err != nil {
 			return err
 		}
-		if err := t.PutEvents(ctx, convert(rows.Events, eventRow)); err != nil {
+		if err := t.PutEvents(ctx, convert(rows.Events, h.eventRow)); err != nil {
 			return err
 		}
 		if err := t.UpsertExamples(ctx, convert(rows.Examples, exampleRow)); err != nil {
@@ -245,6 +247,33 @@ func scoreRow(s wire.Score) store.ScoreRow {
 		}
 	}
 	return r
+}
+
+// eventRow is eventRow with the features that are behind the alarm, where they are all
+// known.
+func (h *historyStore) eventRow(e wire.Event) store.EventRow {
+	r := eventRow(e)
+	m, _ := h.specs.Get(e.Data.Model)
+	r.Features = behind(e.Data, m.Policy.Ignore)
+	return r
+}
+
+// behind are the features that an alarm is about: those that drifted, or whose data is
+// bad. An event names few features; nil where it leaves some out, and for performance.
+func behind(d wire.EventData, ignored []string) []string {
+	if d.Kind != "drift" && d.Kind != "quality" {
+		return nil
+	}
+	names := []string{}
+	for _, f := range d.Top {
+		if d.Kind == "quality" || f.Verdict == drift.Drifted.String() && !slices.Contains(ignored, f.Name) {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) != d.Drifted {
+		return nil
+	}
+	return names
 }
 
 func eventRow(e wire.Event) store.EventRow {

@@ -65,11 +65,11 @@ func alarmsList(a *cli.App) *cobra.Command {
 				return err
 			}
 			err := a.Print(*out, list.Items, func() cli.Table {
-				t := cli.Table{Head: []string{"ALARM", "MODEL", "VERSION", "KIND", "STATE", "WINDOW", "SINCE", "LAST", "SHARE", "TAKEN UP BY"}, Empty: "no alarms"}
+				t := cli.Table{Head: []string{"ALARM", "MODEL", "VERSION", "KIND", "STATE", "WINDOW", "SINCE", "LAST", "SHARE", "TAKEN UP BY", "SILENCED UNTIL"}, Empty: "no alarms"}
 				for _, al := range list.Items {
 					t.Rows = append(t.Rows, []string{
 						al.ID, al.Model, al.Version, al.Kind, al.State, span(al.WindowMS), moment(al.SinceMS), moment(al.LastMS),
-						strconv.FormatFloat(al.Share, 'f', 2, 64), or(al.AckBy, unknown),
+						strconv.FormatFloat(al.Share, 'f', 2, 64), or(al.AckBy, unknown), moment(al.SilencedUntilMS),
 					})
 				}
 				return t
@@ -113,6 +113,12 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 	}
 	if al.AckBy != "" {
 		add(al.AckMS, "taken up", "%s", al.AckBy)
+	}
+	for _, s := range al.Silences {
+		add(s.CreatedMS, "silence", "%s, feature %s, until %s by %s: %s", or(s.Kind, "all kinds"), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
+	}
+	if al.SilencedUntilMS > 0 {
+		add(al.SilencedUntilMS, "silenced", "nobody is told until then")
 	}
 	for _, x := range al.Retrains {
 		add(x.CreatedMS, "retrain", "%s %s: %s", x.ID, x.State, x.Reason)

@@ -38,7 +38,7 @@ func modelsList(a *cli.App) *cobra.Command {
 				}
 				for _, m := range list.Items {
 					t.Rows = append(t.Rows, []string{
-						m.Name, m.Status, or(m.Champion, unknown), fmt.Sprint(m.Alarms), span(m.WindowMS), moment(m.EndMS), number(m.MaxPSI),
+						m.Name, statusText(m), or(m.Champion, unknown), alarmCount(m), span(m.WindowMS), moment(m.EndMS), number(m.MaxPSI),
 						or(m.MaxFeature, unknown), fmt.Sprintf("%d/%d", m.Drifted, m.Judged), number(m.Accuracy), or(m.Retrain, unknown),
 					})
 				}
@@ -47,6 +47,21 @@ func modelsList(a *cli.App) *cobra.Command {
 		})
 	}
 	return c
+}
+
+// statusText adds to the status that the model is paused, where another comes first.
+func statusText(m web.ModelSummary) string {
+	if m.PausedMS != 0 && m.Status != m.State {
+		return m.Status + ", paused"
+	}
+	return m.Status
+}
+
+func alarmCount(m web.ModelSummary) string {
+	if m.Silenced > 0 {
+		return fmt.Sprintf("%d (%d silenced)", m.Alarms, m.Silenced)
+	}
+	return fmt.Sprint(m.Alarms)
 }
 
 func modelsShow(a *cli.App) *cobra.Command {
@@ -70,6 +85,12 @@ func modelTable(m web.ModelDetail) cli.Table {
 		t.Rows = append(t.Rows, []string{what, which, fmt.Sprintf(format, args...)})
 	}
 	add("model", m.Name, "%s, %s, automation %s", m.Status, m.State, m.Automation)
+	if m.PausedMS != 0 {
+		add("paused", "since "+moment(m.PausedMS), "by %s: %s", m.PausedBy, m.PausedReason)
+	}
+	for _, s := range m.Silences {
+		add("silence", s.ID, "%s, feature %s, until %s by %s: %s", or(s.Kind, "all kinds"), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
+	}
 	add("champion", or(m.Champion, unknown), "accuracy %s over %d labelled predictions", number(m.Accuracy), m.Labelled)
 	for _, s := range m.Scores {
 		add("score", span(s.WindowMS)+" to "+moment(s.EndMS), "version %s: %d of %d judged features drifted, largest PSI %s (%s), %d rows, coverage %s, alarm %s",

@@ -33,7 +33,7 @@ var (
 var catalog = []Entry{
 	{"driftline_build_info", Gauge, []string{"version", "revision", "goversion", "ui"}, "Which build runs: always 1, the answer is in the labels.", "Which build runs where?"},
 
-	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing; kind is drift or quality.", "Is the model in alarm, for drift or for data quality?"},
+	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift or quality.", "Is the model in alarm, for drift or for data quality?"},
 	{"driftline_model_coverage_ratio", Gauge, byWindow, "Share of the input that is known to be complete in the newest final window, 0 to 1.", "Was anything missing when the window was judged?"},
 	{"driftline_model_drift_score", Gauge, byWindow, "Largest population stability index of any feature in the newest final window.", "How far has the worst feature moved?"},
 	{"driftline_model_drifted_features", Gauge, byWindow, "Features with the verdict drifted in the newest final window.", "How many features have moved?"},
@@ -41,7 +41,7 @@ var catalog = []Entry{
 	{"driftline_model_info", Gauge, []string{"model", "version", "reference"}, "Champion and reference of the model: always 1, join by model; empty where there is none.", "Which version serves, and what is it compared with?"},
 	{"driftline_model_judged_features", Gauge, byWindow, "Features with the verdict stable or drifted in the newest final window.", "How many features could be judged at all?"},
 	{"driftline_model_performance", Gauge, []string{"model", "metric", "kind"}, "Measure of the champion over its newest 7 days with mature labels; kind is realized.", "How good are the champion's answers, now that labels are there?"},
-	{"driftline_model_performance_alarm_state", Gauge, byModel, "State of the performance alarm: 0 ok, 2 firing.", "Has the champion become worse than it was promoted with?"},
+	{"driftline_model_performance_alarm_state", Gauge, byModel, "State of the performance alarm: 0 ok, 2 firing, 3 firing but silenced.", "Has the champion become worse than it was promoted with?"},
 	{"driftline_model_performance_rows", Gauge, byModel, "Labelled predictions behind driftline_model_performance.", "On how many rows does that stand?"},
 	{"driftline_model_provisional_coverage_ratio", Gauge, byWindow, "Share of the input behind driftline_model_provisional_drift_score, 0 to 1.", "How much of the input does the early answer rest on?"},
 	{"driftline_model_provisional_drift_score", Gauge, byWindow, "As driftline_model_drift_score, of a newer window that was judged without the partitions that are far behind; absent while none is.", "What do the other partitions say while one is behind?"},
@@ -79,7 +79,7 @@ var catalog = []Entry{
 	{"driftline_ingest_events_total", Counter, nil, "Events that came over HTTP and were acknowledged by the brokers.", "How many events come in over HTTP?"},
 	{"driftline_ingest_requests_total", Counter, []string{"result"}, "Requests with events: ok, invalid, too_large, unsupported, unauthorized, limited, unavailable.", "Are senders turned away, and why?"},
 
-	{"driftline_trainer_active_age_seconds", Gauge, []string{"model", "state"}, "Wall clock since the model's active retrain reached its state.", "Is a retrain stuck, or waiting for a person?"},
+	{"driftline_trainer_active_age_seconds", Gauge, []string{"model", "state"}, "Wall clock since the model's active retrain reached its state; the state is PAUSED while its model is.", "Is a retrain stuck, or waiting for a person?"},
 	{"driftline_trainer_retrains_total", Counter, []string{"model", "outcome"}, "Retrains by outcome: promoted, registered (its automation ends there), refused, merged, rolled_back, failed.", "What comes of retraining?"},
 
 	{"driftline_registry_unpublished_age_seconds", Gauge, nil, "Age of the oldest registry event that waits to be published, 0 if none waits.", "Do other systems hear of promotions?"},

@@ -22,6 +22,10 @@ var read = []string{
 	"driftline_metrics_models_dropped", "driftline_store_read_seconds", "driftline_store_up",
 }
 
+// statePaused is the state shown of a retrain that stands still because its model is
+// paused: it is not stuck, it waits for a person.
+const statePaused = "PAUSED"
+
 // modelStates are the values of the label state of driftline_fleet_models.
 var modelStates = []string{"learning", "watching", "paused"}
 
@@ -183,7 +187,11 @@ func (m *Metrics) trainer(out *output, s *snapshot, shown map[string]string) {
 			counts[[2]string{label, o}]++
 		}
 		if slices.Contains(store.ActiveRetrainStates, r.State) {
-			out.gauge("driftline_trainer_active_age_seconds", seconds(s.atMS-r.UpdatedMS), label, r.State)
+			state := r.State
+			if s.paused[r.Model] {
+				state = statePaused
+			}
+			out.gauge("driftline_trainer_active_age_seconds", seconds(s.atMS-r.UpdatedMS), label, state)
 		}
 	}
 	for _, label := range sortedValues(shown) {

@@ -92,6 +92,73 @@ func TestAlarmState_ComesFromTheLastHopAndFromOpenEpisodes(t *testing.T) {
 	want(t, gather(t, reg), map[string]float64{"driftline_model_performance_alarm_state{model=m}": 2})
 }
 
+func TestAlarmState_TellsSilencedAlarmsApartUntilTheSilenceEnds(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	watch(t, s, "m")
+	crown(t, s, "m")
+	do(t, s.PutScores(t.Context(), []store.ScoreRow{score("m", dayMS, startMS, 1, at("drift", "firing", false), at("quality", "ok", false))}))
+	c := newClock()
+	_, reg := start(t, s, c, nil)
+	const (
+		drift       = "driftline_model_alarm_state{kind=drift,model=m,window=24h}"
+		quality     = "driftline_model_alarm_state{kind=quality,model=m,window=24h}"
+		performance = "driftline_model_performance_alarm_state{model=m}"
+	)
+	check := func(what string, d, q, p float64) {
+		t.Helper()
+		t.Log(what)
+		c.pass()
+		want(t, gather(t, reg), map[string]float64{drift: d, quality: q, performance: p})
+	}
+	add := func(kind, feature string, lasts int64) store.Silence {
+		t.Helper()
+		x, err := s.AddSilence(t.Context(), store.Silence{Model: "m", Kind: kind, Feature: feature, Reason: "x", Author: "ada", UntilMS: c.now() + lasts}, c.now())
+		do(t, err)
+		return x
+	}
+	episode(t, s, "m", "drift", "firing", dayMS, startMS-hourMS)
+	episode(t, s, "m", "performance", "firing", 7*dayMS, startMS-hourMS)
+	check("both fire", 2, 0, 2)
+	add("drift", "f0", hourMS)
+	check("what is behind the alarm is not known: a silence of one feature is not enough", 2, 0, 2)
+	add("drift", "", hourMS)
+	check("drift is silenced", 3, 0, 2)
+	all := add("", "", 2*hourMS)
+	check("everything is", 3, 0, 3)
+	episode(t, s, "m", "quality", "firing", dayMS, startMS-hourMS)
+	check("what begins to fire is, too", 3, 3, 3)
+	_, err := s.ExpireSilence(t.Context(), all.ID, "ada", "x", c.now())
+	do(t, err)
+	check("a person ends that silence", 3, 2, 2)
+	c.add(hourMS)
+	check("the others end by themselves", 2, 2, 2)
+	add("drift", "f0", hourMS)
+	do(t, s.PutEvents(t.Context(), []store.EventRow{{
+		ID: "other", Type: "dev.driftline.drift.x.v1", Model: "m", TimeMS: startMS, Body: "{}", Episode: "other", Version: "2",
+		Policy: "default", WindowMS: dayMS, Kind: "drift", Phase: "firing", TopJSON: "[]", Features: []string{"f0"},
+	}}))
+	check("one of two alarms of the window is silenced: the other is heard", 2, 2, 2)
+	add("drift", "", hourMS)
+	check("both are", 3, 2, 2)
+}
+
+func TestActiveRetrain_OfAPausedModelWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	watch(t, s, "m")
+	retrain(t, s, "r1", "m")
+	c := newClock()
+	_, reg := start(t, s, c, nil)
+	c.add(hourMS)
+	const queued, paused = "driftline_trainer_active_age_seconds{model=m,state=QUEUED}", "driftline_trainer_active_age_seconds{model=m,state=PAUSED}"
+	want(t, gather(t, reg), map[string]float64{queued: hourMS / 1000, paused: -1})
+	_, err := s.Pause(t.Context(), "m", "ada", "x", c.now())
+	do(t, err)
+	c.pass()
+	want(t, gather(t, reg), map[string]float64{queued: -1, paused: hourMS/1000 + CacheFor.Seconds(), "driftline_fleet_models{state=paused}": 1})
+}
+
 func TestRecords_CountFromTheStartAndNeverFall(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {

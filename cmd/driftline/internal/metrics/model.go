@@ -10,9 +10,10 @@ import (
 
 // Values of driftline_model_alarm_state.
 const (
-	alarmOK      = 0
-	alarmPending = 1
-	alarmFiring  = 2
+	alarmOK       = 0
+	alarmPending  = 1
+	alarmFiring   = 2
+	alarmSilenced = 3 // firing, and every alarm behind it is silenced: rules ask for 2
 )
 
 // alarmKinds are the kinds of alarm that every window has.
@@ -34,12 +35,22 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 	if r.champion == "" {
 		return
 	}
-	state := float64(alarmOK)
-	if r.falling {
-		state = alarmFiring
-	}
-	out.gauge("driftline_model_performance_alarm_state", state, label)
+	out.gauge("driftline_model_performance_alarm_state", float64(firing(r.falling, alarmOK)), label)
 	performance(out, r.performance, label)
+}
+
+// firing is the state where alarms are open, else the one given. One alarm that is not
+// silenced is enough to be heard.
+func firing(open []store.AlarmRow, other int) int {
+	if len(open) == 0 {
+		return other
+	}
+	for i := range open {
+		if open[i].SilencedUntilMS == 0 {
+			return alarmFiring
+		}
+	}
+	return alarmSilenced
 }
 
 // window shows the newest final window of one length.
@@ -78,10 +89,7 @@ func (m *Metrics) window(out *output, w windowRead, label string) {
 			}
 		}
 		// An open episode outlives windows that could not be judged.
-		if w.fires[kind] {
-			state = alarmFiring
-		}
-		out.gauge("driftline_model_alarm_state", float64(state), label, window, kind)
+		out.gauge("driftline_model_alarm_state", float64(firing(w.fires[kind], state)), label, window, kind)
 	}
 	v := 0.0
 	if stale {

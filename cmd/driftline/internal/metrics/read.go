@@ -16,7 +16,8 @@ type snapshot struct {
 	tookMS  int64
 	err     error
 	models  []modelRead
-	states  map[string]int // watched models by state
+	states  map[string]int  // watched models by state
+	paused  map[string]bool // by model
 	sources []store.SourceRow
 	records map[string]map[string]int64 // by topic and result
 	retrainRead
@@ -35,17 +36,17 @@ type modelRead struct {
 	name        string
 	champion    string
 	windows     []windowRead
-	falling     bool                   // its performance alarm is firing
+	falling     []store.AlarmRow       // its performance alarms that are firing
 	performance []store.PerformanceDay // of the champion, the newest days
 }
 
 // windowRead is the newest final window of one length.
 type windowRead struct {
 	row   store.ScoreRow
-	score wire.Score      // of row
-	alarm wire.Score      // the newest score in which alarms were stepped
-	fires map[string]bool // kinds of alarm with an open episode on this window
-	early *store.ScoreRow // a newer provisional score; nil: none
+	score wire.Score                  // of row
+	alarm wire.Score                  // the newest score in which alarms were stepped
+	fires map[string][]store.AlarmRow // open episodes on this window, by kind of alarm
+	early *store.ScoreRow             // a newer provisional score; nil: none
 }
 
 // performanceDays is the window of the performance alarm.
@@ -53,6 +54,9 @@ const performanceDays = 7
 
 // retrainsFor is how long a reading of the retrains is kept.
 const retrainsFor = 30 * time.Second
+
+// maxSilences bounds the silences that are looked at.
+const maxSilences = 10_000
 
 // maxRetrains bounds the rows read for the counts by outcome.
 const maxRetrains = 10_000
@@ -66,7 +70,7 @@ func (m *Metrics) look() *snapshot {
 	ctx, cancel := context.WithTimeout(context.Background(), ReadTimeout)
 	defer cancel()
 	began := m.cfg.NowMS()
-	s := &snapshot{states: map[string]int{}}
+	s := &snapshot{states: map[string]int{}, paused: map[string]bool{}}
 	s.err = m.cfg.Store.Read(ctx, func(t *store.Tx) error { return m.read(ctx, t, s) })
 	if s.err != nil {
 		m.failed(fmt.Errorf("metrics: read the database: %w", s.err))
@@ -90,10 +94,15 @@ func (m *Metrics) read(ctx context.Context, t *store.Tx, s *snapshot) error {
 	for _, c := range champions {
 		serving[c.Model] = c.Version
 	}
+	silences, err := t.Silences(ctx, store.SilenceQuery{ActiveMS: m.cfg.NowMS(), Limit: maxSilences})
+	if err != nil {
+		return err
+	}
 	for _, w := range watched {
 		s.states[w.State]++
+		s.paused[w.Name] = w.PausedMS != 0
 		r := modelRead{name: w.Name, champion: serving[w.Name]}
-		if err := m.readModel(ctx, t, &r); err != nil {
+		if err := m.readModel(ctx, t, &r, silences); err != nil {
 			return fmt.Errorf("model %q: %w", w.Name, err)
 		}
 		s.models = append(s.models, r)
@@ -169,7 +178,7 @@ func (m *Metrics) sources(ctx context.Context, t *store.Tx) ([]store.SourceRow, 
 	return out, err
 }
 
-func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead) error {
+func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, silences []store.Silence) error {
 	latest, err := t.LatestScores(ctx, r.name)
 	if err != nil {
 		return err
@@ -178,18 +187,21 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead) erro
 	if err != nil {
 		return err
 	}
+	store.Mute(open, silences, m.cfg.NowMS())
 	for _, a := range open {
-		r.falling = r.falling || a.Kind == "performance"
+		if a.Kind == "performance" {
+			r.falling = append(r.falling, a)
+		}
 	}
 	for _, length := range m.cfg.Layout.WindowsMS {
 		row, ok := newest(latest, length)
 		if !ok {
 			continue
 		}
-		w := windowRead{row: row, fires: map[string]bool{}}
+		w := windowRead{row: row, fires: map[string][]store.AlarmRow{}}
 		for _, a := range open {
 			if a.WindowMS == length {
-				w.fires[a.Kind] = true
+				w.fires[a.Kind] = append(w.fires[a.Kind], a)
 			}
 		}
 		w.score = m.decode(row)

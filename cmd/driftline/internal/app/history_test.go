@@ -1,0 +1,34 @@
+package app
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// A silence of single features rests on this list: it is whole, or it is not there.
+func TestBehind_NamesAllFeaturesOrNone(t *testing.T) {
+	t.Parallel()
+	f := func(name, verdict string) wire.FeatureScore { return wire.FeatureScore{Name: name, Verdict: verdict} }
+	top := []wire.FeatureScore{f("a", "drifted"), f("month", "drifted"), f("b", "stable"), f("c", "drifted")}
+	tests := []struct {
+		name    string
+		data    wire.EventData
+		ignored []string
+		want    []string
+	}{
+		{"drift, without what is ignored", wire.EventData{Kind: "drift", Drifted: 2, Top: top}, []string{"month"}, []string{"a", "c"}},
+		{"drift of more features than are named", wire.EventData{Kind: "drift", Drifted: 4, Top: top}, nil, nil},
+		{"drift under settings that have changed since", wire.EventData{Kind: "drift", Drifted: 2, Top: top}, nil, nil},
+		{"bad data, whatever the verdict", wire.EventData{Kind: "quality", Drifted: 2, Top: []wire.FeatureScore{f("a", "stable"), f("b", "insufficient")}}, nil, []string{"a", "b"}},
+		{"performance", wire.EventData{Kind: "performance", Top: top}, nil, nil},
+		{"nothing any more", wire.EventData{Kind: "drift", Top: top[2:3]}, nil, []string{}},
+	}
+	for _, tt := range tests {
+		if d := cmp.Diff(tt.want, behind(tt.data, tt.ignored)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+	}
+}
