@@ -31,7 +31,7 @@ type EarlyGap struct {
 
 // EarlyPlaces is how many places states are written to in turn: more than a load may go
 // back, and than a process that died may have gone ahead of its marker, together.
-const EarlyPlaces = 8
+const EarlyPlaces = 12
 
 // EarlyKey returns the key of a state record.
 func EarlyKey(model string, slot int64) []byte {
