@@ -148,6 +148,11 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	if err != nil {
 		return err
 	}
+	if spec.Ordered && spec.Early.StepMS > 0 {
+		if _, err := fmt.Fprintf(b.app.Err, "%d rows, %d features: counting, and calibrating the early warning\n", len(rows), len(spec.Names)); err != nil {
+			return err
+		}
+	}
 	var gate error
 	b.res, gate = reference.Build(spec, rows)
 	if gate != nil && !errors.Is(gate, reference.ErrGate) {
