@@ -152,7 +152,7 @@ func (f *Fold) Past() wire.Past {
 		for _, a := range m.alarmStates() {
 			x.Alarms = append(x.Alarms, wire.PastAlarm(a))
 		}
-		if s, any := m.early.state(name); any {
+		if s, known := m.early.state(name); known {
 			x.Alarms = append(x.Alarms, wire.PastAlarm{
 				Version: wire.AnyVersion, Kind: wire.KindOfEarly, WindowMS: f.cfg.Layout.SlotMS(), Reference: s.Reference, State: s.Encode(),
 			})
