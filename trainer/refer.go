@@ -45,7 +45,7 @@ func buildReference(s Spec, version string, d *dataset, rows []row, keep *sketch
 	windows := slices.Clone(s.ReferenceWindowsMS)
 	slices.Sort(windows)
 	spec := reference.Spec{
-		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep, MustKeep: mustKeep,
+		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep, MustKeep: mustKeep, Early: s.Early,
 	}
 	out := make([]reference.Row, len(rows))
 	for i, r := range rows {

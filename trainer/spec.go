@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftline/driftline/trainer/gbdt"
 	"github.com/driftline/driftline/trainer/judge"
+	"github.com/driftline/driftline/trainer/reference"
 )
 
 // How far a retrain goes without a person.
@@ -54,6 +55,8 @@ type Spec struct {
 	// ReferenceWindowsMS are the window lengths for which a reference carries the sums
 	// that tell how dependent its records are.
 	ReferenceWindowsMS []int64 `json:"reference_windows_ms"`
+	// Early is what a reference is calibrated for, so that its model is warned early.
+	Early reference.Early `json:"early"`
 }
 
 // Default returns the spec used where nothing else is said: drift+harm, approval by a

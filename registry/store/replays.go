@@ -75,13 +75,13 @@ func (s *Store) DeleteReplaysBefore(ctx context.Context, ms int64) (int64, error
 }
 
 // AlarmScores returns, per window length, the final scores over all versions of every
-// model that ended at endMS[window] and say how an alarm stood. Of a restated score
-// these are still live operation's: restating leaves them as they were.
+// model that ended at endMS[window], for how alarms and early warnings stood. Of a
+// restated score these are still live operation's: restating leaves them as they were.
 func (t *Tx) AlarmScores(ctx context.Context, endMS map[int64]int64) ([]ScoreRow, error) {
 	var out []ScoreRow
 	for window, end := range endMS {
 		var b builder
-		b.text(scoreSelect(false) + "scores s WHERE s.version = '*' AND s.provisional = 0 AND s.alarm_phase <> ''")
+		b.text(scoreSelect(false) + "scores s WHERE s.version = '*' AND s.provisional = 0")
 		b.text(" AND s.window_ms = " + b.arg(window) + " AND s.end_ms = " + b.arg(end))
 		day, err := dayOf(end)
 		if err != nil {

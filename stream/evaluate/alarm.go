@@ -66,7 +66,7 @@ func (f *Fold) alarm(m *model, k alarmKey, in *installed) *alarm {
 	a := m.alarms[k]
 	if a == nil {
 		a = &alarm{reference: in.id}
-		if f.unknown(m, k.windowMS) {
+		if f.unknown(m, drift.DefaultAlarm(k.windowMS, f.cfg.Layout.Hop(k.windowMS)).HopMS) {
 			a.state = drift.UnknownAlarm()
 		}
 		m.alarms[k] = a

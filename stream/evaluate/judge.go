@@ -60,6 +60,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			stepped = true
 		}
 	}
+	if err := f.judgeEarly(m, pane, hops, out); err != nil {
+		return stepped, err
+	}
 	open := m.qualityOpen()
 	for _, j := range hops {
 		if j.isHop {
@@ -147,7 +150,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	if counts == nil {
 		counts = sketches.NewCounts(in.ref.Counts.Grid)
 	}
-	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS))
+	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)))
 	j.results = make([]drift.FeatureResult, len(counts.Features))
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{

@@ -90,14 +90,15 @@ type loaded struct {
 	slots    map[string]wire.Slot
 	coverage map[string]wire.Coverage
 	learnt   []wire.Learnt
-	garbled  []place // keys of slots and coverage that cannot be read
+	early    map[string]wire.EarlyState // by key and slot
+	garbled  []place                    // keys of slots and coverage that cannot be read
 }
 
 // Load restores the state that the records of the state partition describe. Per key
 // the larger pane number stands, not the last record: a process that was thought
 // dead may have written later.
 func (f *Fold) Load(state []log.Record) error {
-	l := &loaded{markers: map[int64]wire.Done{}, slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}}
+	l := &loaded{markers: map[int64]wire.Done{}, slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}, early: map[string]wire.EarlyState{}}
 	for _, r := range state {
 		if len(r.Value) == 0 {
 			continue
@@ -152,7 +153,7 @@ func (f *Fold) stand(l *loaded, m wire.Done) error {
 		return err
 	}
 	f.countLost()
-	return nil
+	return f.loadEarly(l.early)
 }
 
 // loadLearnt takes per model and window the record of most writes up to the marker.
@@ -202,6 +203,12 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 		x, err := wire.DecodeLearnt(r.Value)
 		if err == nil {
 			l.learnt = append(l.learnt, x)
+		}
+		return err
+	case wire.KindEarly:
+		s, err := wire.DecodeEarlyState(r.Value)
+		if err == nil {
+			l.early[string(r.Key)+fmt.Sprintf("@%d", s.Slot)] = s
 		}
 		return err
 	case wire.KindApplied:

@@ -27,6 +27,8 @@ const (
 	claimsBytes   = 1024 // of a source: its row, and its share of a run's copies
 	passedBytes   = 128  // of a pane that is passed over
 	policiesBytes = 16 << 10
+	earlyPaths    = 22 // of a feature that is watched for early warnings, at most: ten categories, more or less
+	earlyBytes    = 64 // of a path: its plan, sum and increment, and its share of a record
 )
 
 // Memory returns the most bytes that the folds of one process hold:
@@ -54,7 +56,7 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 			for i := range g.Grid.Features {
 				cells := g.Grid.Features[i].Cells()
 				one += 8*int64(cells) + featureBytes
-				reference += int64(len(l.WindowsMS)) * dependenceBytes(cells)
+				reference += int64(len(l.WindowsMS))*dependenceBytes(cells) + earlyPaths*(8*int64(cells+1)+earlyBytes)
 			}
 			pane += one
 			reference += one

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -21,6 +22,7 @@ type model struct {
 	alarms   map[alarmKey]*alarm
 	alarmsOf int64 // pane whose slot the alarms were loaded from
 	learnt   map[int64]*learnt
+	early    *early // nil: no slot has ended under this fold, and none is known
 
 	// What the model's alarms stand on, and whether that changed under this fold.
 	following sketches.ID
@@ -36,6 +38,9 @@ type installed struct {
 	ref   wire.Reference
 	grid  wire.ActiveGrid
 	cache map[int64]judges // by window
+
+	tables *sequential.Tables // of the early warning; nil: it has none
+	inc    []int64            // room for a slot's increments
 }
 
 type installedPolicy struct {
@@ -81,7 +86,12 @@ func (f *Fold) install(c wire.Control, pane int64) {
 		}
 		g, _ := f.view.Grid(r.Model, r.Counts.Grid.ID())
 		id := r.ID()
-		m.refs = append(m.refs, installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64]judges{}})
+		in := installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64]judges{}}
+		if err := in.prepare(); err != nil {
+			f.refuse(c, err)
+			return
+		}
+		m.refs = append(m.refs, in)
 	case "policy":
 		p, err := wire.DecodePolicy(c.Value)
 		if err != nil {
@@ -177,11 +187,11 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []
 }
 
 // settings turns a policy into the settings of one decision: the alert budget spread
-// over all features and alarm hops.
-func settings(p wire.Policy, features int, hopMS int64) drift.Settings {
+// over all features and alarm hops. An early warning has its part of it.
+func settings(p wire.Policy, features int, hopMS int64, early bool) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
-	s.Alpha = drift.BudgetAlpha(p.FalseAlarms, features, 1, 1, hopMS)
+	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, 1, 1, hopMS)
 	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
 	return s
 }

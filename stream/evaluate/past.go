@@ -47,6 +47,7 @@ func (f *Fold) join(pane int64) error {
 		told, found := p.Model(name)
 		if p.Whole || !p.Unknown {
 			clear(m.alarms)
+			m.early = nil
 		}
 		if p.Whole {
 			m.born, m.following, m.followed = told.Born, told.Following, found
@@ -66,6 +67,12 @@ func (f *Fold) join(pane int64) error {
 func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 	in, policy := m.reference(pane), m.policy(pane, f.cfg.Policy)
 	for _, a := range told.Alarms {
+		if a.Kind == wire.KindOfEarly {
+			if err := f.joinEarly(m, a, in, policy); err != nil {
+				return err
+			}
+			continue
+		}
 		st, err := drift.DecodeAlarmState(a.State)
 		if err != nil {
 			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
@@ -74,6 +81,18 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 		if stands || f.cfg.Past.Whole {
 			m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS}] = &alarm{reference: a.Reference, state: st}
 		}
+	}
+	return nil
+}
+
+// joinEarly takes the state of the early warning, if it still stands.
+func (f *Fold) joinEarly(m *model, a wire.PastAlarm, in *installed, policy wire.Policy) error {
+	s, err := wire.DecodeEarlyState(a.State)
+	if err != nil {
+		return err
+	}
+	if stands := in != nil && in.id == s.Reference && in.warnsEarly(policy); stands || f.cfg.Past.Whole {
+		return m.restoreEarly(s)
 	}
 	return nil
 }
@@ -110,7 +129,7 @@ func (m *model) follow(in *installed) {
 // unknown reports whether an alarm that the model does not have yet may have a past:
 // not if the model's reference came in force under this fold, nor if the window has had
 // no alarm hop between the first pane ever and the moment the fold is told of.
-func (f *Fold) unknown(m *model, windowMS int64) bool {
+func (f *Fold) unknown(m *model, hop int64) bool {
 	p := f.cfg.Past
 	if p == nil || m.born || f.joined && !p.Unknown {
 		return false
@@ -118,7 +137,6 @@ func (f *Fold) unknown(m *model, windowMS int64) bool {
 	if p.First == wire.NoPane {
 		return true
 	}
-	hop := drift.DefaultAlarm(windowMS, f.cfg.Layout.Hop(windowMS)).HopMS
 	return p.AtMS-mod(p.AtMS, hop) >= f.end(p.First)
 }
 
@@ -133,6 +151,11 @@ func (f *Fold) Past() wire.Past {
 		x := wire.ModelPast{Model: name, Born: m.born, Following: m.following}
 		for _, a := range m.alarmStates() {
 			x.Alarms = append(x.Alarms, wire.PastAlarm(a))
+		}
+		if s, known := m.early.state(name); known {
+			x.Alarms = append(x.Alarms, wire.PastAlarm{
+				Version: wire.AnyVersion, Kind: wire.KindOfEarly, WindowMS: f.cfg.Layout.SlotMS(), Reference: s.Reference, State: s.Encode(),
+			})
 		}
 		for _, w := range slices.Sorted(maps.Keys(m.learnt)) {
 			l := m.learnt[w]

@@ -9,6 +9,12 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
+// LastSlot returns the last end of a slot at or before ms: scores of that end carry the
+// states of early warnings.
+func LastSlot(l wire.Layout, ms int64) int64 {
+	return ms - ((ms%l.SlotMS())+l.SlotMS())%l.SlotMS()
+}
+
 // LastHop returns the last moment at or before ms at which the alarms of a window step.
 func LastHop(l wire.Layout, windowMS, ms int64) int64 {
 	hop := drift.DefaultAlarm(windowMS, l.Hop(windowMS)).HopMS
@@ -18,10 +24,19 @@ func LastHop(l wire.Layout, windowMS, ms int64) int64 {
 // PastAlarms reads the states of alarms at fromMS out of the history: a score says how
 // each alarm stood after its window. Only scores of the last alarm hop at or before
 // fromMS count; an older one says that the history has a gap, and the alarm stays
-// unknown.
+// unknown. The same holds of early warnings and the last end of a slot.
 func PastAlarms(l wire.Layout, fromMS int64, scores []wire.Score) (map[string][]wire.PastAlarm, error) {
 	out := map[string][]wire.PastAlarm{}
 	for _, s := range scores {
+		if len(s.Early) > 0 && s.EndMS == LastSlot(l, fromMS) && !s.Provisional {
+			early, err := wire.DecodeEarlyState(s.Early)
+			if err != nil {
+				return nil, fmt.Errorf("early warning in the score of model %q, window %d ms to %d: %w", s.Model, s.WindowMS, s.EndMS, err)
+			}
+			out[s.Model] = append(out[s.Model], wire.PastAlarm{
+				Version: s.Version, Kind: wire.KindOfEarly, WindowMS: l.SlotMS(), Reference: early.Reference, State: s.Early,
+			})
+		}
 		if s.EndMS != LastHop(l, s.WindowMS, fromMS) || s.Provisional {
 			continue
 		}

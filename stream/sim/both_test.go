@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/evaluate"
 	"github.com/driftline/driftline/stream/log"
@@ -32,6 +33,9 @@ func (w *world) references(t testing.TB) {
 	}
 	for _, m := range models {
 		r := wire.Reference{Model: m, Kind: "file", Counts: c}
+		if m == "alpha" {
+			r.Early = earlyPlan(t, c)
+		}
 		if m == "alpha" && w.blocks {
 			r.Blocks = w.referenceBlocks(t, c)
 		}
@@ -44,6 +48,17 @@ func (w *world) references(t testing.TB) {
 		}
 		w.append(t, wire.Control{Kind: "policy", ID: m, Seq: 1, Value: p.Encode()})
 	}
+}
+
+// earlyPlan warns about once in ten slots of what the input holds without drift, so that
+// warnings come in every run.
+func earlyPlan(t testing.TB, c *sketches.Counts) *wire.EarlyPlan {
+	t.Helper()
+	s := sequential.DefaultSettings()
+	s.Target, s.PaneRows, s.Cooldown, s.Alarms, s.Replicates, s.Work = 20, 12, 1, 20, 4, 1e5
+	p, err := sequential.Calibrate(c, sequential.Evidence{}, s)
+	must(t, err)
+	return &wire.EarlyPlan{Plan: p, Rows: 12}
 }
 
 // referenceBlocks are block sums for every window, as a reference in order of time has.

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/driftline/driftline/sketches"
@@ -11,15 +13,19 @@ import (
 // it fails, or what it read encodes to the very same bytes.
 func fuzz(f *testing.F, name string) {
 	var x form
+	newer := map[string][]byte{} // samples of the second schema, where there is one
 	for _, each := range forms(f) {
-		if each.name == name {
+		switch each.name {
+		case name:
 			x = each
+		case name + "2":
+			newer = each.samples
 		}
 	}
 	if x.again == nil {
 		f.Fatalf("no form %q", name)
 	}
-	for _, raw := range x.samples {
+	for _, raw := range slices.Concat(slices.Collect(maps.Values(x.samples)), slices.Collect(maps.Values(newer))) {
 		f.Add(raw)
 		if x.kind != 0 {
 			_, _, body, err := sketches.Unframe(raw)
@@ -28,7 +34,7 @@ func fuzz(f *testing.F, name string) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, in := range [][]byte{b, sketches.Frame(x.kind, schema, b)} {
+		for _, in := range [][]byte{b, sketches.Frame(x.kind, schema, b), sketches.Frame(x.kind, schema+1, b)} {
 			got, err := x.again(in)
 			if err != nil {
 				continue
@@ -61,6 +67,7 @@ func FuzzDecodeCoverage(f *testing.F)   { fuzz(f, "coverage") }
 func FuzzDecodeDone(f *testing.F)       { fuzz(f, "done") }
 func FuzzDecodeApplied(f *testing.F)    { fuzz(f, "applied") }
 func FuzzDecodeLearnt(f *testing.F)     { fuzz(f, "learnt") }
+func FuzzDecodeEarly(f *testing.F)      { fuzz(f, "early") }
 func FuzzDecodeScore(f *testing.F)      { fuzz(f, "score") }
 func FuzzDecodePast(f *testing.F)       { fuzz(f, "past") }
 func FuzzDecodeEvent(f *testing.F)      { fuzz(f, "event") }

@@ -25,6 +25,7 @@ const (
 	KindDone      byte = 50
 	KindApplied   byte = 51
 	KindLearnt    byte = 52
+	KindEarly     byte = 53
 )
 
 // schema is the first schema of every kind, and of most the only one.

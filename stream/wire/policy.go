@@ -33,7 +33,23 @@ type Policy struct {
 	Ignore        []string  `json:"ignore,omitempty"`
 	Critical      []string  `json:"critical,omitempty"`
 	Quality       Quality   `json:"quality"`
+	Early         string    `json:"early,omitempty"` // EarlyOff, or "": models are warned early where their reference has a plan
 }
+
+// EarlyOff is the value of Policy.Early without early warnings.
+const EarlyOff = "off"
+
+// WindowAlarms is the part of the alert budget, false alarms per model and month, that
+// windows have: all of it, or with an early warning half.
+func (p Policy) WindowAlarms(early bool) float64 {
+	if early {
+		return p.FalseAlarms - p.EarlyAlarms()
+	}
+	return p.FalseAlarms
+}
+
+// EarlyAlarms is the part of the alert budget that an early warning has.
+func (p Policy) EarlyAlarms() float64 { return p.FalseAlarms / 2 }
 
 // Quality holds the limits of the data-quality alarm; 0 switches one off.
 type Quality struct {
@@ -67,6 +83,7 @@ func (p Policy) Validate() error {
 	check(p.Name != "", "policy.name: empty")
 	check(p.Rule == "calibrated" || p.Rule == "classic", "policy.rule: %q, want calibrated or classic", p.Rule)
 	check(p.Warn > 0 && p.Drifted >= p.Warn, "policy.warn: %v and policy.drifted: %v, want 0 < warn ≤ drifted", p.Warn, p.Drifted)
+	check(p.Early == "" || p.Early == EarlyOff, "policy.early: %q, want off or nothing", p.Early)
 	check(p.FalseAlarms > 0, "policy.false_alarms: %v, must be above 0", p.FalseAlarms)
 	check(p.MinEffective >= 0, "policy.min_effective: %v, must not be negative", p.MinEffective)
 	share("share_fire", p.ShareFire)

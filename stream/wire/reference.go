@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -21,7 +22,19 @@ type Reference struct {
 	ToMS    int64
 	Counts  *sketches.Counts
 	Blocks  []*sketches.Blocks
+	Early   *EarlyPlan // nil: the model gets no early warning
 }
+
+// EarlyPlan is how a model is warned early: its plan, calibrated on the slots of the
+// reference, which stands on the reference's grid.
+type EarlyPlan struct {
+	Plan *sequential.Plan
+	Rows uint64 // most rows that one slot of the calibration held, at least 1
+}
+
+// earlySchema is the schema of a reference with a plan. Without one the record has the
+// bytes, and hence the id, that it always had.
+const earlySchema byte = 2
 
 // Encode returns the framed bytes.
 func (r Reference) Encode() []byte {
@@ -37,7 +50,12 @@ func (r Reference) Encode() []byte {
 	for _, b := range r.Blocks {
 		e.Bytes(b.Encode())
 	}
-	return sketches.Frame(KindReference, schema, e.Data())
+	if r.Early == nil {
+		return sketches.Frame(KindReference, schema, e.Data())
+	}
+	e.Bytes(r.Early.Plan.Encode())
+	e.Uvarint(r.Early.Rows)
+	return sketches.Frame(KindReference, earlySchema, e.Data())
 }
 
 // ID returns the content hash: equal references have equal ids.
@@ -55,7 +73,7 @@ func (r Reference) BlocksOf(windowMS int64) *sketches.Blocks {
 
 // DecodeReference reads what Encode wrote; grid finds the grid it stands on.
 func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketches.Grid, bool)) (r Reference, err error) {
-	d, err := open(b, KindReference, "reference")
+	d, s, err := openUpTo(b, KindReference, earlySchema, "reference")
 	if err != nil {
 		return r, err
 	}
@@ -69,6 +87,10 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 	var blocks [][]byte
 	for range d.Count(2) {
 		blocks = append(blocks, d.Bytes())
+	}
+	var plan []byte
+	if s == earlySchema {
+		plan, r.Early = d.Bytes(), &EarlyPlan{Rows: d.Uvarint()}
 	}
 	if err := d.Finish(); err != nil {
 		return r, fmt.Errorf("reference: %w", err)
@@ -96,5 +118,27 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 		}
 		r.Blocks = append(r.Blocks, x)
 	}
+	if r.Early != nil {
+		if err := r.Early.read(plan, g); err != nil {
+			return r, fmt.Errorf("early warning of the reference of model %q: %w", r.Model, err)
+		}
+	}
 	return r, nil
+}
+
+// read decodes the plan, which must stand on the grid.
+func (e *EarlyPlan) read(plan []byte, g *sketches.Grid) (err error) {
+	if e.Plan, err = sequential.DecodePlan(plan); err != nil {
+		return err
+	}
+	paths := e.Plan.Paths
+	switch {
+	case e.Rows == 0:
+		return fmt.Errorf("%w: calibrated on no rows", sketches.ErrCorrupt)
+	case e.Plan.Grid != g.ID():
+		return fmt.Errorf("%w: a plan for grid %s, the reference is on %s", sketches.ErrCorrupt, e.Plan.Grid, g.ID())
+	case len(paths) > 0 && paths[len(paths)-1].Feature >= len(g.Features):
+		return fmt.Errorf("%w: a plan for feature %d of %d", sketches.ErrCorrupt, paths[len(paths)-1].Feature, len(g.Features))
+	}
+	return nil
 }

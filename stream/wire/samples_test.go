@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -66,6 +67,21 @@ func sampleReference(t testing.TB) Reference {
 	return r
 }
 
+func sampleEarly(t testing.TB) Reference {
+	t.Helper()
+	r := sampleReference(t)
+	r.Early = &EarlyPlan{Rows: 77, Plan: &sequential.Plan{
+		Grid: r.Counts.Grid.ID(), Threshold: 7_500_000_000, Cooldown: 24,
+		Paths: []sequential.Path{
+			{Feature: 0, Kind: sequential.MeanUp, Effect: 0.5, Scale: 1 << 20},
+			{Feature: 1, Kind: sequential.ShareUp, Effect: 2, Bin: 1, Scale: 1 << 20, Handicap: 9},
+		},
+		Report: sequential.Report{Basis: sequential.Resampled, TargetPanes: 1440, Alarms: 200, Simulated: 290_000, BlockPanes: 7.5, HistoryPanes: 2160, Replicates: 20, Seed: 1},
+	}}
+	must(t, r.Early.Plan.Validate())
+	return r
+}
+
 func sampleLayout() Layout {
 	return Layout{
 		PaneMS: 60_000, SlotPanes: 60, LatenessMS: 120_000, SkewMS: 60_000, DisorderMS: 240_000, PanesPartitions: 6,
@@ -119,6 +135,15 @@ func forms(t testing.TB) []form {
 		{"reference", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
 			"without blocks": Reference{Model: "fraud", Kind: "file", Counts: sampleCounts(t, 50)}.Encode(),
 			"full":           sampleReference(t).Encode(),
+		}},
+		{"reference2", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
+			"with a plan": sampleEarly(t).Encode(),
+		}},
+		{"early", KindEarly, again(DecodeEarlyState, EarlyState.Encode), map[string][]byte{
+			"off": EarlyState{Model: "fraud", Slot: -3}.Encode(),
+			"full": EarlyState{
+				Model: "fraud", Slot: 490_896, Reference: sampleID(6), Unknown: true, Gaps: []EarlyGap{{Before: 3, Slots: 2}, {Before: 700, Slots: 1}}, Track: []byte{1, 2, 3},
+			}.Encode(),
 		}},
 		{"policy", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"default": DefaultPolicy().Encode()}},
 		{"slot", KindSlot, again(DecodeSlot, Slot.Encode), map[string][]byte{

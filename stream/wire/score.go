@@ -35,6 +35,9 @@ type Score struct {
 	Features    []FeatureScore `json:"features,omitempty"`
 	Predictions *Predictions   `json:"predictions,omitempty"`
 	Alarms      []AlarmAt      `json:"alarms,omitempty"`
+	// Early is the frame of the early warning's state (EarlyState) at the end of the
+	// window, on the shortest window at the end of a slot: a replay begins with it.
+	Early []byte `json:"early,omitempty"`
 }
 
 // FeatureScore is one feature of a score.

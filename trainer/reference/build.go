@@ -34,6 +34,7 @@ type Spec struct {
 	MustKeep  bool // count on Keep even where it no longer fits
 	TopK      int  // named categories per feature; 0: 50
 	Gate      Gate
+	Early     Early // of early warnings
 }
 
 // Gate holds the least a reference must offer. A zero field takes the default.
@@ -58,6 +59,7 @@ type Result struct {
 	Why       string // why the grid was kept or made anew
 	Reference wire.Reference
 	Checks    []Check
+	WhyEarly  string // why the reference has no plan for early warnings; "" if it has one
 }
 
 // ErrGate says that the gate refused; Result.Checks holds what was found and needed.
@@ -91,7 +93,8 @@ func Build(spec Spec, rows []Row) (Result, error) {
 			}
 		}
 	}
-	return res, nil
+	res.Reference.Early, res.WhyEarly, err = spec.early(res.Reference.Counts, rows)
+	return res, err
 }
 
 // Count counts rows on a grid; values stand in the grid's feature order.

@@ -153,7 +153,8 @@ func (p *Parts) Own(ctx context.Context) error {
 }
 
 // pastAlarms are the states of alarms at the start of the range, where the history has
-// them: those that the scores of the last alarm hop at or before say.
+// them: those that the scores of the last alarm hop at or before say, and early warnings
+// those of the last hop of long windows.
 func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[string][]wire.PastAlarm, error) {
 	if p.Store == nil || r.FromMS == loop.Unset {
 		return nil, nil
@@ -166,6 +167,17 @@ func (p *Parts) pastAlarms(ctx context.Context, l wire.Layout, r Range) (map[str
 	if err != nil {
 		return nil, fmt.Errorf("alarms at the start of the range: %w", err)
 	}
+	early := map[int64]int64{}
+	for w, end := range ends {
+		if at := replay.LastSlot(l, r.FromMS); at != end {
+			early[w] = at
+		}
+	}
+	more, err := p.Store.AlarmScores(ctx, early)
+	if err != nil {
+		return nil, fmt.Errorf("early warnings at the start of the range: %w", err)
+	}
+	rows = append(rows, more...)
 	scores := make([]wire.Score, len(rows))
 	for i, row := range rows {
 		if scores[i], err = wire.DecodeScore([]byte(row.Body)); err != nil {

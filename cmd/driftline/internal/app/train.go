@@ -6,8 +6,10 @@ import (
 
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer"
 	"github.com/driftline/driftline/trainer/gbdt"
+	"github.com/driftline/driftline/trainer/reference"
 )
 
 // newTrainer wires the trainer. A process that does not know the deployment's layout
@@ -28,7 +30,7 @@ func (r *Running) newTrainer() (*trainer.Trainer, error) {
 			if !ok || m.Training == nil {
 				return trainer.Spec{}, false, nil
 			}
-			s, err := TrainingSpec(m, l.WindowsMS, r.Cfg.Trainer.Threads)
+			s, err := TrainingSpec(m, l, r.Cfg.Trainer.Threads)
 			return s, err == nil, err
 		},
 		Models: func(context.Context) ([]string, error) { return r.Specs.Names(), nil },
@@ -83,7 +85,7 @@ func (r *Running) storedUpTo(ctx context.Context, _ string, ms int64) (bool, err
 }
 
 // TrainingSpec turns a model's configuration into what the trainer takes.
-func TrainingSpec(m config.Model, windowsMS []int64, threads int) (trainer.Spec, error) {
+func TrainingSpec(m config.Model, l wire.Layout, threads int) (trainer.Spec, error) {
 	t := m.Training
 	s := trainer.Default(m.Name)
 	params, err := gbdt.ParseParams(t.Params)
@@ -94,9 +96,18 @@ func TrainingSpec(m config.Model, windowsMS []int64, threads int) (trainer.Spec,
 	s.Automation, s.Trigger, s.Features, s.Params = m.Automation, t.Trigger, t.Features, params
 	s.WindowMS, s.CoolDownMS, s.MinFreshMS, s.ProbationMS = t.Window.MS(), t.Cooldown.MS(), t.MinFresh.MS(), t.Probation.MS()
 	s.MinRows, s.MaxPerWeek, s.Refit, s.Gate, s.Positive = t.MinRows, t.MaxPerWeek, t.Refit, t.Gate.Judge(), m.Label.Positive
-	s.ReferenceWindowsMS = windowsMS
+	s.ReferenceWindowsMS, s.Early = l.WindowsMS, EarlyOf(m, l)
 	if t.Bootstrap.Enabled {
 		s.BootstrapAfterMS = t.Bootstrap.After.MS()
 	}
 	return s, s.Validate()
+}
+
+// EarlyOf is what a model's references are calibrated for, so that it is warned early.
+func EarlyOf(m config.Model, l wire.Layout) reference.Early {
+	p := m.Policy.Wire()
+	if p.Early == wire.EarlyOff {
+		return reference.Early{}
+	}
+	return reference.Early{StepMS: l.SlotMS(), Alarms: p.EarlyAlarms()}
 }

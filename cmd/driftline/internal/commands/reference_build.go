@@ -12,6 +12,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer"
@@ -39,10 +40,24 @@ type built struct {
 	FromMS    int64        `json:"from_ms"`
 	ToMS      int64        `json:"to_ms"`
 	Windows   []int64      `json:"windows_ms"` // lengths whose dependence is known
+	Early     builtEarly   `json:"early"`
 	Checks    []gateResult `json:"checks"`
 	Published bool         `json:"published"`
 	Stored    bool         `json:"stored"`
 	AppliesMS int64        `json:"applies_ms"` // event time from which a new grid counts; 0: at once
+}
+
+// builtEarly says whether the model is warned early, and how well that is calibrated.
+type builtEarly struct {
+	InForce bool   `json:"in_force"`
+	Why     string `json:"why,omitempty"` // why not
+	// False alarms per month: asked for, and found in simulation with its 95 % interval.
+	Target   float64 `json:"false_alarms_target,omitempty"`
+	Achieved float64 `json:"false_alarms_achieved,omitempty"`
+	Low      float64 `json:"false_alarms_low,omitempty"`
+	High     float64 `json:"false_alarms_high,omitempty"`
+	Basis    string  `json:"basis,omitempty"`
+	Paths    int     `json:"paths,omitempty"` // kinds of change that are looked for, over all features
 }
 
 type gateResult struct {
@@ -121,12 +136,22 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 		Model: b.model, Version: b.flags.version, Kind: src.kind, WindowsMS: b.declared.Layout.WindowsMS,
 		Gate: reference.Gate{MinRows: b.flags.minRows},
 	}
+	m, err := b.spec(ctx)
+	if err != nil {
+		return err
+	}
+	spec.Early = app.EarlyOf(m, b.declared.Layout)
 	if g, ok := b.declared.View.Newest(b.model); ok {
 		spec.Keep = g.Grid
 	}
 	rows, err := b.rows(ctx, src, &spec)
 	if err != nil {
 		return err
+	}
+	if spec.Ordered && spec.Early.StepMS > 0 {
+		if _, err := fmt.Fprintf(b.app.Err, "%d rows, %d features: counting, and calibrating the early warning\n", len(rows), len(spec.Names)); err != nil {
+			return err
+		}
 	}
 	var gate error
 	b.res, gate = reference.Build(spec, rows)
@@ -204,9 +229,34 @@ func (b *builder) describe(spec reference.Spec, src source, rows int) {
 	}
 	b.out.Reference, b.out.Grid = b.res.Reference.ID().String(), b.res.Grid.ID().String()
 	b.out.NewGrid, b.out.Why, b.out.FromMS, b.out.ToMS = b.res.NewGrid, b.res.Why, b.res.Reference.FromMS, b.res.Reference.ToMS
+	b.out.Early = b.early()
 	for _, x := range b.res.Reference.Blocks {
 		b.out.Windows = append(b.out.Windows, x.LengthMS)
 	}
+}
+
+// early describes the early warning of what was built.
+func (b *builder) early() builtEarly {
+	e := b.res.Reference.Early
+	if e == nil {
+		return builtEarly{Why: b.res.WhyEarly}
+	}
+	monthly := func(steps float64) float64 { return sequential.PerMonth(steps, b.declared.Layout.SlotMS()) }
+	r := e.Plan.Report
+	achieved, low, high := r.Achieved()
+	return builtEarly{
+		InForce: true, Target: monthly(r.TargetPanes), Achieved: monthly(achieved), Low: monthly(high), High: monthly(low),
+		Basis: r.Basis.String(), Paths: len(e.Plan.Paths),
+	}
+}
+
+// words says it in a line.
+func (e builtEarly) words() string {
+	if !e.InForce {
+		return "no early warning: " + e.Why
+	}
+	return fmt.Sprintf("early warning: %d changes are looked for; %.2g false alarms a month, %.2g to %.2g, where %.2g were asked for (%s)",
+		e.Paths, e.Achieved, e.Low, e.High, e.Target, e.Basis)
 }
 
 // install publishes grid and reference, then stores both. A crash in between leaves a
@@ -303,7 +353,8 @@ func (b *builder) print(out cli.Format) error {
 	if err != nil || out != cli.TableFormat || b.out.Reference == "" {
 		return err
 	}
-	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n", b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.effect())
+	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n",
+		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.effect())
 	return err
 }
 

@@ -81,6 +81,7 @@ func defaultPolicy() Policy {
 		Warn:         0.1, // convention
 		Drifted:      0.2, // the ACIS platform's limit
 		FalseAlarms:  1,
+		Early:        "on",
 		MinRows:      100, // ten rows a bin
 		MinEffective: 30,
 		ShareFire:    0.3,

@@ -9,6 +9,7 @@ type Policy struct {
 	Warn         float64    `yaml:"warn" doc:"PSI above which a feature warns."`
 	Drifted      float64    `yaml:"drifted" doc:"PSI above which a feature counts as drifted."`
 	FalseAlarms  float64    `yaml:"false_alarms" doc:"False alarms accepted per model and month; sets the level of the calibrated rule."`
+	Early        string     `yaml:"early" enum:"on|off" doc:"on: hour by hour (stream.slide), a model whose reference allows it is warned early, and half of false_alarms is for that; off: windows have all of it."`
 	MinRows      int        `yaml:"min_rows" doc:"Fewest rows of a window for a verdict."`
 	MinEffective float64    `yaml:"min_effective" doc:"Fewest effective rows (dependence counted in) for a calibrated verdict."`
 	ShareFire    float64    `yaml:"share_fire" doc:"Share of judged features drifted at which the alarm fires."`
@@ -45,6 +46,9 @@ func (p Policy) Wire() wire.Policy {
 		FireAfter: p.FireAfter, ResolveAfter: p.ResolveAfter, Retrigger: p.Retrigger, Steps: p.Steps,
 		RetrainFromMS: p.TriggerFrom.MS(), Ignore: p.Ignore, Critical: p.Critical,
 		Quality: wire.Quality(p.Quality),
+	}
+	if p.Early == wire.EarlyOff {
+		out.Early = wire.EarlyOff // on is what the stream does by itself
 	}
 	for _, w := range p.Windows {
 		out.WindowsMS = append(out.WindowsMS, w.MS())

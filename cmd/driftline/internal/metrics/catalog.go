@@ -53,7 +53,7 @@ var catalog = []Entry{
 	{"driftline_fleet_models", Gauge, []string{"state"}, "Watched models by state: learning, watching, paused.", "How many models are watched?"},
 
 	{"driftline_drift_detection_delay_seconds", Histogram, nil, "Wall clock less event time when a detected event was stored.", "How long after the fact do we know?"},
-	{"driftline_drift_events_total", Counter, []string{"model", "kind", "event"}, "Drift events stored by this process; after a restart some are stored, and counted, again.", "When did alarms change?"},
+	{"driftline_drift_events_total", Counter, []string{"model", "kind", "event"}, "Drift events stored by this process, early warnings with event warned; after a restart some are stored, and counted, again.", "When did alarms change, and when was a model warned early?"},
 
 	{"driftline_stream_contradicting_counts_total", Counter, nil, "Counts that came after their window was final and differ from what was judged.", "Did an assumption about the brokers break?"},
 	{"driftline_stream_counted_timestamp_seconds", Gauge, nil, "Event time up to which all partitions that windows wait for are counted.", "How far could judging be?"},
