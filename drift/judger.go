@@ -25,7 +25,7 @@ type Judger struct {
 	refBins   []uint64
 	traced    traced // of the dependence on bins merged as tracedOn says
 	tracedOn  []int  // nil: on none yet
-	labels    map[[2]int]string
+	labels    []named
 
 	// Of the comparison under way.
 	curBins       []uint64
@@ -221,16 +221,25 @@ func (j *Judger) top(a, b []float64, n, m float64, terms []float64) []Contributi
 	return out
 }
 
-// label keeps the names of bins: there are few.
+// named is a run of cells with its name.
+type named struct {
+	first, last int
+	name        string
+}
+
+// maxLabels is how many names are kept: windows merge few bins, and mostly the same.
+const maxLabels = 64
+
+// label names a run of cells, from memory where it was named before.
 func (j *Judger) label(first, last int) string {
-	key := [2]int{first, last}
-	if s, ok := j.labels[key]; ok {
-		return s
-	}
-	if j.labels == nil {
-		j.labels = map[[2]int]string{}
+	for i := range j.labels {
+		if l := &j.labels[i]; l.first == first && l.last == last {
+			return l.name
+		}
 	}
 	s := BinLabel(j.f, first, last)
-	j.labels[key] = s
+	if len(j.labels) < maxLabels {
+		j.labels = append(j.labels, named{first, last, s})
+	}
 	return s
 }
