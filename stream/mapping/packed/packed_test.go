@@ -347,7 +347,7 @@ func FuzzRead(f *testing.F) {
 		}
 		m := dynamicpb.NewMessage(md)
 		if err := unmarshal(body, m); err != nil {
-			t.Skip() // the library also looks into fields that no event needs, such as unused texts
+			return // the library also looks into fields that no event needs, such as unused texts
 		}
 		doubles := m.Get(md.Fields().ByName("features")).List()
 		if doubles.Len() != len(rows[0].Features) {
