@@ -69,8 +69,10 @@ func Unframe(b []byte) (kind, schema byte, body []byte, err error) {
 	return b[len(Magic)], b[len(Magic)+1], b[frameHead:end], nil
 }
 
-// unframeAs is Unframe for a decoder that knows what it wants.
-func unframeAs(b []byte, kind, schema byte, what string) ([]byte, error) {
+// UnframeAs is Unframe for a decoder that knows what it wants; what names it in errors.
+//
+// Errors: those of Unframe, ErrNotFrame for another kind, ErrSchema.
+func UnframeAs(b []byte, kind, schema byte, what string) ([]byte, error) {
 	k, s, body, err := Unframe(b)
 	switch {
 	case err != nil:

@@ -110,7 +110,7 @@ func (f *FeatureGrid) encodeCategorical(e *Encoder) {
 //
 // Errors: ErrNotFrame, ErrChecksum, ErrSchema, ErrCorrupt, ErrBadGrid.
 func DecodeGrid(b []byte) (*Grid, error) {
-	body, err := unframeAs(b, FrameGrid, gridSchema, "grid")
+	body, err := UnframeAs(b, FrameGrid, gridSchema, "grid")
 	if err != nil {
 		return nil, err
 	}

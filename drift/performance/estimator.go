@@ -27,6 +27,23 @@ type Estimator struct {
 	optimism [figures]float64
 }
 
+// pooled merges cohorts into a new one.
+func pooled[C interface {
+	Clone() C
+	Merge(other C) error
+}](cohorts []C) (all C, err error) {
+	if len(cohorts) == 0 {
+		return all, fmt.Errorf("%w: no cohorts to learn from", ErrBadInput)
+	}
+	all = cohorts[0].Clone()
+	for _, c := range cohorts[1:] {
+		if err := all.Merge(c); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
 // Learn takes the calibration from matured cohorts of one model and version. They must
 // be rows that the model was not trained on, and older than what is to be estimated.
 // Fewer than minLabels labelled rows with a score are no error: the estimator then
@@ -34,14 +51,9 @@ type Estimator struct {
 //
 // Errors: ErrBadInput for no cohorts, sketches.ErrGridMismatch, sketches.ErrOverflow.
 func Learn(cohorts []*Outcomes, minLabels uint64) (*Estimator, error) {
-	if len(cohorts) == 0 {
-		return nil, fmt.Errorf("%w: no cohorts to learn from", ErrBadInput)
-	}
-	all := cohorts[0].Clone()
-	for _, c := range cohorts[1:] {
-		if err := all.Merge(c); err != nil {
-			return nil, err
-		}
+	all, err := pooled(cohorts)
+	if err != nil {
+		return nil, err
 	}
 	e := &Estimator{classes: all.Classes}
 	_, said := all.spoken(-1)

@@ -27,14 +27,9 @@ type ErrorEstimator struct {
 //
 // Errors: ErrBadInput for no cohorts, sketches.ErrGridMismatch, sketches.ErrOverflow.
 func LearnErrors(cohorts []*Numbers, minLabels uint64) (*ErrorEstimator, error) {
-	if len(cohorts) == 0 {
-		return nil, fmt.Errorf("%w: no cohorts to learn from", ErrBadInput)
-	}
-	all := cohorts[0].Clone()
-	for _, c := range cohorts[1:] {
-		if err := all.Merge(c); err != nil {
-			return nil, err
-		}
+	all, err := pooled(cohorts)
+	if err != nil {
+		return nil, err
 	}
 	x := &ErrorEstimator{grid: all.grid}
 	switch {

@@ -45,7 +45,7 @@ func (p *Plan) ID() sketches.ID { return sketches.HashFields(p.Encode()) }
 //
 // Errors: sketches.ErrNotFrame, ErrChecksum, ErrSchema, ErrCorrupt; ErrBadPlan.
 func DecodePlan(b []byte) (*Plan, error) {
-	body, err := unframe(b, sketches.FrameSequentialPlan, planSchema, "sequential plan")
+	body, err := sketches.UnframeAs(b, sketches.FrameSequentialPlan, planSchema, "sequential plan")
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (t *Track) Encode() []byte {
 // Errors: sketches.ErrNotFrame, ErrChecksum, ErrSchema, ErrCorrupt; ErrBadState for a
 // state of another plan.
 func DecodeTrack(p *Plan, b []byte) (*Track, error) {
-	body, err := unframe(b, sketches.FrameSequentialState, trackSchema, "sequential state")
+	body, err := sketches.UnframeAs(b, sketches.FrameSequentialState, trackSchema, "sequential state")
 	if err != nil {
 		return nil, err
 	}
@@ -169,17 +169,4 @@ func bound(d *sketches.Decoder, x, most uint64) uint64 {
 		return 0
 	}
 	return x
-}
-
-func unframe(b []byte, kind, schema byte, what string) ([]byte, error) {
-	k, s, body, err := sketches.Unframe(b)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", what, err)
-	case k != kind:
-		return nil, fmt.Errorf("%s: %w: frame kind %d, want %d", what, sketches.ErrNotFrame, k, kind)
-	case s != schema:
-		return nil, fmt.Errorf("%s: %w %d, this build reads %d: use a newer driftline", what, sketches.ErrSchema, s, schema)
-	}
-	return body, nil
 }

@@ -48,7 +48,7 @@ func (e *Embedding) encode() []byte {
 //
 // Errors: sketches.ErrNotFrame, ErrChecksum, ErrSchema, ErrCorrupt, ErrBadGrid.
 func Decode(b []byte) (*Embedding, error) {
-	body, err := unframe(b, sketches.FrameEmbedding, embeddingSchema, "embedding")
+	body, err := sketches.UnframeAs(b, sketches.FrameEmbedding, embeddingSchema, "embedding")
 	if err != nil {
 		return nil, err
 	}
@@ -110,17 +110,4 @@ func integers(d *sketches.Decoder) []int32 {
 		list[i] = int32(x)
 	}
 	return list
-}
-
-func unframe(b []byte, kind, schema byte, what string) ([]byte, error) {
-	k, s, body, err := sketches.Unframe(b)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", what, err)
-	case k != kind:
-		return nil, fmt.Errorf("%s: %w: frame kind %d, want %d", what, sketches.ErrNotFrame, k, kind)
-	case s != schema:
-		return nil, fmt.Errorf("%s: %w %d, this build reads %d: use a newer driftline", what, sketches.ErrSchema, s, schema)
-	}
-	return body, nil
 }

@@ -167,7 +167,7 @@ func (s *Sums) Encode() []byte {
 // Errors: sketches.ErrNotFrame, ErrChecksum, ErrSchema, ErrCorrupt; ErrGridMismatch
 // for sums of another embedding than e.
 func DecodeSums(e *Embedding, b []byte) (*Sums, error) {
-	body, err := unframe(b, sketches.FrameJoint, sumsSchema, "joint sums")
+	body, err := sketches.UnframeAs(b, sketches.FrameJoint, sumsSchema, "joint sums")
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func none() memlog.Faults { return nil }
 func TestFault_IdlePromiseKilled(t *testing.T) {
 	t.Parallel()
 	promised := 0
-	for seed := range uint64(seeds(t, 20)) {
+	for seed := range uint64(max(6, seeds(t, 20))) {
 		plain, at := quietWorld(t, seed, 30)
 		plain.promiseMS, plain.tickMS = 0, 0
 		plain.ticks(t, 2, at)
@@ -82,7 +82,7 @@ func TestFault_IdlePromiseKilled(t *testing.T) {
 		w, _ := quietWorld(t, seed, 30)
 		rng := rand.New(rand.NewPCG(seed, 71))
 		w.turns(t, 120, 5_000, func() memlog.Faults {
-			return memlog.Seeded(rng, memlog.Rates{NotDone: 0.01, DoneSaidNo: 0.01, KillBefore: 0.007, KillAfter: 0.007, Cut: 0.5, MaxFetch: 10})
+			return memlog.Seeded(rng, memlog.Rates{NotDone: 0.01, DoneSaidNo: 0.01, KillBefore: 0.01, KillAfter: 0.01, Cut: 0.5, MaxFetch: 10})
 		})
 		early := w.results(t)
 		w.ticks(t, 2, at)

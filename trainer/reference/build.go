@@ -22,6 +22,29 @@ type Row struct {
 	Values []sketches.Value
 }
 
+// Pick returns rows with the values of the features want, in that order; have are those
+// that the rows hold. A feature that is not among them has no value.
+func Pick(rows []Row, have, want []string) []Row {
+	if slices.Equal(have, want) {
+		return rows
+	}
+	place := make([]int, len(want))
+	for i, n := range want {
+		place[i] = slices.Index(have, n)
+	}
+	out := make([]Row, len(rows))
+	for i, r := range rows {
+		values := make([]sketches.Value, len(place))
+		for k, from := range place {
+			if from >= 0 {
+				values[k] = r.Values[from]
+			}
+		}
+		out[i] = Row{TimeMS: r.TimeMS, Values: values}
+	}
+	return out
+}
+
 // Spec says what to build.
 type Spec struct {
 	Model     string

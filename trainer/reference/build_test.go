@@ -3,6 +3,7 @@ package reference_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,5 +122,18 @@ func TestBuild_RefusalSaysWhatWasFoundAndNeeded(t *testing.T) {
 	s.WindowsMS = []int64{7 * dayMS}
 	if _, err := reference.Build(s, hourly(10*24, 0)); !errors.Is(err, reference.ErrGate) || !strings.Contains(err.Error(), "blocks: found 1 of") {
 		t.Errorf("ten days for windows of a week: %v", err)
+	}
+}
+
+func TestPick_ByName(t *testing.T) {
+	t.Parallel()
+	rows := []reference.Row{{TimeMS: 5, Values: []sketches.Value{sketches.Number(1), sketches.Number(2), sketches.Number(3)}}}
+	got := reference.Pick(rows, []string{"a", "b", "c"}, []string{"c", "none", "a"})
+	want := []sketches.Value{sketches.Number(3), sketches.Null(), sketches.Number(1)}
+	if got[0].TimeMS != 5 || !slices.Equal(got[0].Values, want) {
+		t.Errorf("%+v, want %v", got[0], want)
+	}
+	if rows[0].Values[0] != sketches.Number(1) {
+		t.Error("the rows given were changed")
 	}
 }

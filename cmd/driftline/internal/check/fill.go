@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/driftline/driftline/drift"
@@ -64,17 +63,10 @@ func bars(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) []bar {
 			first[b] = cell
 		}
 		out[b].Label = drift.BinLabel(f, first[b], cell)
-		out[b].Ref += float64(cellCount(ref, cell)) / n
-		out[b].Cur += float64(cellCount(cur, cell)) / m
+		out[b].Ref += float64(ref.Cells[cell]) / n
+		out[b].Cur += float64(cur.Cells[cell]) / m
 	}
 	return out
-}
-
-func cellCount(c *sketches.FeatureCounts, cell int) uint64 {
-	if cell >= len(c.Cells) {
-		return 0
-	}
-	return c.Cells[cell]
 }
 
 // rose is by how much a share of bad values may rise before it is told; the default of
@@ -184,5 +176,5 @@ func percent(x num) string {
 	if !x.defined() {
 		return "–"
 	}
-	return fmt.Sprintf("%.2f%%", math.Abs(float64(x))*100)
+	return fmt.Sprintf("%.2f%%", float64(x)*100)
 }

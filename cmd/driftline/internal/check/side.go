@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/trainer/reference"
 )
 
@@ -133,26 +132,9 @@ func align(ref, cur Side) (r, c Side, missing, added []string, err error) {
 	if len(names) == 0 {
 		return r, c, nil, nil, fmt.Errorf("%s and %s share no feature: there are %s, and %s", ref.Source, cur.Source, listed(ref.Names), listed(cur.Names))
 	}
-	return ref.only(names), cur.only(names), missing, added, nil
-}
-
-func (s Side) only(names []string) Side {
-	if slices.Equal(s.Names, names) {
-		return s
-	}
-	place := make([]int, len(names))
-	for i, n := range names {
-		place[i] = slices.Index(s.Names, n)
-	}
-	rows := make([]reference.Row, len(s.Rows))
-	for i, r := range s.Rows {
-		values := make([]sketches.Value, len(place))
-		for k, from := range place {
-			values[k] = r.Values[from]
-		}
-		rows[i] = reference.Row{TimeMS: r.TimeMS, Values: values}
-	}
-	return Side{Source: s.Source, Names: names, Rows: rows}
+	r = Side{Source: ref.Source, Names: names, Rows: reference.Pick(ref.Rows, ref.Names, names)}
+	c = Side{Source: cur.Source, Names: names, Rows: reference.Pick(cur.Rows, cur.Names, names)}
+	return r, c, missing, added, nil
 }
 
 // listed names things, the first ten.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -134,14 +135,11 @@ func (f *checkFlags) validate() error {
 	for _, path := range f.reports {
 		if err := driftcheck.CheckPath(path); err != nil {
 			errs = append(errs, err)
-		} else if f.judge.Compat == "acis" && !isJSON(path) {
+		} else if f.judge.Compat == "acis" && filepath.Ext(path) != ".json" {
 			bad("--report: %s; with --compat acis the report is JSON", path)
 		}
 	}
 	f.judge.Timed = f.time != ""
-	if f.judge.Rule == "" {
-		bad("--rule: empty; want calibrated or classic")
-	}
 	return errors.Join(append(errs, f.judge.Validate())...)
 }
 
@@ -157,8 +155,6 @@ func (f *checkFlags) acis(bad func(string, ...any)) {
 		f.judge.Model = "acis_" + f.judge.Strategy + "_classifier"
 	}
 }
-
-func isJSON(path string) bool { return len(path) > 5 && path[len(path)-5:] == ".json" }
 
 // tableFault makes what is wrong with a file or a query one of usage.
 func tableFault(err error) error {

@@ -12,7 +12,6 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/commands/table"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
-	"github.com/driftline/driftline/trainer/reference"
 )
 
 // acisTable is where the ACIS platform keeps the rows that its models are trained on.
@@ -82,11 +81,7 @@ func (f *checkFlags) side(ctx context.Context, a *cli.App, source string) (drift
 	if err != nil {
 		return driftcheck.Side{}, tableFault(err)
 	}
-	side := driftcheck.Side{Source: shortened(source), Names: t.Names, Rows: make([]reference.Row, len(t.Rows))}
-	for i, r := range t.Rows {
-		side.Rows[i] = reference.Row{TimeMS: r.TimeMS, Values: r.Values}
-	}
-	return side, nil
+	return driftcheck.Side{Source: shortened(source), Names: t.Names, Rows: tableOf(t)}, nil
 }
 
 // ask runs a query on the database that is meant.

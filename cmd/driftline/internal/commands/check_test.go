@@ -132,22 +132,33 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// ACIS's own command line, on a table like its own: features by day and ticker, labels that
-// are not there yet, a strategy beside it that must not be read.
-func TestCheck_Strategy(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "acis.db")
+// sqliteFile makes a database and returns how to fill it.
+func sqliteFile(t *testing.T, name string) (exec func(text string, args ...any)) {
+	t.Helper()
 	db, err := sql.Open("sqlite", name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.SetMaxOpenConns(1)
-	exec := func(text string, args ...any) {
+	db.SetMaxOpenConns(1) // transactions span calls
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(text string, args ...any) {
 		t.Helper()
 		if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// ACIS's own command line, on a table like its own: features by day and ticker, labels that
+// are not there yet, a strategy beside it that must not be read.
+func TestCheck_Strategy(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "acis.db")
+	exec := sqliteFile(t, name)
 	exec("CREATE TABLE ml_training_features (ticker TEXT, date DATE, strategy TEXT, pe REAL, momentum REAL, size INTEGER, target_return REAL)")
 	rng := rand.New(rand.NewPCG(5, 6))
 	exec("BEGIN")
@@ -164,9 +175,6 @@ func TestCheck_Strategy(t *testing.T) {
 		}
 	}
 	exec("COMMIT")
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
 	env := []string{"DATABASE_URL=sqlite:" + name}
 	report := filepath.Join(t.TempDir(), "r.json")
 	code, out, errs := runCheck(t, env, "--strategy", "growth", "--alert-threshold", "0.3", "--as-of", "2026-05-01", "--report", report)

@@ -128,19 +128,16 @@ func (b *builder) tableRows(ctx context.Context, src source, spec *reference.Spe
 	}
 	spec.Ordered = b.flags.time != ""
 	spec.Names = b.order(t.Names)
-	place := make([]int, len(spec.Names))
-	for i, n := range spec.Names {
-		place[i] = slices.Index(t.Names, n)
-	}
+	return reference.Pick(tableOf(t), t.Names, spec.Names), nil
+}
+
+// tableOf gives the rows of a table as those of a reference.
+func tableOf(t *table.Table) []reference.Row {
 	rows := make([]reference.Row, len(t.Rows))
 	for i, r := range t.Rows {
-		values := make([]sketches.Value, len(place))
-		for k, from := range place {
-			values[k] = r.Values[from]
-		}
-		rows[i] = reference.Row{TimeMS: r.TimeMS, Values: values}
+		rows[i] = reference.Row(r)
 	}
-	return rows, nil
+	return rows
 }
 
 // order puts features in the order in force where they are the same ones, so that the

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"database/sql"
 	"encoding/csv"
 	"os"
 	"path/filepath"
@@ -28,17 +27,7 @@ func TestReferenceFromSQL_IsThatOfTheSameFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := filepath.Join(b.dir, "rows.db")
-	db, err := sql.Open("sqlite", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	exec := func(text string, args ...any) {
-		t.Helper()
-		if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	exec := sqliteFile(t, name)
 	exec("CREATE TABLE rows (" + strings.Join(records[0], ", ") + ")")
 	exec("BEGIN")
 	for _, r := range records[1:] {
@@ -84,7 +73,4 @@ func TestReferenceFromSQL_IsThatOfTheSameFile(t *testing.T) {
 			}
 		}
 	})
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
