@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -74,7 +75,7 @@ func (c *Cluster) launch(ctx context.Context, lib, dir string, nodes int, extra 
 	if nodes != 1 && nodes != 3 {
 		return fmt.Errorf("kafkatest: %d nodes, want 1 or 3", nodes)
 	}
-	ports, err := freePorts(2 * nodes)
+	ports, err := FreePorts(2 * nodes)
 	if err != nil {
 		return err
 	}
@@ -130,10 +131,10 @@ func (c *Cluster) Kill(i int) {
 }
 
 // Pause stops node i (from 0) as SIGSTOP does: it holds its connections and answers
-// nothing until Resume.
+// nothing until Resume. It stands still when Pause returns.
 func (c *Cluster) Pause(i int) {
 	c.t.Helper()
-	if _, err := c.nodes[i].signal(syscall.SIGSTOP); err != nil {
+	if err := c.nodes[i].pause(); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -234,20 +235,29 @@ func repository() (string, error) {
 	}
 }
 
-// freePorts asks the system for ports; all are held until the last is known, so
-// that they differ. Another process may take one before Kafka does: the node then
-// says so in its log.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+// Ports that are chosen lie below those that systems give to outgoing connections: a
+// server that is down for a while would else find its port taken by somebody's client.
+const firstPort, endPort = 10240, 32768
+
+// FreePorts returns ports of 127.0.0.1 on which nothing listens, for servers that give
+// them up and take them again.
+func FreePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	var last error
+	for range 1000 {
+		if len(ports) == n {
+			return ports, nil
 		}
-		defer func() { _ = ln.Close() }()
-		ports[i] = ln.Addr().(*net.TCPAddr).Port
+		port := firstPort + rand.IntN(endPort-firstPort)
+		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			last = err
+			continue
+		}
+		defer func() { _ = ln.Close() }() // held until all are found
+		ports = append(ports, port)
 	}
-	return ports, nil
+	return nil, fmt.Errorf("%d free ports from %d to %d: %w", n, firstPort, endPort-1, last)
 }
 
 func properties(id, port, controller int, dir string, voters, extra []string) string {

@@ -132,6 +132,17 @@ func (n *node) signal(sig syscall.Signal) (chan struct{}, error) {
 	return n.done, nil
 }
 
+func (n *node) pause() error {
+	done, err := n.signal(syscall.SIGSTOP)
+	if err != nil || done == nil {
+		return err
+	}
+	if err := awaitStopped(n.cmd.Process.Pid); err != nil {
+		return fmt.Errorf("node %d does not stop: %w", n.id, err)
+	}
+	return nil
+}
+
 func (n *node) stop(limit time.Duration) error {
 	done, err := n.signal(syscall.SIGTERM)
 	if err != nil || done == nil {

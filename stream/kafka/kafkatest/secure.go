@@ -24,7 +24,7 @@ type Secure struct {
 // come in through Secure.Login.
 func StartSecure(t testing.TB, users map[string]string) *Secure {
 	t.Helper()
-	ports, err := freePorts(1)
+	ports, err := FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
