@@ -21,7 +21,7 @@ export DRIFTLINE_KAFKA_LIB     ?= $(CACHE)/kafka/lib
 export DRIFTLINE_KAFKA_OLD_LIB ?= $(CACHE)/kafka/lib-old
 export DRIFTLINE_BIKESHARE     ?= $(CURDIR)/cmd/driftline/internal/demo/data/bikeshare-hourly.csv.gz
 
-.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals bench-performance bench-sequential bench-multivariate bench-year fuzz chaos soak clean
+.PHONY: help build demo test test-short check fmt vet lint race docs bench bench-rivals bench-performance bench-sequential bench-multivariate bench-year bench-scipy fuzz chaos soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ fmt: ## fail if a file is not formatted
 	if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; fi
 
 vet: ## go vet
-	go vet $(PKG) ./.ci/gotest ./.ci/performance ./.ci/sequential ./.ci/calm ./.ci/year
+	go vet $(PKG) ./.ci/gotest ./.ci/performance ./.ci/sequential ./.ci/calm ./.ci/year ./.ci/scipy
 
 lint: ## golangci-lint, built from .ci/tools on first use
 	@tool=$$(.ci/tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint); \
@@ -77,6 +77,9 @@ bench-multivariate: ## how soon a change of many features is found, at equal fal
 
 bench-year: ## false alarms a model-year with default settings, and shifts found; ARGS='-seeds 20'
 	go run ./.ci/year $(ARGS)
+
+bench-scipy: ## 100,000 random cases of every statistic, computed by scipy too; ARGS='-cases 1000 -seed 2'
+	.ci/scipy/run $(ARGS)
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME) $(PKG)
