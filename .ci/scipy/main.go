@@ -83,7 +83,7 @@ func samples(i int, d *draws) (record, error) {
 	m := drift.BatchMoments(cur)
 	r.Found = map[string]float64{
 		"ks": ks.D, "ks_asymptotic_p": drift.KSAsymptoticP(float64(len(ref)), float64(len(cur)), ks.D),
-		"ks_limit_p": drift.KSLimitP(float64(len(ref)), float64(len(cur)), ks.D),
+		"ks_limit_p":  drift.KSLimitP(float64(len(ref)), float64(len(cur)), ks.D),
 		"wasserstein": drift.Wasserstein(ref, cur), "energy": drift.Energy(ref, cur),
 		"mean": m.Mean, "variance": m.Variance, "variance_sample": m.VarianceSample,
 		"skewness": m.Skewness, "kurtosis": m.Kurtosis, "skewness_adjusted": m.SkewAdjusted, "kurtosis_adjusted": m.KurtAdjusted,
