@@ -344,3 +344,34 @@ func TestCalibrateRefuses(t *testing.T) {
 		t.Errorf("seven faults: %v", err)
 	}
 }
+
+// What is drawn from few cycles must spread as far as what they came from.
+func TestResampledCyclesSpreadAsTheirLaw(t *testing.T) {
+	const cycles, cycle, paths, runs = 12, 5, 2, 4000
+	d := generate.NewSequence(7, 0)
+	plain, widened := 0.0, 0.0
+	variance := func(inc []int64) (v float64) {
+		x := make([]float64, 0, cycles*cycle)
+		for i := 0; i < len(inc); i += paths {
+			x = append(x, float64(inc[i]))
+		}
+		centre(x, cycle)
+		return covariance(x, 0)
+	}
+	for range runs {
+		inc := make([]int64, cycles*cycle*paths)
+		for i := range inc {
+			inc[i] = int64(1e6*float64(i%(cycle*paths)) + math.RoundToEven(1e4*d.Normal())) // seasons far above the noise
+		}
+		plain += variance(inc) / 1e8 / runs
+		spread(inc, paths, cycle)
+		widened += variance(inc) / 1e8 / runs
+	}
+	if math.Abs(plain-11.0/12) > 0.01 || math.Abs(widened-1) > 0.01 {
+		t.Errorf("variance %.3f as drawn, %.3f widened; want 0.917 and 1", plain, widened)
+	}
+	one := []int64{5, -3}
+	if spread(one, 2, 1); one[0] != 5 || one[1] != -3 {
+		t.Errorf("one cycle alone became %v", one)
+	}
+}
