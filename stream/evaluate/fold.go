@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/wire"
@@ -97,6 +98,7 @@ type Fold struct {
 	uncovered [2]map[int64]bool
 	repairs   []log.Record // slots made again, of the next cycle
 	summed    uint64       // how many
+	scratch   drift.Scratch
 
 	first    int64 // first pane that was ever final
 	next     int64 // newest pane that is final, published or queued

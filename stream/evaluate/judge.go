@@ -150,7 +150,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	if counts == nil {
 		counts = sketches.NewCounts(in.ref.Counts.Grid)
 	}
-	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)))
+	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)), &f.scratch)
 	j.results = make([]drift.FeatureResult, len(counts.Features))
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{

@@ -142,15 +142,15 @@ type judges struct {
 	of       []*drift.Judger
 }
 
-// judges returns those for windows of the given length.
-func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.Settings) []*drift.Judger {
+// judges returns those for windows of the given length; they share the scratch.
+func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.Settings, scratch *drift.Scratch) []*drift.Judger {
 	if j, ok := in.cache[windowMS]; ok && j.settings == s {
 		return j.of
 	}
 	deps, lasting := in.dependence(m, windowMS, windows)
 	j := judges{settings: s, of: make([]*drift.Judger, len(deps))}
 	for i := range deps {
-		j.of[i] = drift.NewJudger(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], deps[i], s)
+		j.of[i] = drift.NewJudger(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], deps[i], s, scratch)
 	}
 	if lasting {
 		in.cache[windowMS] = j
