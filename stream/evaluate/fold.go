@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/wire"
