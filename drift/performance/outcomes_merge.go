@@ -16,7 +16,7 @@ func (o *Outcomes) Merge(p *Outcomes) error { return o.combine(p, true) }
 func (o *Outcomes) Subtract(p *Outcomes) error { return o.combine(p, false) }
 
 func (o *Outcomes) combine(p *Outcomes, add bool) error {
-	if !o.Classes.equal(p.Classes) {
+	if !o.Classes.Equal(p.Classes) {
 		return fmt.Errorf("%w: outcomes of classes %q (kind %d, positive %q) and %q (kind %d, positive %q)", sketches.ErrGridMismatch,
 			o.Classes.Names, o.Classes.Kind, o.Classes.Positive, p.Classes.Names, p.Classes.Kind, p.Classes.Positive)
 	}
