@@ -117,6 +117,12 @@ func (c *Config) NewModel(name string) Model {
 
 // settle fills in what depends on other options of the model.
 func (m *Model) settle() {
+	if m.Label.Kind == "" {
+		m.Label.Kind = string(judge.KindBinary)
+		if m.Training != nil && m.Training.Gate.Kind != "" {
+			m.Label.Kind = m.Training.Gate.Kind
+		}
+	}
 	if m.Automation != "" {
 		return
 	}
