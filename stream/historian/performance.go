@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/driftline/driftline/drift"
@@ -81,9 +83,28 @@ type Performance struct {
 	Labels      []log.Partition // partitions that carry labels
 	Predictions []log.Partition // … predictions
 
+	mu     sync.Mutex             // guards caught only
+	caught map[log.Partition]bool // read to their end, for now
+
+	// Owned by the caller of Clock.
 	clocks    map[log.Partition]int64
-	passed    int64 // clock of the labels up to which all models were stepped
-	estimated int64 // clock of the predictions, likewise
+	passed    clockPair // up to which all models were stepped
+	estimated int64     // clock of the predictions up to which they were estimated
+}
+
+// clockPair is how far labels and predictions have come, record time. A day is mature
+// once both have passed it: labels alone may run ahead while a backlog is read.
+type clockPair struct{ labels, predictions int64 }
+
+// CaughtUp is told that a partition is read to its end. A partition in which nothing
+// happens then holds up no day.
+func (f *Performance) CaughtUp(p log.Partition) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.caught == nil {
+		f.caught = map[log.Partition]bool{}
+	}
+	f.caught[p] = true
 }
 
 // performanceState is what one model's alarm remembers, as JSON in SQL.
@@ -109,25 +130,32 @@ func (f *Performance) Clock(ctx context.Context, p log.Partition, timeMS int64) 
 		f.clocks = map[log.Partition]int64{}
 	}
 	f.clocks[p] = max(f.clocks[p], timeMS)
-	if clock, ok := f.clock(f.Labels); ok && clock/dayMS > f.passed/dayMS { // maturities are whole days
-		if err := f.step(ctx, clock); err != nil {
-			return err
+	f.mu.Lock()
+	delete(f.caught, p)
+	predictions, known := f.predictionClock()
+	f.mu.Unlock()
+	if labels, ok := f.labelClock(); ok && known {
+		now := clockPair{labels, min(labels, predictions)}
+		if now.labels/dayMS > f.passed.labels/dayMS || now.predictions/dayMS > f.passed.predictions/dayMS { // maturities are whole days
+			if err := f.step(ctx, now); err != nil {
+				return err
+			}
+			f.passed = now
 		}
-		f.passed = clock
 	}
-	if clock, ok := f.clock(f.Predictions); ok && clock/dayMS > f.estimated/dayMS {
-		if err := f.estimate(ctx, clock); err != nil {
+	if known && predictions != noEnd && predictions/dayMS > f.estimated/dayMS {
+		if err := f.estimate(ctx, predictions); err != nil {
 			return err
 		}
-		f.estimated = clock
+		f.estimated = predictions
 	}
 	return nil
 }
 
-// clock is the record time that all of the partitions have reached; false until each
-// was heard of.
-func (f *Performance) clock(ps []log.Partition) (clockMS int64, ok bool) {
-	for i, p := range ps {
+// labelClock is the record time that labels have reached in every partition; false
+// until each was heard of.
+func (f *Performance) labelClock() (clockMS int64, ok bool) {
+	for i, p := range f.Labels {
 		t, seen := f.clocks[p]
 		if !seen {
 			return 0, false
@@ -136,11 +164,31 @@ func (f *Performance) clock(ps []log.Partition) (clockMS int64, ok bool) {
 			clockMS = t
 		}
 	}
-	return clockMS, len(ps) > 0
+	return clockMS, len(f.Labels) > 0
 }
 
-func (f *Performance) step(ctx context.Context, clockMS int64) error {
-	return f.each(ctx, func(m PerformanceModel) error { return f.model(ctx, m, clockMS) })
+// noEnd is the clock of predictions that are read to their end.
+const noEnd = math.MaxInt64
+
+// predictionClock is the record time that predictions have reached in every partition
+// that is not read to its end; false while one of these was not heard of.
+func (f *Performance) predictionClock() (clockMS int64, ok bool) {
+	clockMS = noEnd
+	for _, p := range f.Predictions {
+		t, seen := f.clocks[p]
+		switch {
+		case f.caught[p]:
+		case !seen:
+			return 0, false
+		default:
+			clockMS = min(clockMS, t)
+		}
+	}
+	return clockMS, true
+}
+
+func (f *Performance) step(ctx context.Context, now clockPair) error {
+	return f.each(ctx, func(m PerformanceModel) error { return f.model(ctx, m, now) })
 }
 
 func (f *Performance) each(ctx context.Context, do func(m PerformanceModel) error) error {
@@ -180,9 +228,10 @@ func (f *Performance) save(ctx context.Context, m PerformanceModel, st performan
 	return f.Store.SavePerformance(ctx, m, raw, events, reports)
 }
 
-func (f *Performance) model(ctx context.Context, m PerformanceModel, clockMS int64) error {
+func (f *Performance) model(ctx context.Context, m PerformanceModel, now clockPair) error {
 	st, ok, err := f.state(ctx, m)
-	if err != nil || !ok || st.NextMS+dayMS+m.maturityMS() > clockMS {
+	mature := func() bool { return st.NextMS+dayMS+m.maturityMS() <= now.labels && st.NextMS+dayMS <= now.predictions }
+	if err != nil || !ok || !mature() {
 		return err
 	}
 	series, err := f.series(ctx, m)
@@ -190,8 +239,8 @@ func (f *Performance) model(ctx context.Context, m PerformanceModel, clockMS int
 		return err
 	}
 	var events []wire.Event
-	for ; st.NextMS+dayMS+m.maturityMS() <= clockMS; st.NextMS += dayMS {
-		days, err := f.Store.RealiseDay(ctx, m, st.NextMS, clockMS)
+	for ; mature(); st.NextMS += dayMS {
+		days, err := f.Store.RealiseDay(ctx, m, st.NextMS, now.labels)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,7 +19,7 @@ import (
 // CohortSpec is what a model answers, from its configuration. Where the classes cannot
 // be known it has a reason instead.
 func CohortSpec(m config.Model) cohort.Spec {
-	s := cohort.Spec{Kind: cmp.Or(m.Label.Kind, cohort.Binary), Positive: m.Label.Positive, MaturityMS: wholeDays(m.Label.Maturity.Std())}
+	s := cohort.Spec{Kind: m.LabelKind(), Positive: m.Label.Positive, MaturityMS: wholeDays(m.Label.Maturity.Std())}
 	named := slices.DeleteFunc(slices.Clone(m.Classes), func(c string) bool { return c == "" })
 	slices.Sort(named)
 	switch s.Kind {

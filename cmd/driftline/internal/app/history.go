@@ -41,7 +41,7 @@ func (p *Parts) NewHistory(ctx context.Context, l wire.Layout, specs *Specs) (*H
 		Topics: historian.Topics{Inputs: t.Inputs, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
 		Reader: p.Reader, Keep: specs.Keep, Columns: specs.Columns, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
 		Retry: func(err error) bool { return loop.Retryable(err) && !isInvalid(err) }, Pause: loop.Backoff(rand.Float64),
-		Retried: p.IO().Retried, Clock: perf.Clock, Invalid: isInvalid,
+		Retried: p.IO().Retried, Clock: perf.Clock, CaughtUp: perf.CaughtUp, Invalid: isInvalid,
 		Refused: func(err error) { p.Log.Error().Err(err).Msg("a row cannot be stored and is left out of the history") },
 	})
 	return &History{Historian: h, perf: perf}, nil

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -117,12 +118,7 @@ func (c *Config) NewModel(name string) Model {
 
 // settle fills in what depends on other options of the model.
 func (m *Model) settle() {
-	if m.Label.Kind == "" {
-		m.Label.Kind = string(judge.KindBinary)
-		if m.Training != nil && m.Training.Gate.Kind != "" {
-			m.Label.Kind = m.Training.Gate.Kind
-		}
-	}
+	m.Label.Kind = m.LabelKind()
 	if m.Automation != "" {
 		return
 	}
@@ -130,6 +126,14 @@ func (m *Model) settle() {
 	if m.Training != nil {
 		m.Automation = "approve"
 	}
+}
+
+// LabelKind is what the model predicts: binary, multiclass or regression.
+func (m *Model) LabelKind() string {
+	if m.Label.Kind == "" && m.Training != nil {
+		return cmp.Or(m.Training.Gate.Kind, string(judge.KindBinary))
+	}
+	return cmp.Or(m.Label.Kind, string(judge.KindBinary))
 }
 
 // Model returns the model of that name; where none is configured, what an admitted
