@@ -69,6 +69,8 @@ type CohortQuery struct {
 	To         string // day, exclusive
 	Counted    bool   // only days with counts
 	Reported   bool   // only days with a report
+	Mature     bool   // only days whose labels had come
+	Awaited    bool   // only days whose labels had not
 	Newest     bool   // newest first
 	Limit      int
 	// Body asks for counts and answers, Text for the report; they are large.
@@ -100,6 +102,12 @@ func (t *Tx) Cohorts(ctx context.Context, q CohortQuery) ([]CohortRow, error) {
 	if q.Reported {
 		b.text(" AND report <> ''")
 	}
+	if q.Mature {
+		b.text(" AND label_clock_ms > 0")
+	}
+	if q.Awaited {
+		b.text(" AND label_clock_ms = 0")
+	}
 	order := ""
 	if q.Newest {
 		order = " DESC"
@@ -124,6 +132,26 @@ func (t *Tx) Cohorts(ctx context.Context, q CohortQuery) ([]CohortRow, error) {
 // Cohorts is Tx.Cohorts over a snapshot of its own.
 func (s *Store) Cohorts(ctx context.Context, q CohortQuery) ([]CohortRow, error) {
 	return inRead(ctx, s, func(t *Tx) ([]CohortRow, error) { return t.Cohorts(ctx, q) })
+}
+
+// NewestReports returns the newest report with labels, and the one of a later day whose
+// labels are awaited; nil for none. to, a day, is exclusive, "" for no limit.
+func (t *Tx) NewestReports(ctx context.Context, model, version, to string) (mature, awaited *CohortRow, err error) {
+	q := CohortQuery{Model: model, Version: version, To: to, Reported: true, Newest: true, Limit: 1, Text: true, Mature: true}
+	rows, err := t.Cohorts(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(rows) > 0 {
+		mature = &rows[0]
+		q.From = mature.Day
+	}
+	q.Mature, q.Awaited = false, true
+	later, err := t.Cohorts(ctx, q)
+	if err == nil && len(later) > 0 && (mature == nil || later[0].Day > mature.Day) {
+		awaited = &later[0]
+	}
+	return mature, awaited, err
 }
 
 // DeleteCohortsBefore removes counted days before day, a batch per transaction, and

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -53,7 +54,7 @@ func TestCohorts_TheLaterLabelClockStays(t *testing.T) {
 		}{
 			{store.CohortQuery{Version: "2"}, 1}, {store.CohortQuery{From: "1970-01-03"}, 1}, {store.CohortQuery{To: "1970-01-02"}, 0},
 			{store.CohortQuery{MaturityMS: &other}, 0}, {store.CohortQuery{MaturityMS: &mature.MaturityMS}, 2},
-			{store.CohortQuery{Counted: true}, 1}, {store.CohortQuery{Reported: true}, 1}, {store.CohortQuery{Limit: 1}, 1},
+			{store.CohortQuery{Mature: true}, 2}, {store.CohortQuery{Awaited: true}, 0}, {store.CohortQuery{Counted: true}, 1}, {store.CohortQuery{Reported: true}, 1}, {store.CohortQuery{Limit: 1}, 1},
 		} {
 			c.q.Model = "m"
 			if got, err := s.Cohorts(ctx, c.q); err != nil || len(got) != c.want {
@@ -72,8 +73,35 @@ func TestCohorts_TheLaterLabelClockStays(t *testing.T) {
 		if err := s.Tx(ctx, func(t *store.Tx) error { return t.PutCohorts(ctx, []store.CohortRow{missing}) }); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("a day that is none: %v, want ErrInvalid", err)
 		}
+		if m, a, err := newest(ctx, s, ""); err != nil || m == nil || m.Report != report.Report || a != nil {
+			t.Errorf("newest reports %+v, %+v, %v; want the mature one alone", m, a, err)
+		}
+		next := row("1", "1970-01-04", 0, nil, []byte{1})
+		next.Report = "{}"
+		if err := s.Tx(ctx, func(t *store.Tx) error {
+			if err := t.PutCohorts(ctx, []store.CohortRow{next}); err != nil {
+				return err
+			}
+			return t.PutCohortReport(ctx, next)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if m, a, err := newest(ctx, s, ""); err != nil || m == nil || m.Day != "1970-01-02" || a == nil || a.Day != "1970-01-04" {
+			t.Errorf("newest reports %+v, %+v, %v; want the mature one and the one behind it", m, a, err)
+		}
+		if m, a, err := newest(ctx, s, "1970-01-02"); err != nil || m != nil || a != nil {
+			t.Errorf("newest reports before the first day: %+v, %+v, %v", m, a, err)
+		}
 		if n, err := s.DeleteCohortsBefore(ctx, "1970-01-03"); n != 1 || err != nil {
 			t.Errorf("DeleteCohortsBefore removed %d, %v; want 1", n, err)
 		}
 	})
+}
+
+func newest(ctx context.Context, s *store.Store, to string) (mature, awaited *store.CohortRow, err error) {
+	err = s.Read(ctx, func(t *store.Tx) error {
+		mature, awaited, err = t.NewestReports(ctx, "m", "1", to)
+		return err
+	})
+	return mature, awaited, err
 }
