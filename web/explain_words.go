@@ -43,7 +43,7 @@ func (s *story) why() string {
 		return fmt.Sprintf("%s: %s in %d of %d features%s, window of %s, %s, n = %s. An open data-quality alarm blocks automatic retraining.",
 			name, cmp.Or(d.Rule, "bad data"), d.Drifted, d.All, namesOf(d.Top), spanText(a.WindowMS), window, groupText(d.Rows))
 	case "performance":
-		return name + ": " + performanceText(d) + ", " + window + "."
+		return name + ": " + performanceText(d) + ", " + window + "." + performanceWords(d)
 	}
 	statistic := "PSI"
 	if d.Rule == drift.RuleCalibrated {
@@ -108,6 +108,18 @@ func performanceText(d *eventData) string {
 	}
 	if x, ok := number("margin"); ok {
 		out += ", worse by more than the margin " + short(x)
+	}
+	return out
+}
+
+// performanceWords says what the fall means, and on how many labels it stands.
+func performanceWords(d *eventData) string {
+	out := ""
+	if words, ok := d.Detail["words"].(string); ok && words != "" {
+		out += " " + strings.ToUpper(words[:1]) + strings.TrimSuffix(words[1:], ".") + "."
+	}
+	if c, ok := d.Detail["label_coverage"].(float64); ok {
+		out += " " + percent(c) + " of the predictions have their label."
 	}
 	return out
 }

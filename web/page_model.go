@@ -30,6 +30,7 @@ type modelView struct {
 	KS       chart.Drawing
 	// AccuracyPlot is empty where no labels came.
 	AccuracyPlot chart.Drawing
+	Performance  []performanceView // as in ModelDetail
 	Heat         chart.DrawnMap
 	MoreRows     int // features that the map leaves out
 	Features     []featureBody
@@ -107,6 +108,13 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	}
 	if err := view.readLists(ctx, t, ask); err != nil {
 		return view, err
+	}
+	reports, err := newestPerformance(ctx, t, ask.name, m.Champion)
+	if err != nil {
+		return view, err
+	}
+	for _, p := range reports {
+		view.Performance = append(view.Performance, viewOf(p))
 	}
 	if view.Limits, err = readLimits(ctx, t, w, view.Window); err != nil {
 		return view, err

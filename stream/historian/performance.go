@@ -305,6 +305,9 @@ func (f *Performance) events(m PerformanceModel, st *performanceState, cfg drift
 		if m.Baseline != nil {
 			d.Detail["baseline"] = *m.Baseline
 		}
+		if classed > 0 {
+			d.Detail["value"] = float64(correct) / float64(classed)
+		}
 		if report != nil {
 			tell(d.Detail, report)
 		}

@@ -110,6 +110,7 @@ func (w *World) seedScores(ctx context.Context, t testing.TB) {
 		days = append(days, store.PerformanceDay{Model: Bike, Version: version, Day: time.UnixMilli(FirstEnd + int64(i)*dayMS).UTC().Format(time.DateOnly), Predicted: 24, Labelled: 24, Classed: 24, Correct: correct, LabelClockMS: 1})
 	}
 	w.must(t, "performance", w.store.PutPerformanceDays(ctx, days))
+	w.putReports(ctx, t)
 }
 
 // putAlarm stores detected and ongoing events of one episode as the evaluation does.
