@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -36,7 +37,10 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 		return
 	}
 	out.gauge("driftline_model_performance_alarm_state", float64(firing(r.falling, alarmOK)), label)
-	performance(out, r.performance, label)
+	if r.mature == nil || r.mature.Kind == cohort.Binary { // the sums are those of two classes
+		performance(out, r.performance, label)
+	}
+	reports(out, r, label)
 }
 
 // firing is the state where alarms are open, else the one given. One alarm that is not
