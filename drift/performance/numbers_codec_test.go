@@ -50,15 +50,19 @@ func TestDecodeNumbers_RefusesWhatDoesNotAddUp(t *testing.T) {
 		t.Errorf("another schema: %v", err)
 	}
 	for name, spoil := range map[string]func(n *Numbers){
-		"a row too many":              func(n *Numbers) { n.rows++ },
-		"rows without end":            func(n *Numbers) { n.rows = math.MaxUint64 },
-		"more clamped than rows":      func(n *Numbers) { n.Clamped = n.rows + 1 },
-		"another sum of outcomes":     func(n *Numbers) { n.a, _ = n.a.Add(sketches.Int128From(1)) },
-		"another sum of errors":       func(n *Numbers) { n.e, _ = n.e.Add(sketches.Int128From(1)) },
-		"another sum of products":     func(n *Numbers) { n.pa, _ = n.pa.Add(sketches.Int128From(1)) },
-		"a pair that no cell has":     func(n *Numbers) { n.pairs[0x00000001]++ },
-		"a cell that is empty":        func(n *Numbers) { n.byCell[1] = cellSums{} },
-		"an error below zero":         func(n *Numbers) { c := n.byCell[firstCell(n)]; c.e = sketches.Int128From(-1); n.byCell[firstCell(n)] = c },
+		"a row too many":          func(n *Numbers) { n.rows++ },
+		"rows without end":        func(n *Numbers) { n.rows = math.MaxUint64 },
+		"more clamped than rows":  func(n *Numbers) { n.Clamped = n.rows + 1 },
+		"another sum of outcomes": func(n *Numbers) { n.a, _ = n.a.Add(sketches.Int128From(1)) },
+		"another sum of errors":   func(n *Numbers) { n.e, _ = n.e.Add(sketches.Int128From(1)) },
+		"another sum of products": func(n *Numbers) { n.pa, _ = n.pa.Add(sketches.Int128From(1)) },
+		"a pair that no cell has": func(n *Numbers) { n.pairs[0x00000001]++ },
+		"a cell that is empty":    func(n *Numbers) { n.byCell[1] = cellSums{} },
+		"an error below zero": func(n *Numbers) {
+			c := n.byCell[firstCell(n)]
+			c.e = sketches.Int128From(-1)
+			n.byCell[firstCell(n)] = c
+		},
 		"an outcome beyond its cells": func(n *Numbers) { n.pairs[uint32(firstCell(n))<<16|0xfff0] = 1 },
 	} {
 		n := smallNumbers(t)

@@ -16,13 +16,20 @@ type series struct {
 }
 
 func (f *Performance) series(ctx context.Context, m PerformanceModel) (*series, error) {
-	s := &series{m: m}
-	if m.Cohort.Reason != "" {
+	if s := f.loaded[m.Model]; s != nil && s.m.Champion == m.Champion {
 		return s, nil
 	}
-	var err error
-	s.days, err = f.Store.Cohorts(ctx, m)
-	return s, err
+	s := &series{m: m}
+	if m.Cohort.Reason == "" {
+		var err error
+		if s.days, err = f.Store.Cohorts(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	if f.loaded != nil {
+		f.loaded[m.Model] = s
+	}
+	return s, nil
 }
 
 // realised puts a realised day in and reports the window that ends with it; nil where

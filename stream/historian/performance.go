@@ -88,8 +88,9 @@ type Performance struct {
 
 	// Owned by the caller of Clock.
 	clocks    map[log.Partition]int64
-	passed    clockPair // up to which all models were stepped
-	estimated int64     // clock of the predictions up to which they were estimated
+	passed    clockPair          // up to which all models were stepped
+	estimated int64              // clock of the predictions up to which they were estimated
+	loaded    map[string]*series // by model, for one call: steps and estimates share them
 }
 
 // clockPair is how far labels and predictions have come, record time. A day is mature
@@ -130,6 +131,8 @@ func (f *Performance) Clock(ctx context.Context, p log.Partition, timeMS int64) 
 		f.clocks = map[log.Partition]int64{}
 	}
 	f.clocks[p] = max(f.clocks[p], timeMS)
+	f.loaded = map[string]*series{}
+	defer func() { f.loaded = nil }() // counts of a model are megabytes
 	f.mu.Lock()
 	delete(f.caught, p)
 	predictions, known := f.predictionClock()
@@ -225,7 +228,11 @@ func (f *Performance) save(ctx context.Context, m PerformanceModel, st performan
 	if err != nil {
 		return err
 	}
-	return f.Store.SavePerformance(ctx, m, raw, events, reports)
+	err = f.Store.SavePerformance(ctx, m, raw, events, reports)
+	if s := f.loaded[m.Model]; s != nil {
+		s.reports = nil // stored, or the call fails
+	}
+	return err
 }
 
 func (f *Performance) model(ctx context.Context, m PerformanceModel, now clockPair) error {

@@ -420,3 +420,34 @@ func ExampleRead() {
 	fmt.Println(*is.Value, *r.Coverage, est.Reason, err)
 	// Output: 1 0.75 not available: no labels have matured before the window <nil>
 }
+
+// A day of a version that serves for half a year: what the historian does once a day.
+func BenchmarkRead(b *testing.B) {
+	for kind, s := range specs {
+		b.Run(kind, func(b *testing.B) {
+			all := days(b, kind, calm, 180, 180, 200, 41)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Read(s, all, 179*DayMS); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for kind, s := range specs {
+		b.Run(kind, func(b *testing.B) {
+			d := days(b, kind, calm, 1, 1, 300, 43)[0]
+			counts, answers := d.Counts(), d.Answers()
+			b.ReportAllocs()
+			b.SetBytes(int64(len(counts) + len(answers)))
+			for b.Loop() {
+				if _, err := Decode(s, 0, counts, answers, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

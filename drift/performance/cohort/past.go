@@ -12,6 +12,9 @@ const (
 	ReferenceDays = 28
 	// LearnDays bounds what an estimate rests on.
 	LearnDays = 90
+	// KeepDays is how many of a version's newest days Read is given at least, beside the
+	// first ReferenceDays: those that were read as concept drift are among them.
+	KeepDays = 200
 	// minDesignDays: with fewer days nothing is known of how they hang together.
 	minDesignDays = 8
 )

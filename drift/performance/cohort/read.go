@@ -8,7 +8,8 @@ import (
 
 // Read reports the window that ends with the day at lastMS. days are those of one
 // version, oldest first, no two of one start; they may go on behind the window, and may
-// hold days without labels. The report is mature where the last day is.
+// hold days without labels. Days between the first ReferenceDays and the newest KeepDays
+// may be left out. The report is mature where the last day is.
 //
 // Errors: performance.ErrBadInput for days out of order, without the last one, or for a
 // spec with a reason; those of counts that do not fit together.

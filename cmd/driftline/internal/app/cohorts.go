@@ -290,9 +290,28 @@ func (h *historyStore) AnswerDay(ctx context.Context, m historian.PerformanceMod
 	return out, found, err
 }
 
-// Cohorts implements historian.PerformanceStore.
+// Cohorts implements historian.PerformanceStore: the first days, which a version is held
+// against, and the newest. A version that serves for years does not need more memory.
 func (h *historyStore) Cohorts(ctx context.Context, m historian.PerformanceModel) ([]cohort.Day, error) {
-	rows, err := h.p.Store.Cohorts(ctx, store.CohortQuery{Model: m.Model, Version: m.Champion, MaturityMS: &m.Cohort.MaturityMS, Body: true})
+	q := store.CohortQuery{Model: m.Model, Version: m.Champion, MaturityMS: &m.Cohort.MaturityMS, Body: true}
+	var rows []store.CohortRow
+	err := h.p.Store.Read(ctx, func(t *store.Tx) error {
+		first := q
+		first.Counted, first.Limit = true, cohort.ReferenceDays
+		var err error
+		if rows, err = t.Cohorts(ctx, first); err != nil {
+			return err
+		}
+		newest := q
+		newest.Newest, newest.Limit = true, cohort.KeepDays
+		others, err := t.Cohorts(ctx, newest)
+		for _, r := range slices.Backward(others) {
+			if len(rows) == 0 || r.Day > rows[len(rows)-1].Day {
+				rows = append(rows, r)
+			}
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
