@@ -34,18 +34,18 @@ func (f *Performance) series(ctx context.Context, m PerformanceModel) (*series, 
 
 // realised puts a realised day in and reports the window that ends with it; nil where
 // the champion made no predictions on that day.
-func (s *series) realised(dayMS int64, days []Realised) (*cohort.Report, error) {
+func (s *series) realised(dayMS int64, days []Realised) *cohort.Report {
 	i := slices.IndexFunc(days, func(d Realised) bool { return d.Version == s.m.Champion })
 	if i < 0 {
-		return nil, nil
+		return nil
 	}
 	return s.report(dayMS, days[i])
 }
 
 // report puts a day in and reports the window that ends with it.
-func (s *series) report(start int64, d Realised) (*cohort.Report, error) {
+func (s *series) report(start int64, d Realised) *cohort.Report {
 	if d.Day == nil {
-		return s.keep(start, unavailable(s.m.Cohort, start, d.Reason)), nil
+		return s.keep(start, unavailable(s.m.Cohort, start, d.Reason))
 	}
 	at, found := slices.BinarySearchFunc(s.days, start, func(d cohort.Day, ms int64) int { return int(d.StartMS/dayMS - ms/dayMS) })
 	if found {
@@ -54,11 +54,11 @@ func (s *series) report(start int64, d Realised) (*cohort.Report, error) {
 		s.days = slices.Insert(s.days, at, *d.Day)
 	}
 	r, err := cohort.Read(s.m.Cohort, s.days, start)
-	if err != nil {
-		return nil, err
+	if err != nil { // of counts that do not fit together; history goes on, and the report says so
+		return s.keep(start, unavailable(s.m.Cohort, start, err.Error()))
 	}
 	s.days[at].Concept = r.Reading == ConceptDrift
-	return s.keep(start, r), nil
+	return s.keep(start, r)
 }
 
 // ConceptDrift is the reading after which a day is not learnt from.
@@ -98,9 +98,7 @@ func (f *Performance) estimate(ctx context.Context, clockMS int64) error {
 				return err
 			}
 			if found {
-				if _, err := series.report(st.AnswersMS, d); err != nil {
-					return err
-				}
+				series.report(st.AnswersMS, d)
 			}
 		}
 		return f.save(ctx, m, st, nil, series.reports)

@@ -251,10 +251,7 @@ func (f *Performance) model(ctx context.Context, m PerformanceModel, now clockPa
 		if err != nil {
 			return err
 		}
-		report, err := series.realised(st.NextMS, days)
-		if err != nil {
-			return err
-		}
+		report := series.realised(st.NextMS, days)
 		events = append(events, f.day(m, &st, days, report)...)
 	}
 	return f.save(ctx, m, st, events, series.reports)

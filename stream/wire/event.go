@@ -57,7 +57,7 @@ type EventData struct {
 	BlocksRetrain bool           `json:"blocks_retrain"`
 	MayRetrain    bool           `json:"may_retrain"` // the window is long enough to trigger a retrain
 	Top           []FeatureScore `json:"top,omitempty"`
-	Detail        map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin; kind early: see EarlyDetail
+	Detail        map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin, and what the report of the week says (historian.tell); kind early: see EarlyDetail
 }
 
 // eventPrefix begins every event type.

@@ -350,6 +350,9 @@ func TestDay_SurvivesItsBytes(t *testing.T) {
 	if x, err := Decode(Spec{Kind: Binary, Classes: []string{"no", "yes"}, Positive: "yes"}, 0, old.Counts(), old.Answers(), nil); err != nil || x.Mature() {
 		t.Errorf("days of other classes: %v, mature %t", err, x.Mature())
 	}
+	if x, err := Decode(Spec{Kind: Binary, Classes: []string{"no", "yes"}, Positive: "yes"}, 0, nil, old.Answers(), nil); err != nil || x.Scores != nil {
+		t.Errorf("answers of other classes: %v, %v", err, x.Scores)
+	}
 }
 
 func TestRead_RefusesWhatMakesNoWindow(t *testing.T) {

@@ -215,10 +215,16 @@ func Decode(s Spec, startMS int64, counts, answers []byte, grid *sketches.Grid) 
 			return d, nil
 		}
 	}
-	if len(answers) > 0 {
-		d.Scores, err = sketches.DecodeScoreCounts(answers)
+	if len(answers) == 0 {
+		return d, nil
 	}
-	return d, err
+	if d.Scores, err = sketches.DecodeScoreCounts(answers); err != nil {
+		return d, err
+	}
+	if now, err := newScores(s); err != nil || !slices.Equal(now.Classes, d.Scores.Classes) {
+		d.Scores = nil
+	}
+	return d, nil
 }
 
 // GridOf is the grid of a version's days, nil where none has one yet.

@@ -74,14 +74,14 @@ type counter struct {
 	start int64
 	grids map[string]*sketches.Grid // of a regression, by version
 	days  map[string]*cohort.Day
-	rows  map[string][]cohort.Row // of a regression without a grid yet
+	waits map[string]string // versions of a regression without a grid yet, and why
 	err   error
 }
 
 // newCounter reads the grids that versions are counted on before the day is scanned: a
 // transaction reads one thing at a time.
 func newCounter(ctx context.Context, t *store.Tx, model string, s cohort.Spec, startMS int64) (*counter, error) {
-	c := &counter{spec: s, start: startMS, grids: map[string]*sketches.Grid{}, days: map[string]*cohort.Day{}, rows: map[string][]cohort.Row{}}
+	c := &counter{spec: s, start: startMS, grids: map[string]*sketches.Grid{}, days: map[string]*cohort.Day{}, waits: map[string]string{}}
 	if s.Kind != cohort.Regression {
 		return c, nil
 	}
@@ -122,7 +122,7 @@ func cohortRow(e store.ExampleRow) cohort.Row {
 func (c *counter) add(e store.ExampleRow) {
 	v, r := e.Prediction.Version, cohortRow(e)
 	if c.spec.Kind == cohort.Regression && c.grids[v] == nil {
-		c.rows[v] = append(c.rows[v], r)
+		c.waits[v] = fmt.Sprintf("fewer than %d labelled numbers in %d days, from which the cells of predictions and labels are made", cohort.MinGridRows, cohort.ReferenceDays)
 		return
 	}
 	if d := c.day(v); d != nil {
@@ -139,31 +139,44 @@ func (c *counter) day(version string) *cohort.Day {
 	return d
 }
 
-// settle makes the grids that were missing, from the day and the weeks before it.
+// mostGridRows bounds what a grid is made from: the oldest rows of the weeks.
+const mostGridRows = 1 << 17
+
+// settle makes the grids that were missing, from the day and the weeks before it, and
+// scans the day again for those versions.
 func (c *counter) settle(ctx context.Context, t *store.Tx, model string) error {
-	for _, v := range sortedKeys(c.rows) {
+	until := c.start + cohort.DayMS + c.spec.MaturityMS
+	for _, v := range sortedKeys(c.waits) {
 		var known []cohort.Row
-		until := c.start + cohort.DayMS + c.spec.MaturityMS
 		q := store.ExampleQuery{Model: model, Version: v, FromMS: c.start - (cohort.ReferenceDays-1)*cohort.DayMS, ToMS: c.start + cohort.DayMS, LabelledOnly: true, LabelsUntilMS: until}
 		err := t.Examples(ctx, q, func(e store.ExampleRow) error {
-			known = append(known, cohortRow(e))
+			if len(known) < mostGridRows {
+				known = append(known, cohortRow(e))
+			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if c.grids[v], err = cohort.Grid(known); err != nil {
+		grid, err := cohort.Grid(known)
+		if err != nil {
+			c.waits[v] = "no cells can be made of predictions and labels: " + err.Error()
+			continue
+		}
+		if grid == nil {
+			continue // the day is left out, and its reason says so
+		}
+		delete(c.waits, v)
+		c.grids[v] = grid
+		day := store.ExampleQuery{Model: model, Version: v, FromMS: c.start, ToMS: c.start + cohort.DayMS, LabelsUntilMS: until}
+		err = t.Examples(ctx, day, func(e store.ExampleRow) error {
+			if e.Prediction != nil {
+				c.add(e)
+			}
+			return nil
+		})
+		if err != nil {
 			return err
-		}
-		if c.grids[v] == nil {
-			continue // the day is left out; its reason says how many rows there were
-		}
-		d := c.day(v)
-		if d == nil {
-			break
-		}
-		for _, r := range c.rows[v] {
-			d.Add(c.spec, r)
 		}
 	}
 	return c.err
@@ -177,7 +190,7 @@ func (c *counter) result(version string) (*cohort.Day, string) {
 	case c.days[version] != nil:
 		return c.days[version], ""
 	}
-	return nil, fmt.Sprintf("fewer than %d labelled numbers in %d days, from which the cells of predictions and labels are made", cohort.MinGridRows, cohort.ReferenceDays)
+	return nil, c.waits[version]
 }
 
 // stored is a day as the database keeps it.
@@ -280,7 +293,7 @@ func (h *historyStore) AnswerDay(ctx context.Context, m historian.PerformanceMod
 			d.Outcomes, d.Numbers = nil, nil
 		}
 		out.Day, out.Reason = c.result(m.Champion)
-		if out.Day == nil && out.Reason != m.Cohort.Reason {
+		if out.Day == nil && m.Cohort.Reason == "" {
 			out.Reason = "no labels have matured yet"
 		}
 		row := c.stored(m.Model, m.Champion, 0)
