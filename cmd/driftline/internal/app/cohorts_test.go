@@ -351,3 +351,79 @@ func TestCohorts_KilledAnywhereSayTheSame(t *testing.T) {
 		t.Errorf("reports after kills (-want +got):\n%s", d)
 	}
 }
+
+// TestCohorts_SayByNameWhatIsMissing: classes that nobody named, and a regression of which
+// there is too little to count it.
+func TestCohorts_SayByNameWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	t.Run("classes", func(t *testing.T) {
+		t.Parallel()
+		p := newPast(t, storetest.Open(t), func(m *config.Model) { m.Label.Positive = "yes" })
+		w := &world{kind: cohort.Binary, change: "calm", changeAt: 9, days: 3, rows: 20, rng: rand.New(rand.NewPCG(1, 1))}
+		w.write(t, p.log)
+		if err := p.run(p.log.Handle(nil)); err != nil {
+			t.Fatal(err)
+		}
+		all := p.reports()
+		r := all[dateOf(firstMS)]
+		if r.Reading != cohort.NotAvailable || !strings.Contains(r.Words, `the two classes are not known: label.positive is "yes"; list it and the other one under classes`) || len(all) != 3 {
+			t.Errorf("%d reports, %q: %q", len(all), r.Reading, r.Words)
+		}
+	})
+	t.Run("few numbers", func(t *testing.T) {
+		t.Parallel()
+		p := newPast(t, storetest.Open(t), kinds[cohort.Regression])
+		w := &world{kind: cohort.Regression, change: "calm", changeAt: 9, days: 6, rows: 60, rng: rand.New(rand.NewPCG(1, 2))}
+		w.write(t, p.log)
+		if err := p.run(p.log.Handle(nil)); err != nil {
+			t.Fatal(err)
+		}
+		all := p.reports()
+		for day := range 6 {
+			r := all[dateOf(firstMS+int64(day)*oneDay)]
+			early := day < 3 // 60 a day: the fourth day has 240 to make cells from
+			if early != strings.Contains(r.Words, "fewer than 200 labelled numbers") || early != (len(r.Figures) == 0) {
+				t.Errorf("day %d: %q, %d figures", day, r.Words, len(r.Figures))
+			}
+		}
+		last := all[dateOf(firstMS+5*oneDay)]
+		if f, ok := last.Find(cohort.Realised, "rmse"); !ok || f.Value == nil || last.Days != 3 || len(last.PerDay) != 3 || last.PerDay[2].IC == nil {
+			t.Errorf("the last day: %+v, %d days, per day %+v", f, last.Days, last.PerDay)
+		}
+	})
+}
+
+func TestCohortSpec_KnowsTheClassesOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		change   func(m *config.Model)
+		kind     string
+		classes  []string
+		positive string
+		reason   string
+	}{
+		{"default", func(*config.Model) {}, cohort.Binary, []string{"0", "1"}, "1", ""},
+		{"as the stream admits it", func(m *config.Model) { m.Classes = []string{"", "0", "1", "false", "true"} }, cohort.Binary, []string{"0", "1"}, "1", ""},
+		{"truth values", func(m *config.Model) { m.Label.Positive = "true" }, cohort.Binary, []string{"false", "true"}, "true", ""},
+		{"two names", func(m *config.Model) { m.Classes, m.Label.Positive = []string{"stay", "churn"}, "churn" }, cohort.Binary, []string{"churn", "stay"}, "churn", ""},
+		{"two names and another positive one", func(m *config.Model) { m.Classes, m.Label.Positive = []string{"stay", "churn"}, "left" }, cohort.Binary, nil, "left", "label.positive"},
+		{"several", func(m *config.Model) { m.Label.Kind, m.Classes = "multiclass", []string{"b", "a", "c"} }, cohort.Multiclass, []string{"a", "b", "c"}, "", ""},
+		{"several without names", func(m *config.Model) { m.Label.Kind = "multiclass" }, cohort.Multiclass, nil, "", "under classes"},
+		{"several by training", func(m *config.Model) {
+			training := config.DefaultTraining()
+			training.Gate.Kind, training.Params = "multiclass", map[string]any{"objective": "multi:softprob", "num_class": 3}
+			m.Training = &training
+		}, cohort.Multiclass, []string{"0", "1", "2"}, "", ""},
+		{"numbers", func(m *config.Model) { m.Label.Kind = "regression" }, cohort.Regression, nil, "", ""},
+	} {
+		cfg := config.Default()
+		m := cfg.NewModel("m")
+		m.Label.Maturity = config.Duration(36 * time.Hour)
+		tt.change(&m)
+		s := CohortSpec(m)
+		if s.Kind != tt.kind || !slices.Equal(s.Classes, tt.classes) || s.Positive != tt.positive || s.MaturityMS != 2*oneDay || (s.Reason == "") != (tt.reason == "") || !strings.Contains(s.Reason, tt.reason) {
+			t.Errorf("%s: %+v", tt.name, s)
+		}
+	}
+}
