@@ -255,7 +255,7 @@ func (f *Fold) loadSlots(l *loaded) error {
 			c = newCell()
 			m.ring[s.Ring][s.Number] = c
 		}
-		if err := c.addSlot(s, f.view.Grid); err != nil {
+		if err := c.addSlot(f.mutated(s), f.view.Grid); err != nil {
 			return fmt.Errorf("model %q, ring %d, number %d: %w", s.Model, s.Ring, s.Number, err)
 		}
 		if s.Number > m.newest[s.Ring] {

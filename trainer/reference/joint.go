@@ -9,7 +9,6 @@ import (
 
 	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/drift/multivariate"
-	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/sketches/joint"
 	"github.com/driftline/driftline/stream/wire"
@@ -33,12 +32,13 @@ const (
 	jointSeed   = 1
 	// jointPaneBytes bounds the sums of panes that are resampled: the newest of them.
 	jointPaneBytes = 64 << 20
-	// jointWork bounds what the runs of one law look at: tests times sums that a test reads.
-	// Between the least and the most runs.
-	jointWork               = 2e8
-	jointRuns, jointMinRuns = 4000, 400
-	jointReferences         = 50
-	jointWindows            = 4 // of the reference, that a law needs at least
+	// jointAlarms is how many resampled false alarms a limit should rest on, jointWork bounds
+	// what the runs of one law look at for them: tests times sums that a test reads.
+	jointAlarms     = 50
+	jointWork       = 4e8
+	jointMinRuns    = 400
+	jointReferences = 50
+	jointWindows    = 4 // of the reference, that a law needs at least
 )
 
 // together builds the part on a grid: its embedding, where none is kept, sums of all rows
@@ -106,11 +106,12 @@ func (s Spec) jointLaw(a *addition, rows []Row, window int64) (wire.JointLaw, er
 		l.Why = fmt.Sprintf("law not calibrated: the reference holds %d whole steps of %s, fewer than %d, which are %d windows", len(panes), words(step), jointWindows*scale, jointWindows)
 		return l, nil
 	}
-	target := max(2, sequential.TargetPanes(s.Joint.Alarms, step))
-	perRun := 4 * scale // tests: the first windows and three more
+	// The error of one test, within the bounds that the alert budget has for features.
+	target := 1 / drift.BudgetAlpha(s.Joint.Alarms, 1, 1, 1, step)
+	perRun := float64(4 * scale) // tests: the first windows and three more
+	runs := max(jointMinRuns, min(jointAlarms*target/perRun, jointWork/(perRun*float64(width))))
 	law, err := multivariate.Calibrate(multivariate.Calibration{
-		Panes: panes, Scales: []int{scale}, Targets: []float64{target},
-		Runs:       min(jointRuns, max(jointMinRuns, int(jointWork/float64(perRun*width)))),
+		Panes: panes, Scales: []int{scale}, Targets: []float64{target}, Runs: int(runs),
 		References: jointReferences, Block: math.Ceil(math.Cbrt(float64(len(panes)))), Seed: jointSeed,
 	})
 	if errors.Is(err, multivariate.ErrTooFew) {
