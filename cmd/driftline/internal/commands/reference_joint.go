@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/driftline/driftline/drift/sequential"
+	"github.com/driftline/driftline/stream/wire"
 )
 
 // builtJoint says whether the model's features are looked at together, and by which laws.
@@ -57,4 +59,34 @@ func (j builtJoint) words() string {
 		laws = append(laws, fmt.Sprintf("windows of %s: limit %.2f for %.2g false alarms a month, from %d resampled ones", span(l.WindowMS), l.Limit, l.FalseAlarms, l.Alarms))
 	}
 	return "all features together: " + strings.Join(laws, "; ")
+}
+
+// jointEvidence says in lines what an event of kind joint rests on; none where it cannot
+// be read.
+func jointEvidence(event []byte) (lines []string) {
+	var e struct {
+		Data struct {
+			Detail struct {
+				Joint wire.JointVerdict `json:"joint"`
+			} `json:"detail"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil
+	}
+	v := e.Data.Detail.Joint
+	figure := func(x *int64) string {
+		if x == nil {
+			return unknown
+		}
+		return fmt.Sprintf("%.2f", float64(*x)/1e9)
+	}
+	lines = append(lines, fmt.Sprintf("all features together, most in %s: score %s, limit %s, n = %d against %d", v.Path, figure(v.Score), figure(v.Limit), v.M, v.N))
+	for _, p := range v.Pairs {
+		lines = append(lines, fmt.Sprintf("correlation of %s and %s: %s in the reference, %s now", p.A, p.B, figure(p.Ref), figure(p.Cur)))
+	}
+	for _, f := range v.Features {
+		lines = append(lines, fmt.Sprintf("%s: mean %s, spread %s, correlation %s standard errors", f.Name, figure(f.Shift), figure(f.Spread), figure(f.Pair)))
+	}
+	return lines
 }
