@@ -37,6 +37,7 @@ const (
 	jointAlarms     = 50
 	jointWork       = 4e8
 	jointMinRuns    = 400
+	minJointRows    = 30 // as multivariate.NewReference has it
 	jointReferences = 50
 	jointWindows    = 4 // of the reference, that a law needs at least
 )
@@ -58,8 +59,11 @@ func (s Spec) together(counts *sketches.Counts, rows []Row) (part *wire.Joint, w
 	}
 	a := newAddition(g, e)
 	part = &wire.Joint{Sums: a.sums(rows)}
+	if part.Sums.Rows < minJointRows {
+		return nil, fmt.Sprintf("the reference has %d rows, needed at least %d", part.Sums.Rows, minJointRows), nil
+	}
 	if _, err := multivariate.NewReference(part.Sums); err != nil {
-		return nil, err.Error(), nil
+		return nil, "", fmt.Errorf("joint part of model %q: %w", s.Model, err)
 	}
 	for _, window := range s.WindowsMS {
 		l, err := s.jointLaw(a, rows, window)
