@@ -128,7 +128,7 @@ func TestFootprint_OfARetrainIsComplete(t *testing.T) {
 
 func TestControl_CarriesGridAndReferenceThatTheStreamReads(t *testing.T) {
 	t.Parallel()
-	w, _ := started(t, storetest.Open(t))
+	w, _ := startedAs(t, storetest.Open(t), together)
 	rows, err := w.store.PendingOutbox(w.ctx, 100)
 	w.check(err)
 	var grid wire.GridControl
@@ -148,6 +148,9 @@ func TestControl_CarriesGridAndReferenceThatTheStreamReads(t *testing.T) {
 		}
 		ref, err := wire.DecodeReference(b, func(_ string, id sketches.ID) (*sketches.Grid, bool) { return grid.Grid, grid.Grid.ID() == id })
 		w.check(err)
+		if ref.Joint == nil || grid.Joint == nil || ref.Joint.Sums.Embedding.ID() != grid.Joint.ID() {
+			t.Error("grid and reference do not have one embedding")
+		}
 		if ref.Version != "1" || ref.Counts.Rows != 14*24 || ref.BlocksOf(dayMS) == nil || ref.FromMS != day(0) {
 			t.Errorf("reference of version %s: %d rows from %s, day blocks %v", ref.Version, ref.Counts.Rows, date(ref.FromMS), ref.BlocksOf(dayMS) != nil)
 		}

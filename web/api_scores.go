@@ -28,6 +28,7 @@ type Score struct {
 	AlarmPhase  string    `json:"alarm_phase"`
 	State       string    `json:"state,omitempty" doc:"judged, learning or empty; only with features."`
 	Features    []Feature `json:"features,omitempty" doc:"Only where asked for."`
+	Joint       *Joint    `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
 }
 
 // Feature is one feature of a score.
@@ -81,7 +82,7 @@ func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	if err != nil {
 		return s, err
 	}
-	s.State, s.Features = b.State, featuresOf(b.Features)
+	s.State, s.Features, s.Joint = b.State, featuresOf(b.Features), b.Joint.joint()
 	return s, nil
 }
 

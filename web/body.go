@@ -98,6 +98,7 @@ type scoreBody struct {
 	Features    []featureBody   `json:"features"`
 	Predictions *predictionBody `json:"predictions"`
 	Alarms      []alarmBody     `json:"alarms"`
+	Joint       *jointBody      `json:"joint"`
 }
 
 // predictionBody is what one version answered in a window.

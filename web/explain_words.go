@@ -42,6 +42,12 @@ func (s *story) why() string {
 	case "quality":
 		return fmt.Sprintf("%s: %s in %d of %d features%s, window of %s, %s, n = %s. An open data-quality alarm blocks automatic retraining.",
 			name, cmp.Or(d.Rule, "bad data"), d.Drifted, d.All, namesOf(d.Top), spanText(a.WindowMS), window, groupText(d.Rows))
+	case kindJoint:
+		text := "all features together differ from the reference"
+		if j := s.joint(); j != nil {
+			text = j.why()
+		}
+		return fmt.Sprintf("%s: %s, in %s, n = %s against reference %s.", name, text, inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), groupText(d.ReferenceRows))
 	case "performance":
 		return name + ": " + performanceText(d) + ", " + window + "." + performanceWords(d)
 	}
@@ -67,6 +73,14 @@ func inARow(n int, length, last string) string {
 		return "the window of " + length + ", " + last
 	}
 	return strconv.Itoa(n) + " windows of " + length + " in a row, the last " + last
+}
+
+// joint is the evidence of an alarm on all features together, nil for others.
+func (s *story) joint() *Joint {
+	if s.first == nil || s.alarm.Kind != kindJoint {
+		return nil
+	}
+	return s.first.joint()
 }
 
 // namesOf lists features in brackets: " (temp, hum and 3 more)".
@@ -126,6 +140,9 @@ func performanceWords(d *eventData) string {
 
 // most names the largest contribution.
 func (s *story) most() string {
+	if j := s.joint(); j != nil && s.alarm.Kind == kindJoint {
+		return j.most()
+	}
 	if s.alarm.Kind != "drift" || len(s.features) == 0 || !s.features[0].PSI.Known() {
 		return ""
 	}

@@ -90,7 +90,7 @@ func (m *model) qualityOpen() bool {
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if in != nil && a.reference == in.id && k.policy == policy.Name && watches(policy, k.windowMS) {
+		if in != nil && a.reference == in.id && k.policy == policy.Name && watches(policy, k.windowMS) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
 			continue
 		}
 		changed = true

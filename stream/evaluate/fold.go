@@ -283,5 +283,13 @@ func (f *Fold) addPartial(c *cell, p wire.Partial) error {
 	if err != nil {
 		return err
 	}
-	return c.entry(key{grid: p.ID.Grid}).add(g.Grid, counts, p.ID.Chunk)
+	sums, err := decodeJoint(g, p.Joint)
+	if err != nil {
+		return err
+	}
+	e := c.entry(key{grid: p.ID.Grid})
+	if err := e.add(g.Grid, counts, p.ID.Chunk); err != nil {
+		return err
+	}
+	return e.addJoint(sums, false)
 }

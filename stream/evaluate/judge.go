@@ -67,6 +67,7 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	for _, j := range hops {
 		if j.isHop {
 			f.stepDrift(m, j, open, out)
+			f.stepJoint(m, j, open, out)
 		}
 		if j.isHop || j.score.Rows > 0 {
 			out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, j.score.Encode()))
@@ -178,7 +179,9 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 		}
 	}
 	j.score.Drifted, j.score.Judged, j.score.All = drift.Share(shared)
-	return j, nil
+	var err error
+	j.score.Joint, err = in.judgeJoint(w, counts.Rows, policy)
+	return j, err
 }
 
 // badQuality reports whether a feature's share of missing, out-of-range, unseen or

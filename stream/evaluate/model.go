@@ -1,11 +1,13 @@
 package evaluate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/drift/multivariate"
 	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/wire"
@@ -41,6 +43,8 @@ type installed struct {
 
 	tables *sequential.Tables // of the early warning; nil: it has none
 	inc    []int64            // room for a slot's increments
+
+	together *multivariate.Reference // of all features together; nil: the reference has no part for them
 }
 
 type installedPolicy struct {
@@ -87,7 +91,7 @@ func (f *Fold) install(c wire.Control, pane int64) {
 		g, _ := f.view.Grid(r.Model, r.Counts.Grid.ID())
 		id := r.ID()
 		in := installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64]judges{}}
-		if err := in.prepare(); err != nil {
+		if err := errors.Join(in.prepare(), in.prepareJoint()); err != nil {
 			f.refuse(c, err)
 			return
 		}

@@ -38,6 +38,8 @@ type Score struct {
 	// Early is the frame of the early warning's state (EarlyState) at the end of the
 	// window, on the shortest window at the end of a slot: a replay begins with it.
 	Early []byte `json:"early,omitempty"`
+	// Joint is the verdict on all features together, where the reference allows one.
+	Joint *JointVerdict `json:"joint,omitempty"`
 }
 
 // FeatureScore is one feature of a score.

@@ -96,7 +96,7 @@ func TrainingSpec(m config.Model, l wire.Layout, threads int) (trainer.Spec, err
 	s.Automation, s.Trigger, s.Features, s.Params = m.Automation, t.Trigger, t.Features, params
 	s.WindowMS, s.CoolDownMS, s.MinFreshMS, s.ProbationMS = t.Window.MS(), t.Cooldown.MS(), t.MinFresh.MS(), t.Probation.MS()
 	s.MinRows, s.MaxPerWeek, s.Refit, s.Gate, s.Positive = t.MinRows, t.MaxPerWeek, t.Refit, t.Gate.Judge(), m.Label.Positive
-	s.ReferenceWindowsMS, s.Early = l.WindowsMS, EarlyOf(m, l)
+	s.ReferenceWindowsMS, s.Early, s.Joint = l.WindowsMS, EarlyOf(m, l), JointOf(m, l)
 	if t.Bootstrap.Enabled {
 		s.BootstrapAfterMS = t.Bootstrap.After.MS()
 	}
@@ -110,4 +110,14 @@ func EarlyOf(m config.Model, l wire.Layout) reference.Early {
 		return reference.Early{}
 	}
 	return reference.Early{StepMS: l.SlotMS(), Alarms: p.EarlyAlarms()}
+}
+
+// JointOf is what a model's references are calibrated for, so that its features are
+// looked at together.
+func JointOf(m config.Model, l wire.Layout) reference.Joint {
+	p := m.Policy.Wire()
+	if p.Joint == wire.JointOff {
+		return reference.Joint{}
+	}
+	return reference.Joint{Alarms: p.JointAlarms(), PaneMS: l.PaneMS, SlotMS: l.SlotMS()}
 }

@@ -33,12 +33,14 @@ var (
 var catalog = []Entry{
 	{"driftline_build_info", Gauge, []string{"version", "revision", "goversion", "ui"}, "Which build runs: always 1, the answer is in the labels.", "Which build runs where?"},
 
-	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift or quality.", "Is the model in alarm, for drift or for data quality?"},
+	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift, quality or joint.", "Is the model in alarm, for drift, for data quality or for all features together?"},
 	{"driftline_model_coverage_ratio", Gauge, byWindow, "Share of the input that is known to be complete in the newest final window, 0 to 1.", "Was anything missing when the window was judged?"},
 	{"driftline_model_drift_score", Gauge, byWindow, "Largest population stability index of any feature in the newest final window.", "How far has the worst feature moved?"},
 	{"driftline_model_drifted_features", Gauge, byWindow, "Features with the verdict drifted in the newest final window.", "How many features have moved?"},
 	{"driftline_model_features", Gauge, byWindow, "Features that are compared.", "Of how many features?"},
 	{"driftline_model_info", Gauge, []string{"model", "version", "reference"}, "Champion and reference of the model: always 1, join by model; empty where there is none.", "Which version serves, and what is it compared with?"},
+	{"driftline_model_joint_limit", Gauge, byWindow, "What driftline_model_joint_score is held against.", "From where on do all features together count as drifted?"},
+	{"driftline_model_joint_score", Gauge, byWindow, "Largest score of all features together in the newest final window, in standard deviations; absent where they are not judged together.", "Do the features, taken together, still follow the reference?"},
 	{"driftline_model_judged_features", Gauge, byWindow, "Features with the verdict stable or drifted in the newest final window.", "How many features could be judged at all?"},
 	{"driftline_model_performance", Gauge, []string{"model", "metric", "kind"}, "Measure of the champion over its newest 7 days: kind realized on mature labels, kind estimated from the answers alone, also of days whose labels are awaited; absent where not available.", "How good are the champion's answers, now that labels are there?"},
 	{"driftline_model_performance_alarm_state", Gauge, byModel, "State of the performance alarm: 0 ok, 2 firing, 3 firing but silenced.", "Has the champion become worse than it was promoted with?"},

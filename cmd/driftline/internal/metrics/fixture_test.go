@@ -61,6 +61,7 @@ func score(model string, windowMS, endMS int64, n int, alarms ...wire.AlarmAt) s
 	s := wire.Score{
 		Model: model, Version: wire.AnyVersion, Reference: "ref1", WindowMS: windowMS, EndMS: endMS, State: wire.StateJudged,
 		Rows: 1000, Covered: 57, Expected: 60, Drifted: 1, Judged: n, All: n, Alarms: alarms,
+		Joint: &wire.JointVerdict{Verdict: "stable", N: 5000, M: 1000, Score: nano(1.5), Limit: nano(3.25), Path: "pair"},
 	}
 	for i := range n {
 		s.Features = append(s.Features, wire.FeatureScore{Name: fmt.Sprintf("f%d", i), PSI: nano(0.5 - 0.01*float64(i)), JS: nano(0.1), KSLow: nano(0.2)})
