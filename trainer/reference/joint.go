@@ -17,6 +17,9 @@ import (
 // Joint asks for a part on all features together; the zero value asks for none.
 type Joint struct {
 	Alarms float64 `json:"alarms"` // false alarms per month and length of window; 0: no part
+	// MaxRate is up to how many rows a second of the reference there is a part, as rows cost
+	// more to count with it; 0: any.
+	MaxRate float64 `json:"max_rate,omitempty"`
 	// PaneMS and SlotMS are by how much short and long windows slide.
 	PaneMS int64 `json:"pane_ms,omitempty"`
 	SlotMS int64 `json:"slot_ms,omitempty"`
@@ -49,6 +52,9 @@ func (s Spec) together(counts *sketches.Counts, rows []Row) (part *wire.Joint, w
 	if s.Joint.Alarms <= 0 || s.Joint.PaneMS <= 0 {
 		return nil, "not asked for", nil
 	}
+	if rate := s.rate(rows); s.KeepJoint == nil && s.Joint.MaxRate > 0 && rate > s.Joint.MaxRate {
+		return nil, fmt.Sprintf("the reference has %.0f rows a second, above %.0f; policy.joint: score asks for it all the same", rate, s.Joint.MaxRate), nil
+	}
 	e := s.KeepJoint
 	if e == nil || e.Grid != g.ID() {
 		if e, err = s.embedding(counts, rows); errors.Is(err, sketches.ErrBadGrid) || errors.Is(err, sketches.ErrEmpty) {
@@ -74,6 +80,14 @@ func (s Spec) together(counts *sketches.Counts, rows []Row) (part *wire.Joint, w
 	}
 	slices.SortFunc(part.Laws, func(a, b wire.JointLaw) int { return cmp.Compare(a.WindowMS, b.WindowMS) })
 	return part, "", nil
+}
+
+// rate is the rows a second of a reference in order of time; 0 where that is unknown.
+func (s Spec) rate(rows []Row) float64 {
+	if !s.Ordered || len(rows) < 2 {
+		return 0
+	}
+	return float64(len(rows)) * 1000 / float64(max(1, rows[len(rows)-1].TimeMS-rows[0].TimeMS))
 }
 
 // embedding freezes one from the reference, with rows evenly spread over it as sample.

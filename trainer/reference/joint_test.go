@@ -75,6 +75,14 @@ func TestBuild_SaysWhyThereIsNoLaw(t *testing.T) {
 	plain := jointSpec(2)
 	plain.Joint = reference.Joint{}
 	rows := dense(10*24, 20, 2)
+	fast, slow := jointSpec(2), jointSpec(2)
+	fast.Joint.MaxRate, slow.Joint.MaxRate = 0.0001, 1000
+	if res := build(t, fast, rows); res.Reference.Joint != nil || !strings.Contains(res.WhyJoint, "rows a second, above 0") {
+		t.Errorf("rows that come too fast: %q", res.WhyJoint)
+	}
+	if res := build(t, slow, rows); res.Reference.Joint == nil {
+		t.Errorf("rows that come slowly: %q", res.WhyJoint)
+	}
 	if res := build(t, none, rows); res.Reference.Joint != nil || res.NewJoint || res.WhyJoint == "" || !bytes.Equal(res.Reference.Encode(), build(t, plain, rows).Reference.Encode()) {
 		t.Errorf("nobody asked: %+v", res.WhyJoint)
 	}

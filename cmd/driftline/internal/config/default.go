@@ -83,7 +83,7 @@ func defaultPolicy() Policy {
 		Drifted:      0.2, // the ACIS platform's limit
 		FalseAlarms:  1,
 		Early:        "on",
-		Joint:        "score",
+		Joint:        JointAuto,
 		MinRows:      100, // ten rows a bin
 		MinEffective: 30,
 		ShareFire:    0.3,
