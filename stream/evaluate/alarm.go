@@ -66,7 +66,7 @@ func (f *Fold) alarm(m *model, k alarmKey, in *installed) *alarm {
 	a := m.alarms[k]
 	if a == nil {
 		a = &alarm{reference: in.id}
-		if f.unknown(m, drift.DefaultAlarm(k.windowMS, f.cfg.Layout.Hop(k.windowMS)).HopMS) {
+		if f.unknown(m, drift.DefaultAlarm(k.windowMS, f.cfg.Layout.Hop(k.windowMS)).HopMS) && !(checkOf(k.kind) != "" && m.told[k.windowMS]) {
 			a.state = drift.UnknownAlarm()
 		}
 		m.alarms[k] = a
@@ -77,7 +77,7 @@ func (f *Fold) alarm(m *model, k alarmKey, in *installed) *alarm {
 // qualityOpen reports whether a data-quality alarm of the model is firing.
 func (m *model) qualityOpen() bool {
 	for k, a := range m.alarms {
-		if k.kind == kindQuality && a.state.Phase == drift.PhaseFiring {
+		if eventKind(k.kind) == kindQuality && a.state.Phase == drift.PhaseFiring {
 			return true
 		}
 	}
@@ -90,14 +90,14 @@ func (m *model) qualityOpen() bool {
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if in != nil && a.reference == in.id && k.policy == policy.Name && watches(policy, k.windowMS) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
+		if in != nil && a.reference == in.id && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
 			continue
 		}
 		changed = true
 		cfg := f.alarmConfig(k.windowMS, policy)
 		_, events := drift.Step(cfg, a.state, drift.Evidence{EndMS: f.end(pane), Superseded: true, QualityOpen: m.qualityOpen()})
 		data := wire.EventData{
-			Model: m.name, Version: k.version, Kind: k.kind, Policy: k.policy, Rule: policy.Rule, Reference: a.reference.String(),
+			Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: policy.Rule, Reference: a.reference.String(),
 			WindowMS: k.windowMS, StartMS: f.end(pane) - k.windowMS, EndMS: f.end(pane), Warn: policy.Warn, Threshold: policy.Drifted, ShareFire: policy.ShareFire,
 		}
 		f.emit(m, k, cfg, events, data, out)
@@ -107,9 +107,10 @@ func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy
 }
 
 // quietMS is the part of the last alarm hop in which no verdict could be expected: all
-// of it while the window still fills, so that a new grid is not called stale.
-func (j *judgement) quietMS() int64 {
-	if j.window.half {
+// of it while the window still fills, so that a new grid is not called stale, and where
+// the model's cadence expects too little.
+func (m *model) quietMS(j *judgement, valid bool) int64 {
+	if valid || j.window.half && !m.pace.excused(j) {
 		return 0
 	}
 	return j.cfg.HopMS
@@ -120,9 +121,10 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	a := f.alarm(m, k, j.in)
 	n := len(j.results)
 	ev := drift.Evidence{
-		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
+		EndMS: j.window.endMS, Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, n, n, j.window.filled),
 	}
+	ev.QuietMS = m.quietMS(j, ev.Valid)
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
 	data := f.evidence(m, k, j)
@@ -139,9 +141,10 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 	k := alarmKey{wire.AnyVersion, j.policy.Name, kindDrift, j.window.lengthMS}
 	a := f.alarm(m, k, j.in)
 	ev := drift.Evidence{
-		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
+		EndMS: j.window.endMS, Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.window.filled),
 	}
+	ev.QuietMS = m.quietMS(j, ev.Valid)
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
 	data := f.evidence(m, k, j)
@@ -163,7 +166,7 @@ func (j *judgement) note(k alarmKey, a *alarm) {
 
 func (f *Fold) evidence(m *model, k alarmKey, j *judgement) wire.EventData {
 	return wire.EventData{
-		Model: m.name, Version: k.version, Kind: k.kind, Policy: k.policy, Rule: j.policy.Rule, Reference: j.in.hex,
+		Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: j.policy.Rule, Reference: j.in.hex,
 		WindowMS: k.windowMS, StartMS: j.window.endMS - k.windowMS, EndMS: j.window.endMS,
 		Rows: j.score.Rows, ReferenceRows: j.in.ref.Counts.Rows, Covered: j.score.Covered, Expected: j.score.Expected,
 		Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All,
@@ -194,7 +197,7 @@ func (f *Fold) emit(m *model, k alarmKey, cfg drift.AlarmConfig, events []drift.
 		d.Episode = wire.EpisodeID(f.cfg.Namespace, m.name, k.version, k.policy, data.Reference, k.windowMS, e.EpisodeMS, k.kind)
 		d.SinceMS, d.Level, d.Hops = e.EpisodeMS, e.Level, cfg.K
 		d.Phase = phaseAfter(e)
-		typ := wire.EventType(k.kind, string(e.Type))
+		typ := wire.EventType(eventKind(k.kind), string(e.Type))
 		ev := wire.NewEvent(f.cfg.Namespace, typ, wire.EventID(d.Episode, typ, e.EndMS), "warning", e.EndMS, d)
 		out.events = append(out.events, f.output(f.cfg.Topics.Drift, m.name, ev.Encode()))
 	}

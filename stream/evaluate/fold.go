@@ -41,6 +41,7 @@ type Config struct {
 	// nil: the fold begins at the beginning, or loads its state.
 	Past   *wire.Past
 	Mutant loop.Mutant // tests only
+	WeekMS int64       // what learnt volume repeats with; 0: seven days, tests have shorter ones
 }
 
 // Validate returns why the configuration cannot be used.

@@ -178,10 +178,10 @@ func (f *Fold) stepJoint(m *model, j *judgement, qualityOpen bool, out *output) 
 	}
 	cfg := j.cfg
 	cfg.Steps = nil // there is no share that could grow
+	valid := cfg.IsValid(j.window.coverage(), v.M, judged, 1, j.window.filled)
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(cfg, a.state, drift.Evidence{
-		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: drifted, Judged: judged, All: 1, Full: j.window.full, QualityOpen: qualityOpen,
-		Valid: cfg.IsValid(j.window.coverage(), v.M, judged, 1, j.window.filled),
+		EndMS: j.window.endMS, QuietMS: m.quietMS(j, valid), Drifted: drifted, Judged: judged, All: 1, Full: j.window.full, QualityOpen: qualityOpen, Valid: valid,
 	})
 	data := f.evidence(m, k, j)
 	data.Rule, data.QualityOpen = "all features together", qualityOpen

@@ -29,6 +29,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	in := m.reference(pane)
 	m.follow(in)
 	policy := m.policy(pane, f.cfg.Policy)
+	if err := f.see(m, pane); err != nil {
+		return false, err
+	}
 	stepped = f.supersede(m, in, pane, policy, out)
 	var hops []*judgement
 	for _, length := range f.cfg.Layout.WindowsMS {
@@ -54,13 +57,17 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 		}
 		hops = append(hops, j)
 	}
-	for _, j := range hops {
+	for i, j := range hops {
 		if j.isHop {
 			f.stepQuality(m, j, out)
+			f.stepChecks(m, j, i == 0, out)
 			stepped = true
 		}
 	}
 	if err := f.judgeEarly(m, pane, hops, out); err != nil {
+		return stepped, err
+	}
+	if err := f.teach(m, pane, policy, hops, out); err != nil {
 		return stepped, err
 	}
 	open := m.qualityOpen()
@@ -185,13 +192,17 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 }
 
 // badQuality reports whether a feature's share of missing, out-of-range, unseen or
-// wrongly typed values rose over the reference's by more than the policy allows.
+// wrongly typed values rose over the reference's by more than the policy allows, and by
+// more than the window's rows say by chance.
 func badQuality(ref, cur *sketches.FeatureCounts, r drift.FeatureResult, q wire.Quality) bool {
-	rose := func(now, then, limit float64) bool { return limit > 0 && now-then > limit }
-	return rose(share(cur, cur.Null+cur.NaN+cur.PosInf+cur.NegInf), share(ref, ref.Null+ref.NaN+ref.PosInf+ref.NegInf), q.NullRate) ||
-		rose(share(cur, cur.Wrong), share(ref, ref.Wrong), q.WrongType) ||
-		rose(r.OutOfRange, r.OutOfRangeRef, q.OutOfRange) ||
-		rose(r.Unseen, r.UnseenRef, q.Unseen)
+	rose := func(now, then, limit float64, n uint64) bool {
+		return limit > 0 && now-then > limit && drift.AboveLimit(uint64(math.Round(now*float64(n))), n, then+limit, r.DesignEffect)
+	}
+	all := cur.Total() + cur.Sides()
+	return rose(share(cur, cur.Null+cur.NaN+cur.PosInf+cur.NegInf), share(ref, ref.Null+ref.NaN+ref.PosInf+ref.NegInf), q.NullRate, all) ||
+		rose(share(cur, cur.Wrong), share(ref, ref.Wrong), q.WrongType, all) ||
+		rose(r.OutOfRange, r.OutOfRangeRef, q.OutOfRange, r.M) ||
+		rose(r.Unseen, r.UnseenRef, q.Unseen, all)
 }
 
 // share is k among all records of the feature, 0 where there are none.
@@ -204,7 +215,12 @@ func share(c *sketches.FeatureCounts, k uint64) float64 {
 }
 
 func (f *Fold) alarmConfig(windowMS int64, p wire.Policy) drift.AlarmConfig {
-	c := drift.DefaultAlarm(windowMS, f.cfg.Layout.Hop(windowMS))
+	return f.alarmConfigAt(windowMS, f.cfg.Layout.Hop(windowMS), p)
+}
+
+// alarmConfigAt is alarmConfig for an alarm that steps at multiples of a hop.
+func (f *Fold) alarmConfigAt(windowMS, hopMS int64, p wire.Policy) drift.AlarmConfig {
+	c := drift.DefaultAlarm(windowMS, hopMS)
 	c.Fire, c.Resolve, c.Coverage, c.MinRows = p.ShareFire, p.ShareResolve, p.MinCoverage, p.MinRows
 	c.Judged, c.Filled, c.Steps = p.MinJudged, p.WarmUp, p.Steps
 	hops := func(windows float64) int { return max(1, int(math.Ceil(windows*float64(windowMS)/float64(c.HopMS)))) }

@@ -91,14 +91,15 @@ type loaded struct {
 	coverage map[string]wire.Coverage
 	learnt   []wire.Learnt
 	early    map[string]wire.EarlyState // by key and slot
-	garbled  []place                    // keys of slots and coverage that cannot be read
+	pace     map[string]wire.CadenceState
+	garbled  []place // keys of slots and coverage that cannot be read
 }
 
 // Load restores the state that the records of the state partition describe. Per key
 // the larger pane number stands, not the last record: a process that was thought
 // dead may have written later.
 func (f *Fold) Load(state []log.Record) error {
-	l := &loaded{markers: map[int64]wire.Done{}, slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}, early: map[string]wire.EarlyState{}}
+	l := &loaded{markers: map[int64]wire.Done{}, slots: map[string]wire.Slot{}, coverage: map[string]wire.Coverage{}, early: map[string]wire.EarlyState{}, pace: map[string]wire.CadenceState{}}
 	for _, r := range state {
 		if len(r.Value) == 0 {
 			continue
@@ -153,6 +154,9 @@ func (f *Fold) stand(l *loaded, m wire.Done) error {
 		return err
 	}
 	f.countLost()
+	if err := f.loadPace(l.pace); err != nil {
+		return err
+	}
 	return f.loadEarly(l.early)
 }
 
@@ -209,6 +213,12 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 		s, err := wire.DecodeEarlyState(r.Value)
 		if err == nil {
 			l.early[string(r.Key)+fmt.Sprintf("@%d", s.Slot)] = s
+		}
+		return err
+	case wire.KindCadence:
+		s, err := wire.DecodeCadenceState(r.Value)
+		if err == nil {
+			l.pace[string(r.Key)+fmt.Sprintf("@%d", s.Slot)] = s
 		}
 		return err
 	case wire.KindApplied:

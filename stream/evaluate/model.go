@@ -25,11 +25,15 @@ type model struct {
 	alarmsOf int64 // pane whose slot the alarms were loaded from
 	learnt   map[int64]*learnt
 	early    *early // nil: no slot has ended under this fold, and none is known
+	pace     *pace  // of its rows; nil: no pane was judged under this fold
 
 	// What the model's alarms stand on, and whether that changed under this fold.
 	following sketches.ID
 	followed  bool
 	born      bool
+	// told are the windows whose alarms a replay was told of, so that a check of data quality
+	// that was not among them had found nothing.
+	told map[int64]bool
 }
 
 // installed is a reference with the pane from which it counts.
@@ -65,6 +69,7 @@ func newModel(name string) *model {
 	return &model{
 		name: name, ring: [2]map[int64]*cell{{}, {}}, lost: [2]map[int64]bool{{}, {}}, newest: [2]int64{wire.NoPane, wire.NoPane},
 		alarms: map[alarmKey]*alarm{}, alarmsOf: math.MinInt64, learnt: map[int64]*learnt{},
+		told: map[int64]bool{},
 	}
 }
 

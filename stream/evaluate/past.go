@@ -47,7 +47,7 @@ func (f *Fold) join(pane int64) error {
 		told, found := p.Model(name)
 		if p.Whole || !p.Unknown {
 			clear(m.alarms)
-			m.early = nil
+			m.early, m.pace = nil, nil
 		}
 		if p.Whole {
 			m.born, m.following, m.followed = told.Born, told.Following, found
@@ -72,6 +72,15 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 				return err
 			}
 			continue
+		}
+		if a.Kind == wire.KindOfCadence {
+			if err := f.joinPace(m, a); err != nil {
+				return err
+			}
+			continue
+		}
+		if checkOf(a.Kind) == "" {
+			m.told[a.WindowMS] = true
 		}
 		st, err := drift.DecodeAlarmState(a.State)
 		if err != nil {
@@ -155,6 +164,11 @@ func (f *Fold) Past() wire.Past {
 		if s, known := m.early.state(name); known {
 			x.Alarms = append(x.Alarms, wire.PastAlarm{
 				Version: wire.AnyVersion, Kind: wire.KindOfEarly, WindowMS: f.cfg.Layout.SlotMS(), Reference: s.Reference, State: s.Encode(),
+			})
+		}
+		if m.pace != nil {
+			x.Alarms = append(x.Alarms, wire.PastAlarm{
+				Version: wire.AnyVersion, Kind: wire.KindOfCadence, WindowMS: f.cfg.Layout.SlotMS(), State: m.pace.state(name).Encode(),
 			})
 		}
 		for _, w := range slices.Sorted(maps.Keys(m.learnt)) {

@@ -42,6 +42,7 @@ const (
 	NoCheckOnLoad               // a load waits for a record before it asks what is final
 	SlotsWithoutJoint           // a load does not take the joint sums of ring slots
 	ThinByOffset                // thinning by a record's offset in place of its hash
+	ForgetsCadence              // a load begins to learn the cadence anew
 )
 
 // Origin says where a run of a source starts.

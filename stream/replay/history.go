@@ -37,6 +37,9 @@ func PastAlarms(l wire.Layout, fromMS int64, scores []wire.Score) (map[string][]
 				Version: s.Version, Kind: wire.KindOfEarly, WindowMS: l.SlotMS(), Reference: early.Reference, State: s.Early,
 			})
 		}
+		if len(s.Cadence) > 0 && s.EndMS == LastSlot(l, fromMS) && !s.Provisional {
+			out[s.Model] = append(out[s.Model], wire.PastAlarm{Version: s.Version, Kind: wire.KindOfCadence, WindowMS: l.SlotMS(), State: s.Cadence})
+		}
 		if s.EndMS != LastHop(l, s.WindowMS, fromMS) || s.Provisional {
 			continue
 		}

@@ -286,8 +286,8 @@ func honest(t testing.TB, want, got []replay.Line) (lie string, admitted int) {
 	strip := func(l replay.Line) (string, wire.Score) {
 		s, err := wire.DecodeScore(l.Value)
 		must(t, err)
-		s.Alarms, s.Early, s.Drifted, s.Judged = nil, nil, 0, 0 // states remember hops that were not judged
-		for i, f := range s.Features {                          // what is learnt from earlier windows differs with them
+		s.Alarms, s.Early, s.Cadence, s.Drifted, s.Judged = nil, nil, nil, 0, 0 // states remember hops that were not judged
+		for i, f := range s.Features {                                          // what is learnt from earlier windows differs with them
 			s.Features[i] = wire.FeatureScore{Name: f.Name, N: f.N, M: f.M, PSI: f.PSI, JS: f.JS, KSLow: f.KSLow, Null: f.Null, Outside: f.Outside, Unseen: f.Unseen}
 		}
 		return fmt.Sprintf("%s %s %s %d %d", l.Model, l.Version, l.Reference, l.WindowMS, l.EndMS), s

@@ -24,7 +24,7 @@ func (w *world) replayConfig() replay.Config {
 		NewPanes: func(q int32, past *wire.Past) replay.Fold {
 			return evaluate.New(evaluate.Config{
 				Layout: w.layout, Partition: q, Namespace: "sim", Policy: wire.DefaultPolicy(), Admission: w.admission, Past: past, MaxPending: -1,
-				Topics: w.topics(),
+				Topics: w.topics(), WeekMS: w.weekMS,
 			})
 		},
 	}

@@ -24,6 +24,7 @@ func TestAlarms_WarmUpHoldsAnAlarmBack(t *testing.T) {
 		p := wire.DefaultPolicy()
 		p.Rule, p.MinRows, p.FireAfter, p.WarmUp = "classic", 1, 0, tt.warmUp
 		p.WindowsMS = []int64{12 * w.layout.PaneMS}
+		p.Quality.Unseen = 0.001 // so that seven panes' rows are enough to say that a quarter is too many
 		w.append(t, wire.Control{Kind: "policy", ID: "alpha", Seq: 2, Value: p.Encode()})
 		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
 		fired := map[string]int64{} // first end, by kind

@@ -74,6 +74,8 @@ type world struct {
 	maxRun     int              // panes of one judging cycle, 0: 3
 	folds      []*evaluate.Fold // every one that was made, for their counters
 
+	weekMS int64 // what learnt volume repeats with; 0: seven days, so that nothing is learnt
+
 	group  string        // of committed offsets; empty: the constant
 	lost   func(n int64) // told of records that were removed unread; nil: nobody asks
 	pod    func() int64  // a wall clock of the processes' own; nil: the log's

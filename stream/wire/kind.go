@@ -26,6 +26,7 @@ const (
 	KindApplied   byte = 51
 	KindLearnt    byte = 52
 	KindEarly     byte = 53
+	KindCadence   byte = 54
 )
 
 // schema is the first schema of every kind, and of most the only one.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/driftline/driftline/drift/cadence"
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -35,6 +36,9 @@ type Policy struct {
 	Quality       Quality   `json:"quality"`
 	Early         string    `json:"early,omitempty"` // EarlyOff, or "": models are warned early where their reference has a plan
 	Joint         string    `json:"joint,omitempty"` // JointOff, JointAlarm, or "": JointScore
+
+	// Cadence says when rows are to be expected; nil: what is learnt says so.
+	Cadence *cadence.Plan `json:"cadence,omitempty"`
 }
 
 // EarlyOff is the value of Policy.Early without early warnings.
@@ -61,13 +65,26 @@ func (p Policy) JointAlarms() float64 { return p.FalseAlarms / 4 }
 // EarlyAlarms is the part of the alert budget that an early warning has.
 func (p Policy) EarlyAlarms() float64 { return p.FalseAlarms / 2 }
 
-// Quality holds the limits of the data-quality alarm; 0 switches one off.
+// Quality holds the limits of the data-quality alarms; 0 switches one off.
 type Quality struct {
 	NullRate   float64 `json:"null_rate"`    // rise over the reference
 	OutOfRange float64 `json:"out_of_range"` // rise over the reference
 	Unseen     float64 `json:"unseen"`       // rise over the reference
 	WrongType  float64 `json:"wrong_type"`   // rise over the reference
+	Volume     Checked `json:"volume,omitempty"`
+	Freshness  Checked `json:"freshness,omitempty"`
+	Schema     Checked `json:"schema,omitempty"`
 }
+
+// Checked says whether one of the data-quality checks runs that are no limit: all do that
+// are not switched off.
+type Checked string
+
+// CheckOff is the value of a check that does not run.
+const CheckOff Checked = "off"
+
+// On reports whether the check runs.
+func (c Checked) On() bool { return c != CheckOff }
 
 // DefaultPolicy holds the defaults of DESIGN §5.
 func DefaultPolicy() Policy {
@@ -106,6 +123,15 @@ func (p Policy) Validate() error {
 	share("quality.out_of_range", p.Quality.OutOfRange)
 	share("quality.unseen", p.Quality.Unseen)
 	share("quality.wrong_type", p.Quality.WrongType)
+	for _, c := range []struct {
+		key string
+		v   Checked
+	}{{"volume", p.Quality.Volume}, {"freshness", p.Quality.Freshness}, {"schema", p.Quality.Schema}} {
+		check(c.v == "" || c.v == CheckOff, "policy.quality.%s: %q, want off or nothing", c.key, c.v)
+	}
+	if err := p.Cadence.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("policy.cadence: %w", err))
+	}
 	check(p.ShareFire > 0 && p.ShareResolve < p.ShareFire, "policy.share_resolve: %v, must be below policy.share_fire, %v", p.ShareResolve, p.ShareFire)
 	check(p.FireAfter >= 0 && p.ResolveAfter >= 0, "policy.fire_after: %v and policy.resolve_after: %v windows, must not be negative", p.FireAfter, p.ResolveAfter)
 	check(p.Retrigger > 0, "policy.retrigger: %v windows, must be above 0", p.Retrigger)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/driftline/driftline/drift/cadence"
 	"github.com/driftline/driftline/drift/multivariate"
 	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
@@ -129,6 +130,19 @@ func sampleBoth(t testing.TB) Reference {
 	return r
 }
 
+// sampleCadence declares a cadence and switches checks off.
+func sampleCadence(t testing.TB) Policy {
+	t.Helper()
+	p := DefaultPolicy()
+	p.Quality.Volume, p.Quality.Schema = CheckOff, CheckOff
+	p.Cadence = &cadence.Plan{EveryMS: 86_400_000, GraceMS: 3_600_000, Calendar: &cadence.Calendar{
+		Zone: "Europe/Berlin", Shifts: []cadence.Shift{{FromMS: -1 << 62, OffsetMS: 3_600_000}, {FromMS: 1_774_746_000_000, OffsetMS: 7_200_000}},
+		Weekdays: []int{1, 2, 3, 4, 5}, Hours: []cadence.Hours{{From: 480, To: 1080}}, Holidays: []string{"2026-12-25"},
+	}}
+	must(t, p.Validate())
+	return p
+}
+
 func sampleLayout() Layout {
 	return Layout{
 		PaneMS: 60_000, SlotPanes: 60, LatenessMS: 120_000, SkewMS: 60_000, DisorderMS: 240_000, PanesPartitions: 6,
@@ -203,6 +217,11 @@ func forms(t testing.TB) []form {
 			}.Encode(),
 		}},
 		{"policy", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"default": DefaultPolicy().Encode()}},
+		{"policy2", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"with a cadence": sampleCadence(t).Encode()}},
+		{"cadence", KindCadence, again(DecodeCadenceState, CadenceState.Encode), map[string][]byte{
+			"empty": CadenceState{LastMS: NoPane}.Encode(),
+			"full":  CadenceState{Model: "fraud", Slot: 490_896, LastMS: 1_767_225_600_000, Volume: []byte{1, 2, 3}}.Encode(),
+		}},
 		{"slot", KindSlot, again(DecodeSlot, Slot.Encode), map[string][]byte{
 			"empty": Slot{Prev: NoPane}.Encode(),
 			"full": Slot{
@@ -267,6 +286,12 @@ func forms(t testing.TB) []form {
 		{"event", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
 			"detected": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123,
 				EventData{Model: "fraud", Version: AnyVersion, Kind: "drift", Policy: "default", Warn: 0.1, Threshold: 0.2, Detail: map[string]any{"b": 1.5, "a": "x"}}).Encode(),
+		}},
+		{"event2", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
+			"of a check": NewEvent("prod", EventType("quality", "detected"), EventID("e", "t", 6), "warning", 1_767_225_600_123, EventData{
+				Model: "fraud", Version: AnyVersion, Kind: "quality", Check: CheckVolume, Policy: "default", BlocksRetrain: true,
+				Detail: VolumeDetail{Rows: 3, Expected: 120, Low: 100, High: 140, Weeks: 4}.Map(),
+			}).Encode(),
 		}},
 		{"deadletter", 0, again(DecodeDeadLetter, DeadLetter.Encode), map[string][]byte{
 			"full": DeadLetter{Topic: "ml.predictions", Partition: 1, Offset: 7, TimeMS: -1, Reason: "no_time", Detail: "<none>", At: 3, Size: 4, Sample: []byte("{\xff}")}.Encode(),

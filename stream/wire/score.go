@@ -40,6 +40,8 @@ type Score struct {
 	Early []byte `json:"early,omitempty"`
 	// Joint is the verdict on all features together, where the reference allows one.
 	Joint *JointVerdict `json:"joint,omitempty"`
+	// Cadence is the frame of what is known of the model's cadence (CadenceState), there too.
+	Cadence []byte `json:"cadence,omitempty"`
 }
 
 // FeatureScore is one feature of a score.

@@ -281,7 +281,7 @@ func (w *backfill) compare(did *Backfilled, have store.ScoreRow, found *store.Sc
 		return store.Different, err
 	}
 	if w.repair {
-		now.Alarms, now.Early = was.Alarms, was.Early
+		now.Alarms, now.Early, now.Cadence = was.Alarms, was.Early, was.Cadence
 		found.Body, found.AlarmPhase = string(now.Encode()), have.AlarmPhase
 		if found.Body == have.Body {
 			return store.Same, nil
@@ -307,7 +307,7 @@ func (w *backfill) compare(did *Backfilled, have store.ScoreRow, found *store.Sc
 // rest also depends on windows before: alarms, and the dependence of records where it
 // is learnt from live windows, which a replay from the middle may not know.
 func counted(s wire.Score) []byte {
-	s.Alarms, s.Early, s.Drifted, s.Judged = nil, nil, 0, 0
+	s.Alarms, s.Early, s.Cadence, s.Drifted, s.Judged = nil, nil, nil, 0, 0
 	features := make([]wire.FeatureScore, len(s.Features))
 	for i, f := range s.Features {
 		features[i] = wire.FeatureScore{

@@ -1,0 +1,243 @@
+package evaluate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/drift/cadence"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/wire"
+)
+
+// What is known of a model's cadence steps once a slot, when the slot's last pane is final
+// and its alarms have stepped; between the slots the newest rows move with every pane. A
+// state is written with every slot. A load takes the newest that is done; slots that no
+// state is left of teach nothing.
+
+// weekMS is the week of the calendar, which learnt volume repeats with.
+const weekMS = int64(7 * 86_400_000)
+
+// pace is what is known of one model's cadence.
+type pace struct {
+	volume *cadence.Volume
+	slot   int64 // the last slot it has seen
+	lastMS int64 // end of the newest pane with rows; NoPane: there was none
+
+	due cachedDue
+}
+
+// cachedDue keeps when the delivery after lastMS is overdue, by one declared plan.
+type cachedDue struct {
+	plan         *cadence.Plan
+	lastMS, atMS int64
+}
+
+func (f *Fold) newPace() (*pace, error) {
+	week := f.cfg.WeekMS
+	if week == 0 {
+		week = weekMS
+	}
+	v, err := cadence.NewVolume(f.cfg.Layout.SlotMS(), max(week, f.cfg.Layout.SlotMS()))
+	if err != nil {
+		return nil, err
+	}
+	return &pace{volume: v, slot: wire.NoPane, lastMS: wire.NoPane}, nil
+}
+
+// paceOf returns the model's pace, a new one where it has none.
+func (f *Fold) paceOf(m *model) (*pace, error) {
+	if m.pace == nil {
+		p, err := f.newPace()
+		if err != nil {
+			return nil, fmt.Errorf("cadence of model %q: %w", m.name, err)
+		}
+		m.pace = p
+	}
+	return m.pace, nil
+}
+
+// see notes whether a final pane holds rows.
+func (f *Fold) see(m *model, pane int64) error {
+	p, err := f.paceOf(m)
+	if err != nil {
+		return err
+	}
+	if c := m.ring[0][pane]; c != nil && c.rows() > 0 {
+		p.lastMS = f.end(pane)
+	}
+	return nil
+}
+
+// teach adds the slot that ends with the pane, and notes the state in the score of the
+// shortest window. What stands in a firing alarm of volume or freshness teaches nothing;
+// after a week it does: it is how things are now.
+func (f *Fold) teach(m *model, pane int64, policy wire.Policy, hops []*judgement, out *output) error {
+	slot := f.slotOf(pane)
+	if f.slotOf(pane+1) == slot {
+		return nil
+	}
+	p, l := m.pace, f.cfg.Layout
+	c, whole := f.wholeSlot(m, slot, true)
+	from, to := slot*l.SlotMS(), (slot+1)*l.SlotMS()
+	if policy.Cadence.Declared() && policy.Cadence.Calendar.Holiday(from, to) {
+		whole = false
+	}
+	rows := uint64(0)
+	if c != nil {
+		rows = c.rows()
+	}
+	if err := p.volume.Add(from, rows, whole); err != nil {
+		return fmt.Errorf("cadence of model %q, slot %d: %w", m.name, slot, err)
+	}
+	for k, a := range m.alarms {
+		if k.kind != wire.CheckVolume && k.kind != wire.CheckFreshness || a.state.Phase != drift.PhaseFiring {
+			continue
+		}
+		since := a.state.EpisodeMS
+		if to-since >= p.volume.WeekMS() {
+			continue
+		}
+		if k.kind == wire.CheckVolume {
+			p.volume.Forget(since-k.windowMS, to)
+		} else if p.lastMS != wire.NoPane {
+			p.volume.Forget(min(since, p.lastMS), to)
+		}
+	}
+	p.slot = slot
+	frame := p.state(m.name).Encode()
+	out.slots = append(out.slots, f.state(wire.CadenceKey(m.name, slot), frame))
+	if len(hops) > 0 {
+		hops[0].score.Cadence = frame
+	}
+	return nil
+}
+
+func (p *pace) state(model string) wire.CadenceState {
+	return wire.CadenceState{Model: model, Slot: p.slot, LastMS: p.lastMS, Volume: p.volume.Encode()}
+}
+
+// restorePace takes a state that was written down. One of other units, from before the
+// layout was as it is, is worth nothing.
+func (f *Fold) restorePace(m *model, s wire.CadenceState) error {
+	p, err := f.newPace()
+	if err != nil {
+		return err
+	}
+	m.pace = p
+	v, err := cadence.DecodeVolume(s.Volume)
+	if err != nil {
+		return fmt.Errorf("cadence of model %q, slot %d: %w", m.name, s.Slot, err)
+	}
+	p.lastMS = s.LastMS
+	if v.UnitMS() == p.volume.UnitMS() && v.WeekMS() == p.volume.WeekMS() && v.PartMS() == p.volume.PartMS() {
+		p.volume, p.slot = v, s.Slot
+	}
+	return nil
+}
+
+// loadPace takes per model the state of the newest slot that is done, or of an older one.
+// The newest pane with rows is looked for among those behind it.
+func (f *Fold) loadPace(all map[string]wire.CadenceState) error {
+	newest := f.slotOf(f.done+1) - 1
+	best := map[string]wire.CadenceState{}
+	for _, s := range all {
+		if old, had := best[s.Model]; s.Slot <= newest && (!had || s.Slot > old.Slot) {
+			best[s.Model] = s
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.models)) {
+		m := f.models[name]
+		m.pace = nil
+		if s, found := best[name]; found && f.cfg.Mutant != loop.ForgetsCadence {
+			if err := f.restorePace(m, s); err != nil {
+				return err
+			}
+		}
+		p, err := f.paceOf(m)
+		if err != nil {
+			return err
+		}
+		for pane, c := range m.ring[0] {
+			if pane <= f.done && c.rows() > 0 {
+				p.lastMS = max(p.lastMS, f.end(pane))
+			}
+		}
+	}
+	return nil
+}
+
+// joinPace takes the state that a replay is told.
+func (f *Fold) joinPace(m *model, a wire.PastAlarm) error {
+	s, err := wire.DecodeCadenceState(a.State)
+	if err != nil {
+		return err
+	}
+	seen := wire.NoPane
+	if m.pace != nil {
+		seen = m.pace.lastMS // panes that were read again, from before the moment
+	}
+	if err := f.restorePace(m, s); err != nil {
+		return err
+	}
+	m.pace.lastMS = max(m.pace.lastMS, seen)
+	return nil
+}
+
+// overdue reports whether a row should have come by now, by the declared cadence or what is
+// learnt; known is false where neither says.
+func (p *pace) overdue(plan *cadence.Plan, nowMS int64) (overdue, known bool, d wire.FreshnessDetail) {
+	d = wire.FreshnessDetail{LastMS: p.lastMS, Source: plan.Source()}
+	if p.lastMS == wire.NoPane {
+		return false, false, d
+	}
+	if plan.Declared() {
+		d.DueMS = p.dueMS(plan)
+		return nowMS > d.DueMS, true, d
+	}
+	overdue, known, _ = p.volume.Overdue(p.lastMS, nowMS)
+	return overdue, known, d
+}
+
+func (p *pace) dueMS(plan *cadence.Plan) int64 {
+	if p.due.plan != plan || p.due.lastMS != p.lastMS {
+		p.due = cachedDue{plan, p.lastMS, plan.DueMS(p.lastMS)}
+	}
+	return p.due.atMS
+}
+
+// excused reports whether no verdict could be expected of a window, so that its lack does
+// not make an alarm stale: the window's last hop is quiet and nothing is overdue, or, all
+// input being there, the window is one that the cadence fills too little. Where the cadence
+// is neither declared nor learnt, a week without rows counts as an outage, and less does not.
+func (p *pace) excused(j *judgement) bool {
+	plan, now := j.policy.Cadence, j.window.endMS
+	from := now - j.cfg.HopMS
+	late, known, _ := p.overdue(plan, now)
+	whole := j.window.covered
+	if plan.Declared() {
+		if plan.Closed(from, now) {
+			return true
+		}
+		return whole && !late && (plan.Thin(now-j.window.lengthMS, now) || plan.EveryMS > 0 && p.lastMS <= from)
+	}
+	quiet, learnt := p.volume.Quiet(from, now)
+	if !known && !learnt || !learnt && !late {
+		return whole && p.lastMS != wire.NoPane && now-p.lastMS <= p.volume.WeekMS()
+	}
+	return !late && (quiet || whole && p.thin(j))
+}
+
+// thin reports whether the learnt weeks held too few rows in such a window for a verdict,
+// or less than half of what so long a window holds on average.
+func (p *pace) thin(j *judgement) bool {
+	unit, now := p.volume.UnitMS(), j.window.endMS
+	from := floorDiv(now-j.window.lengthMS, unit) * unit
+	e, ok := p.volume.Expect(from, max(from+unit, floorDiv(now, unit)*unit))
+	if !ok {
+		return false
+	}
+	usual, ok := p.volume.Usual(j.window.lengthMS)
+	return e.Rows < float64(j.policy.MinRows) || ok && 2*e.Rows < usual
+}
