@@ -8,6 +8,12 @@
 // coefficient 0.9 with heavy tails, plus a daily and a weekly season of its own size. The
 // reference is the first 90 days. Windows are the default ones; that of an hour holds 60
 // rows, which is never enough for a verdict, and is left out.
+//
+// With -cadence the traffic has a rhythm in place of a season, and the fold that judges is
+// driven as in live operation: how often is a model called stale, or its volume or
+// freshness odd, while nothing is wrong, and how soon is a missed delivery found:
+//
+//	make bench-year ARGS='-cadence -seeds 5'
 package main
 
 import (
@@ -25,8 +31,13 @@ func main() {
 	seeds := flag.Int("seeds", 4, "model-years; the first has seed `1`")
 	features := flag.Int("features", 200, "features of the model")
 	days := flag.Int("days", 365, "days of a year without drift")
+	cadence := flag.Bool("cadence", false, "years of traffic that comes on weekdays, in office hours or once a day, and deliveries that are missed")
 	flag.Parse()
-	if err := run(*seeds, *features, *days); err != nil {
+	year := func() error { return run(*seeds, *features, *days) }
+	if *cadence {
+		year = func() error { return runCadence(*seeds, *days) }
+	}
+	if err := year(); err != nil {
 		fmt.Fprintln(os.Stderr, "year:", err)
 		os.Exit(1)
 	}

@@ -12,7 +12,7 @@ const (
 	// Level is the chance, for one span of time, of being called out of the ordinary while
 	// nothing is wrong. 8,760 hours a year make that a false alarm in eleven years of
 	// hourly windows; longer windows overlap and are asked no more often. [D], measured by
-	// `make bench-cadence`.
+	// `make bench-year ARGS=-cadence`.
 	Level = 1e-5
 	// minMean is the fewest rows on average at which a bucket's spread says something.
 	minMean = 5
@@ -26,11 +26,6 @@ const (
 	// medianOfChi3 is the median of χ² with 3 degrees of freedom over its mean, which makes
 	// a median of variances over four weeks unbiased for normal counts.
 	medianOfChi3 = 0.789
-	// longSilence is how many times the longest learnt silence makes one overdue whatever
-	// the counts say: for traffic of a few rows a day. Convention.
-	longSilence = 1.75
-	// graceOfAge is the part of the age of the newest row that is not late yet. Convention.
-	graceOfAge = 8
 )
 
 // Expectation says what the same span of earlier weeks held.

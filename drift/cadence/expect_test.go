@@ -115,9 +115,9 @@ func TestOverdue_LearntDeliveries(t *testing.T) {
 		from int64 // first hour at whose beginning it is overdue
 	}{
 		{"every hour", func(h int64) uint64 { return 60 }, 40, 43},
-		{"once a day at six", func(h int64) uint64 { return delivery(h%24 == 6, 500) }, 24 + 6, 59},
+		{"once a day at six", func(h int64) uint64 { return delivery(h%24 == 6, 500) }, 24 + 6, 57},
 		{"once a day, a single row", func(h int64) uint64 { return delivery(h%24 == 6, 1) }, 24 + 6, 31 + 41},
-		{"weekdays", func(h int64) uint64 { return delivery(h/24%7 < 5, 60) }, 4*24 + 23, 7*24 + 8},
+		{"weekdays", func(h int64) uint64 { return delivery(h/24%7 < 5, 60) }, 4*24 + 23, 7*24 + 3},
 	} {
 		v := learn(t, 6*168, func(h int64) (uint64, bool) { return tt.rows(h), true })
 		for h := int64(0); h <= tt.last; h++ {
@@ -126,7 +126,7 @@ func TestOverdue_LearntDeliveries(t *testing.T) {
 		lastMS := (6*168 + tt.last + 1) * hour
 		first := int64(-1)
 		for h := tt.last + 1; h < tt.last+200; h++ {
-			late, known, _ := v.Overdue(lastMS, (6*168+h)*hour)
+			late, known := v.Overdue(lastMS, (6*168+h)*hour)
 			if !known {
 				t.Fatalf("%s: hour %d is not known", tt.name, h)
 			}
@@ -147,4 +147,46 @@ func delivery(there bool, rows uint64) uint64 {
 		return rows
 	}
 	return 0
+}
+
+// Deliveries that wander by an hour, and hours that move with summer time, are never
+// overdue; sparse rows are not either.
+func TestOverdue_StaysCalm(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 9))
+	for name, rows := range map[string]func(h int64) uint64{
+		"once a day, an hour early or late": func() func(int64) uint64 {
+			at := int64(6)
+			return func(h int64) uint64 {
+				if h%24 == 0 {
+					at = 5 + rng.Int64N(3)
+				}
+				return delivery(h%24 == at, 500)
+			}
+		}(),
+		"office hours that move by an hour after eight weeks": func(h int64) uint64 {
+			at := h % 24
+			if h > 8*168 {
+				at = (h + 1) % 24
+			}
+			return delivery(h/24%7 < 5 && at >= 8 && at < 18, 200)
+		},
+		"four rows a day": func(int64) uint64 { return delivery(rng.IntN(6) == 0, 1) },
+	} {
+		v := learn(t, 0, steady)
+		lastMS, alarms := int64(0), 0
+		for h := range int64(20 * 168) {
+			n := rows(h)
+			must(t, v.Add(h*hour, n, true))
+			if n > 0 {
+				lastMS = (h + 1) * hour
+			}
+			if late, _ := v.Overdue(lastMS, (h+1)*hour); late {
+				alarms++
+			}
+		}
+		if alarms > 0 {
+			t.Errorf("%s: overdue in %d hours of 20 weeks", name, alarms)
+		}
+	}
 }

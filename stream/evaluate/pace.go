@@ -196,7 +196,7 @@ func (p *pace) overdue(plan *cadence.Plan, nowMS int64) (overdue, known bool, d 
 		d.DueMS = p.dueMS(plan)
 		return nowMS > d.DueMS, true, d
 	}
-	overdue, known, _ = p.volume.Overdue(p.lastMS, nowMS)
+	overdue, known = p.volume.Overdue(p.lastMS, nowMS)
 	return overdue, known, d
 }
 
@@ -208,36 +208,39 @@ func (p *pace) dueMS(plan *cadence.Plan) int64 {
 }
 
 // excused reports whether no verdict could be expected of a window, so that its lack does
-// not make an alarm stale: the window's last hop is quiet and nothing is overdue, or, all
-// input being there, the window is one that the cadence fills too little. Where the cadence
-// is neither declared nor learnt, a week without rows counts as an outage, and less does not.
+// not make an alarm stale. In a quiet hour nothing is missed. Where nothing is overdue and
+// all input is there, neither is a window of too few rows for a verdict, which says that
+// the model has little traffic, nor one that the cadence fills less than half. Where the
+// cadence is neither declared nor learnt, a week without rows counts as an outage.
 func (p *pace) excused(j *judgement) bool {
 	plan, now := j.policy.Cadence, j.window.endMS
 	from := now - j.cfg.HopMS
 	late, known, _ := p.overdue(plan, now)
-	whole := j.window.covered
-	if plan.Declared() {
-		if plan.Closed(from, now) {
-			return true
+	quiet := plan.Closed(from, now)
+	if !plan.Declared() {
+		hour, learnt := p.volume.Quiet(from, now)
+		if quiet = learnt && hour && !late; !known && !learnt {
+			late = p.lastMS == wire.NoPane || now-p.lastMS > p.volume.WeekMS()
 		}
-		return whole && !late && (plan.Thin(now-j.window.lengthMS, now) || plan.EveryMS > 0 && p.lastMS <= from)
 	}
-	quiet, learnt := p.volume.Quiet(from, now)
-	if !known && !learnt || !learnt && !late {
-		return whole && p.lastMS != wire.NoPane && now-p.lastMS <= p.volume.WeekMS()
+	if quiet {
+		return true
 	}
-	return !late && (quiet || whole && p.thin(j))
+	return !late && j.window.covered && (!known || j.score.Rows < j.policy.MinRows || p.thin(j))
 }
 
-// thin reports whether the learnt weeks held too few rows in such a window for a verdict,
-// or less than half of what so long a window holds on average.
+// thin reports whether the cadence fills such a window with less than half of the open
+// time, or of the rows, that so long a window has on average.
 func (p *pace) thin(j *judgement) bool {
 	unit, now := p.volume.UnitMS(), j.window.endMS
+	if j.policy.Cadence.Thin(now-j.window.lengthMS, now) {
+		return true
+	}
 	from := floorDiv(now-j.window.lengthMS, unit) * unit
 	e, ok := p.volume.Expect(from, max(from+unit, floorDiv(now, unit)*unit))
 	if !ok {
 		return false
 	}
 	usual, ok := p.volume.Usual(j.window.lengthMS)
-	return e.Rows < float64(j.policy.MinRows) || ok && 2*e.Rows < usual
+	return ok && 2*e.Rows < usual
 }
