@@ -101,7 +101,11 @@ func defaultPolicy() Policy {
 			OutOfRange: 0.1,
 			Unseen:     0.1,
 			WrongType:  0.01,
+			Volume:     "on",
+			Freshness:  "on",
+			Schema:     "on",
 		},
+		Cadence: Cadence{Calendar: Calendar{Zone: "UTC"}},
 	}
 }
 
@@ -156,6 +160,8 @@ func (p Policy) clone() Policy {
 	p.Ignore = slices.Clone(p.Ignore)
 	p.Steps = slices.Clone(p.Steps)
 	p.Windows = slices.Clone(p.Windows)
+	c := &p.Cadence.Calendar
+	c.Weekdays, c.Hours, c.Holidays = slices.Clone(c.Weekdays), slices.Clone(c.Hours), slices.Clone(c.Holidays)
 	return p
 }
 

@@ -27,6 +27,7 @@ type Policy struct {
 	TriggerFrom  Duration   `yaml:"trigger_from" doc:"Shortest window whose drift may start a retrain."`
 	Windows      []Duration `yaml:"windows" doc:"Windows that are judged; empty for all of stream.windows."`
 	Quality      Quality    `yaml:"quality" doc:"Data-quality alarms. While one is open no retrain starts by itself."`
+	Cadence      Cadence    `yaml:"cadence" doc:"When rows are to be expected: quiet hours make no alarm stale, and a delivery that is missed does. Nothing set: as learnt from the rows of each hour of the last four weeks."`
 }
 
 // JointAuto lets the traffic decide whether all features are looked at together.
@@ -34,10 +35,27 @@ const JointAuto = "auto"
 
 // Quality holds the limits of the data-quality alarms.
 type Quality struct {
-	NullRate   float64 `yaml:"null_rate" doc:"Rise of a feature's null share over the reference; 0 switches the limit off, here and below."`
+	NullRate   float64 `yaml:"null_rate" doc:"Rise of a feature's null share over the reference, and beyond what the window's rows say by chance; 0 switches the limit off, here and below."`
 	OutOfRange float64 `yaml:"out_of_range" doc:"Rise of the share outside the reference's range."`
 	Unseen     float64 `yaml:"unseen" doc:"Rise of the share of categories the reference never saw."`
 	WrongType  float64 `yaml:"wrong_type" doc:"Rise of the share of values of the wrong type."`
+	Volume     string  `yaml:"volume" enum:"on|off" doc:"on: less than half or more than twice the rows that the last four weeks held in these hours, and beyond their spread, is an alarm."`
+	Freshness  string  `yaml:"freshness" enum:"on|off" doc:"on: no rows although a delivery is due, by cadence, is an alarm."`
+	Schema     string  `yaml:"schema" enum:"on|off" doc:"on: a feature that is absent from every row of a window, or came as another type, is an alarm."`
+}
+
+// wire returns the limits as the stream takes them.
+func (q Quality) wire() wire.Quality {
+	off := func(s string) wire.Checked {
+		if s == string(wire.CheckOff) {
+			return wire.CheckOff
+		}
+		return "" // on is what the stream does by itself
+	}
+	return wire.Quality{
+		NullRate: q.NullRate, OutOfRange: q.OutOfRange, Unseen: q.Unseen, WrongType: q.WrongType,
+		Volume: off(q.Volume), Freshness: off(q.Freshness), Schema: off(q.Schema),
+	}
 }
 
 // Wire returns the policy as the stream takes it.
@@ -49,7 +67,7 @@ func (p Policy) Wire() wire.Policy {
 		MinCoverage: p.MinCoverage, MinJudged: p.MinJudged, WarmUp: p.WarmUp,
 		FireAfter: p.FireAfter, ResolveAfter: p.ResolveAfter, Retrigger: p.Retrigger, Steps: p.Steps,
 		RetrainFromMS: p.TriggerFrom.MS(), Ignore: p.Ignore, Critical: p.Critical,
-		Quality: wire.Quality(p.Quality),
+		Quality: p.Quality.wire(), Cadence: p.Cadence.Wire(),
 	}
 	if p.Early == wire.EarlyOff {
 		out.Early = wire.EarlyOff // on is what the stream does by itself

@@ -46,6 +46,10 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 	} {
 		k.share(key+"quality."+f.key, f.v)
 	}
+	k.enum(key+"quality.volume", q.Volume, "on", "off")
+	k.enum(key+"quality.freshness", q.Freshness, "on", "off")
+	k.enum(key+"quality.schema", q.Schema, "on", "off")
+	p.Cadence.check(k, key+"cadence")
 }
 
 // warnings names settings that work but invite trouble.
