@@ -16,6 +16,7 @@ type Alarm struct {
 	Reference   string  `json:"reference"`
 	WindowMS    int64   `json:"window_ms"`
 	Kind        string  `json:"kind" enum:"drift,quality,performance,joint"`
+	Check       string  `json:"check" doc:"Of kind quality: volume, freshness or schema; empty for the values of features, and for other kinds."`
 	State       string  `json:"state" enum:"firing,resolved,superseded"`
 	SinceMS     int64   `json:"since_ms"`
 	LastMS      int64   `json:"last_ms" doc:"Last event of the alarm."`
@@ -56,7 +57,7 @@ type DriftEvent struct {
 
 func alarmOf(a store.AlarmRow) Alarm {
 	return Alarm{
-		ID: a.Episode, Model: a.Model, Version: a.Version, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS, Kind: a.Kind,
+		ID: a.Episode, Model: a.Model, Version: a.Version, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS, Kind: a.Kind, Check: a.Check,
 		State: a.Phase, SinceMS: a.SinceMS, LastMS: a.LastMS, ResolvedMS: a.ResolvedMS, Share: a.Share, QualityOpen: a.QualityOpen, AckBy: a.AckBy, AckMS: a.AckMS,
 		SilencedUntilMS: a.SilencedUntilMS,
 	}

@@ -159,6 +159,7 @@ type eventData struct {
 	StartMS       int64          `json:"start_ms"`
 	EndMS         int64          `json:"end_ms"`
 	SinceMS       int64          `json:"since_ms"`
+	Check         string         `json:"check"`
 	Rows          int64          `json:"rows"`
 	ReferenceRows int64          `json:"reference_rows"`
 	Covered       int64          `json:"covered"`

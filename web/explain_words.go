@@ -40,6 +40,9 @@ func (s *story) why() string {
 	window := fmt.Sprintf("%s to %s UTC", momentText(d.StartMS), momentText(d.EndMS))
 	switch a.Kind {
 	case "quality":
+		if d.Check != "" {
+			return name + ": " + checkText(d) + ", window of " + spanText(a.WindowMS) + ", " + window + ". An open data-quality alarm blocks automatic retraining."
+		}
 		return fmt.Sprintf("%s: %s in %d of %d features%s, window of %s, %s, n = %s. An open data-quality alarm blocks automatic retraining.",
 			name, cmp.Or(d.Rule, "bad data"), d.Drifted, d.All, namesOf(d.Top), spanText(a.WindowMS), window, groupText(d.Rows))
 	case kindJoint:

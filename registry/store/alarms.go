@@ -23,6 +23,7 @@ type EventRow struct {
 	Reference string
 	WindowMS  int64
 	Kind      string // drift | quality | performance
+	Check     string // of kind quality: volume | freshness | schema; "" for the values
 	Phase     string // after the event: firing | resolved | superseded
 	Level     int64  // step of the share reached
 	Share     float64
@@ -41,6 +42,7 @@ type AlarmRow struct {
 	Reference   string
 	WindowMS    int64
 	Kind        string
+	Check       string // see EventRow
 	Phase       string
 	SinceMS     int64 // first event
 	LastMS      int64 // last event
@@ -73,7 +75,7 @@ const (
 	insertEventTail = "ON CONFLICT (id) DO UPDATE SET replayed = 0, body = excluded.body WHERE drift_events.replayed > excluded.replayed"
 
 	foldEpisodeHead = `INSERT INTO alarm_episodes (episode, model, version, policy, reference, window_ms, kind,
-		phase, ended, since_ms, last_ms, last_event, level, share, top, features, quality_open) VALUES`
+		phase, ended, since_ms, last_ms, last_event, level, share, top, features, quality_open, quality_check) VALUES`
 )
 
 // foldEpisodeTail merges two foldings of parts of an episode's events; it is
@@ -129,7 +131,7 @@ func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 		}
 		args[i] = []any{
 			a.Episode, a.Model, a.Version, a.Policy, a.Reference, a.WindowMS, a.Kind,
-			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, string(features), bit(a.QualityOpen),
+			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, string(features), bit(a.QualityOpen), a.Check,
 		}
 	}
 	return t.insertAll(ctx, foldEpisodeHead, foldEpisodeTail, args, nil)
@@ -144,7 +146,7 @@ func (s *Store) PutEvents(ctx context.Context, events []EventRow) error {
 func (e *EventRow) episode() AlarmRow {
 	return AlarmRow{
 		Episode: e.Episode, Model: e.Model, Version: e.Version, Policy: e.Policy, Reference: e.Reference, WindowMS: e.WindowMS,
-		Kind: e.Kind, Phase: e.Phase, SinceMS: e.TimeMS, LastMS: e.TimeMS, LastEvent: e.ID, Level: e.Level, Share: e.Share,
+		Kind: e.Kind, Check: e.Check, Phase: e.Phase, SinceMS: e.TimeMS, LastMS: e.TimeMS, LastEvent: e.ID, Level: e.Level, Share: e.Share,
 		TopJSON: e.TopJSON, Features: e.Features, QualityOpen: e.QualityOpen,
 	}
 }
@@ -175,7 +177,7 @@ type AlarmQuery struct {
 }
 
 const alarmColumns = `episode, model, version, policy, reference, window_ms, kind, phase, ended, since_ms, last_ms, last_event,
-	level, share, top, features, quality_open, ack_by, coalesce(ack_ms, 0)`
+	level, share, top, features, quality_open, quality_check, ack_by, coalesce(ack_ms, 0)`
 
 // Alarms returns the episodes that q selects, newest first.
 func (t *Tx) Alarms(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
@@ -215,7 +217,7 @@ func scanAlarm(r scanner, a *AlarmRow) error {
 	var ended, quality int64
 	var features string
 	err := r.Scan(&a.Episode, &a.Model, &a.Version, &a.Policy, &a.Reference, &a.WindowMS, &a.Kind, &a.Phase, &ended, &a.SinceMS, &a.LastMS, &a.LastEvent,
-		&a.Level, &a.Share, &a.TopJSON, &features, &quality, &a.AckBy, &a.AckMS)
+		&a.Level, &a.Share, &a.TopJSON, &features, &quality, &a.Check, &a.AckBy, &a.AckMS)
 	a.QualityOpen = quality != 0
 	if ended != 0 {
 		a.ResolvedMS = a.LastMS

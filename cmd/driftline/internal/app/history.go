@@ -271,7 +271,7 @@ func (h *historyStore) eventRow(e wire.Event) store.EventRow {
 // behind are the features that an alarm is about: those that drifted, or whose data is
 // bad. An event names few features; nil where it leaves some out, and for performance.
 func behind(d wire.EventData, ignored []string) []string {
-	if d.Kind != "drift" && d.Kind != "quality" {
+	if d.Kind != "drift" && d.Kind != "quality" || d.Check == wire.CheckVolume || d.Check == wire.CheckFreshness {
 		return nil
 	}
 	names := []string{}
@@ -302,7 +302,7 @@ func eventRow(e wire.Event) store.EventRow {
 	}
 	return store.EventRow{
 		ID: e.ID, Type: e.Type, Model: d.Model, TimeMS: e.TimeMS(), Body: string(e.Encode()), Episode: episode, Version: d.Version,
-		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Phase: d.Phase, Level: int64(d.Level), Share: share,
+		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Check: d.Check, Phase: d.Phase, Level: int64(d.Level), Share: share,
 		TopJSON: string(top), QualityOpen: d.QualityOpen,
 	}
 }

@@ -69,7 +69,7 @@ func alarmsList(a *cli.App) *cobra.Command {
 				t := cli.Table{Head: []string{"ALARM", "MODEL", "VERSION", "KIND", "STATE", "WINDOW", "SINCE", "LAST", "SHARE", "TAKEN UP BY", "SILENCED UNTIL"}, Empty: "no alarms"}
 				for _, al := range list.Items {
 					t.Rows = append(t.Rows, []string{
-						al.ID, al.Model, al.Version, al.Kind, al.State, span(al.WindowMS), moment(al.SinceMS), moment(al.LastMS),
+						al.ID, al.Model, al.Version, kindOf(al), al.State, span(al.WindowMS), moment(al.SinceMS), moment(al.LastMS),
 						strconv.FormatFloat(al.Share, 'f', 2, 64), or(al.AckBy, unknown), moment(al.SilencedUntilMS),
 					})
 				}
@@ -104,7 +104,7 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 	add := func(ms int64, what, format string, args ...any) {
 		t.Rows = append(t.Rows, []string{moment(ms), what, fmt.Sprintf(format, args...)})
 	}
-	add(al.SinceMS, "alarm", "%s of model %s, version %s, over %s: %s, share %.2f", al.Kind, al.Model, al.Version, span(al.WindowMS), al.State, al.Share)
+	add(al.SinceMS, "alarm", "%s of model %s, version %s, over %s: %s, share %.2f", kindOf(al.Alarm), al.Model, al.Version, span(al.WindowMS), al.State, al.Share)
 	add(al.SinceMS, "reference", "%s, policy %s", or(al.Reference, unknown), al.Policy)
 	for _, e := range al.Events {
 		add(e.TimeMS, "event", "%s", e.Type)
@@ -180,4 +180,12 @@ func Explain(a *cli.App) *cobra.Command {
 		})
 	}
 	return c
+}
+
+// kindOf is the kind of an alarm, with what a data-quality alarm checks.
+func kindOf(a web.Alarm) string {
+	if a.Check == "" {
+		return a.Kind
+	}
+	return a.Kind + ": " + a.Check
 }
