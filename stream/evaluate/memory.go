@@ -27,6 +27,7 @@ const (
 	claimsBytes   = 1024 // of a source: its row, and its share of a run's copies
 	passedBytes   = 128  // of a pane that is passed over
 	policiesBytes = 16 << 10
+	cadenceBytes  = 24 << 10 // of a model: the rows of each hour of six weeks, and their records
 	earlyPaths    = 22 // of a feature that is watched for early warnings, at most: ten categories, more or less
 	earlyBytes    = 64 // of a path: its plan, sum and increment, and its share of a record
 )
@@ -63,7 +64,7 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 			reference += one + jointReferenceBytes(g.Joint)
 			partials += versions * int64(wire.Chunks(features))
 		}
-		total += panes*pane + reference + policiesBytes
+		total += panes*pane + reference + policiesBytes + cadenceBytes
 	}
 	known := 2*pendingPanes + int64(runPanes) // panes whose partials are known by their digest
 	total += int64(q.Sources) * (claimsBytes + known*partials*seenBytes)
