@@ -50,6 +50,7 @@ var catalog = []Entry{
 	{"driftline_model_performance_rows", Gauge, byModel, "Labelled predictions behind driftline_model_performance.", "On how many rows does that stand?"},
 	{"driftline_model_provisional_coverage_ratio", Gauge, byWindow, "Share of the input behind driftline_model_provisional_drift_score, 0 to 1.", "How much of the input does the early answer rest on?"},
 	{"driftline_model_provisional_drift_score", Gauge, byWindow, "As driftline_model_drift_score, of a newer window that was judged without the partitions that are far behind; absent while none is.", "What do the other partitions say while one is behind?"},
+	{"driftline_model_quality_alarm_state", Gauge, []string{"model", "window", "check"}, "State of the data-quality alarm of a check: 0 ok, 2 firing, 3 firing but silenced; check is values, volume, freshness or schema.", "Which check of data quality is in alarm?"},
 	{"driftline_model_stale", Gauge, byWindow, "1 while the alarm lacks valid windows, else 0.", "Is silence taken for health?"},
 	{"driftline_model_window_end_timestamp_seconds", Gauge, byWindow, "End of the newest final window, event time since the epoch.", "How old is what I see?"},
 	{"driftline_model_window_rows", Gauge, byWindow, "Rows in the newest final window.", "How much traffic does the model have?"},

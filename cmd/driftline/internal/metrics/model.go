@@ -31,6 +31,12 @@ func (w *windowRead) kinds() []string {
 	return alarmKinds
 }
 
+// checkOfValues is the word for the check of data quality that has no name in events.
+const checkOfValues = "values"
+
+// qualityChecks are the checks of data quality, each an alarm of its own.
+var qualityChecks = []string{checkOfValues, wire.CheckVolume, wire.CheckFreshness, wire.CheckSchema}
+
 // model shows one model under its label.
 func (m *Metrics) model(out *output, r *modelRead, label string) {
 	reference := ""
@@ -109,6 +115,10 @@ func (m *Metrics) window(out *output, w windowRead, label string) {
 		}
 		// An open episode outlives windows that could not be judged.
 		out.gauge("driftline_model_alarm_state", float64(firing(w.fires[kind], state)), label, window, kind)
+	}
+	for _, check := range qualityChecks {
+		open := slices.DeleteFunc(slices.Clone(w.fires["quality"]), func(a store.AlarmRow) bool { return cmp.Or(a.Check, checkOfValues) != check })
+		out.gauge("driftline_model_quality_alarm_state", float64(firing(open, alarmOK)), label, window, check)
 	}
 	v := 0.0
 	if stale {
