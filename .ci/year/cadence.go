@@ -101,7 +101,9 @@ func rhythms() []rhythm {
 		{name: "once a day, declared", rows: daily(500, always), batch: true, open: always, begins: 5, cadence: dayMS, plan: &cadence.Plan{EveryMS: dayMS}},
 		{name: "once a weekday", rows: daily(500, working), batch: true, open: working, begins: 5, cadence: dayMS},
 		{name: "once a day, one row", rows: daily(1, always), batch: true, open: always, begins: 5, cadence: dayMS},
-		{name: "round the clock", rows: func(s *generate.Sequence, at int64, level float64) int { return spreadOver(s, 60*level*shape(hourOf(at))) }, open: always, cadence: dayMS},
+		{name: "round the clock", rows: func(s *generate.Sequence, at int64, level float64) int {
+			return spreadOver(s, 60*level*shape(hourOf(at)))
+		}, open: always, cadence: dayMS},
 		{name: "four rows a day", rows: func(s *generate.Sequence, _ int64, _ float64) int {
 			if s.Uniform() < 4.0/24 {
 				return 1

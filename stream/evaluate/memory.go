@@ -28,8 +28,8 @@ const (
 	passedBytes   = 128  // of a pane that is passed over
 	policiesBytes = 16 << 10
 	cadenceBytes  = 24 << 10 // of a model: the rows of each hour of six weeks, and their records
-	earlyPaths    = 22 // of a feature that is watched for early warnings, at most: ten categories, more or less
-	earlyBytes    = 64 // of a path: its plan, sum and increment, and its share of a record
+	earlyPaths    = 22       // of a feature that is watched for early warnings, at most: ten categories, more or less
+	earlyBytes    = 64       // of a path: its plan, sum and increment, and its share of a record
 )
 
 // Memory returns the most bytes that the folds of one process hold:
