@@ -44,9 +44,20 @@ func (f *Feature) exact(ref, cur drift.Sample) {
 	d := drift.KSSamples(ref, cur).D
 	f.KS, f.KSP = num(d), num(ksP(len(ref), len(cur), d))
 	f.Wasserstein = num(drift.Wasserstein(ref, cur))
+	f.meanDiff()
+}
+
+func (f *Feature) meanDiff() {
 	if m := float64(f.Statistics.Reference.Mean); m != 0 {
 		f.MeanDiffPct = num((float64(f.Statistics.Current.Mean) - m) / m * 100)
 	}
+}
+
+// beside fills in the shares of values that no cell holds.
+func (f *Feature) beside(ref, cur *sketches.FeatureCounts) {
+	share := func(c *sketches.FeatureCounts, k uint64) num { return num(float64(k) / float64(c.Total()+c.Sides())) }
+	f.WrongType = share(cur, cur.Wrong)
+	f.NotFinite, f.NotFiniteRef = share(cur, cur.NaN+cur.PosInf+cur.NegInf), share(ref, ref.NaN+ref.PosInf+ref.NegInf)
 }
 
 // bars are the verdict bins of both sides, for the picture.
@@ -82,6 +93,12 @@ func (f *Feature) Quality() string {
 	if f.NullsRose() {
 		s = append(s, fmt.Sprintf("missing %s → %s", percent(f.NullRateRef), percent(f.NullRate)))
 	}
+	if f.WrongType > 0 {
+		s = append(s, fmt.Sprintf("%s are of another type than in the reference", percent(f.WrongType)))
+	}
+	if float64(f.NotFinite-f.NotFiniteRef) > rose {
+		s = append(s, fmt.Sprintf("NaN or infinite %s → %s", percent(f.NotFiniteRef), percent(f.NotFinite)))
+	}
 	if float64(f.Unseen) > rose {
 		s = append(s, fmt.Sprintf("%s have a value that the reference has not", percent(f.Unseen)))
 	}
@@ -96,7 +113,7 @@ func (out *Report) follow() {
 	c := out.Compat
 	out.DriftRatio, out.Threshold, out.RetrainingNeeded = c.Share, c.Threshold, c.Detected
 	if out.Enough = len(c.Features) > 0; out.Enough {
-		out.Why = ""
+		out.Why, out.Mend, out.RowsNeeded, out.EnoughFrom = "", "", nil, nil
 	}
 }
 
@@ -134,7 +151,10 @@ func (out *Report) conclude(c Config, blocks []uint64) {
 			out.DriftedPSI++
 		}
 	}
-	need := max(1, (out.Analyzed+1)/2)
+	for i := range out.Features {
+		out.Features[i].Why = out.Features[i].why()
+	}
+	need := out.judgedNeeded()
 	switch {
 	case out.NReference < c.MinRows || out.NCurrent < c.MinRows:
 		out.Why = fmt.Sprintf("too few rows, %d are needed on either side: reference %s; current %s", c.MinRows, out.Windows.Reference.found(), out.Windows.Current.found())
@@ -146,7 +166,16 @@ func (out *Report) conclude(c Config, blocks []uint64) {
 		out.DriftRatio = num(float64(out.Drifted) / float64(out.Judged))
 		out.RetrainingNeeded = float64(out.DriftRatio) >= c.Threshold
 	}
+	if !out.Enough {
+		out.cadence(c)
+		if out.Mend != "" {
+			out.Why += "; " + out.Mend
+		}
+	}
 }
+
+// judgedNeeded is how many features must have a verdict for an answer: half of them.
+func (out *Report) judgedNeeded() int { return max(1, (out.Analyzed+1)/2) }
 
 func (out *Report) firstReason() string {
 	for _, f := range out.Features {

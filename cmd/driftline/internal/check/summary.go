@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Summary writes the report for people: the lines that ACIS prints, then what drifted.
@@ -26,6 +27,9 @@ func (out *Report) Summary(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "  Reference: %s\n  Current: %s\n", out.Windows.Reference.found(), out.Windows.Current.found())
 	fmt.Fprintf(&b, "  Dependence of records: %s\n", out.dependence())
+	if e := out.Emitted; e != nil {
+		b.WriteString("  Drift event: " + e.String() + "\n")
+	}
 	out.table(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -33,7 +37,11 @@ func (out *Report) Summary(w io.Writer) error {
 
 func (out *Report) dependence() string {
 	if out.Blocks > 0 {
-		return fmt.Sprintf("%s, %d of them", out.Dependence, out.Blocks)
+		s := fmt.Sprintf("%s, %d of them", out.Dependence, out.Blocks)
+		if out.BlockMS > 0 {
+			s += " of " + span(out.BlockMS)
+		}
+		return s
 	}
 	return out.Dependence
 }
@@ -47,15 +55,15 @@ func (out *Report) table(b *strings.Builder) {
 			continue
 		}
 		if shown++; shown == 1 {
-			fmt.Fprintf(b, "\n  %-28s %-13s %9s %9s %9s\n", "FEATURE", "VERDICT", "PSI", "AT LEAST", "KS")
+			fmt.Fprintf(b, "\n  %-28s %-13s %9s %9s %9s  %s\n", "FEATURE", "VERDICT", "PSI", "AT LEAST", "KS", "WHY")
 		}
 		verdict := f.Verdict
 		if f.Verdict == "stable" {
 			verdict = "warned"
 		}
-		fmt.Fprintf(b, "  %-28s %-13s %9s %9s %9s", f.Name, verdict, digits(f.PSI), digits(f.PSILower), digits(f.KS))
-		if f.Reason != "" {
-			fmt.Fprintf(b, "  %s", f.Reason)
+		fmt.Fprintf(b, "  %-28s %-13s %9s %9s %9s", f.Name, verdict, digits(f.PSI), digits(f.PSILower), f.KSText())
+		if f.Why != "" {
+			fmt.Fprintf(b, "  %s", f.Why)
 		}
 		b.WriteString("\n")
 	}
@@ -76,6 +84,30 @@ func (out *Report) table(b *strings.Builder) {
 			fmt.Fprintf(b, "\n  Features %s: %s\n", x.what, strings.Join(x.names, ", "))
 		}
 	}
+}
+
+// KSText is the distance, or the interval that it lies in.
+func (f *Feature) KSText() string {
+	if !f.KS.defined() && f.KSLow.defined() && len(f.Undefined) > 0 {
+		return fmt.Sprintf("%.2f–%.2f", float64(f.KSLow), float64(f.KSHigh))
+	}
+	return digits(f.KS)
+}
+
+// String says what was told, for people.
+func (e *Emitted) String() string {
+	if e.Type == "" {
+		return "none: " + e.Why
+	}
+	return fmt.Sprintf("%s, alarm %s (%s)", e.Type, e.Episode, e.Why)
+}
+
+// span is a length of time: 7d, 36h0m0s.
+func span(ms int64) string {
+	if ms%dayMS == 0 {
+		return fmt.Sprintf("%dd", ms/dayMS)
+	}
+	return (time.Duration(ms) * time.Millisecond).String()
 }
 
 func digits(x num) string {

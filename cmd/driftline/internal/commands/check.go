@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,10 @@ type checkFlags struct {
 	reference, current, database, time, asOf string
 	columns, drop, reports                   []string
 	timeout                                  time.Duration
-	exitZero                                 bool
+	exitZero, emit                           bool
+
+	own    bool // both sides are the model's own rows
+	stored bool // the reference is the model's, as the registry keeps it
 }
 
 // Check is "driftline check".
@@ -71,6 +75,7 @@ and 4, by the end of its name JSON or a page for people.`,
 	fl.IntVar(&f.judge.MinRows, "min-rows", f.judge.MinRows, "rows that either side must have")
 	fl.StringVar(&f.judge.Compat, "compat", "", "decide by another tool's definitions: `evidently|nannyml|acis`")
 	fl.StringSliceVar(&f.reports, "report", nil, "write `FILE`.json or .html; may be repeated")
+	fl.BoolVar(&f.emit, "emit", false, "tell the outcome to the deployment as a drift event of --model, from which its trainer may act")
 	fl.BoolVar(&f.exitZero, "exit-zero", false, "end with 0 also where there is drift")
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), a) }
 	return c
@@ -80,14 +85,34 @@ func (f *checkFlags) run(ctx context.Context, a *cli.App) error {
 	if err := f.validate(); err != nil {
 		return &cli.Exit{Code: cli.Usage, Err: err}
 	}
-	now := time.Now()
-	ref, cur, err := f.sides(ctx, a, now)
+	var l *checkLive
+	if f.live() {
+		var err error
+		if l, err = f.open(ctx, a); err != nil {
+			return err
+		}
+		if f.own {
+			f.reference = l.ownSource()
+			f.current = f.reference
+		}
+	}
+	err := f.check(ctx, a, l, time.Now())
+	if l != nil {
+		err = also(err, l.parts.Close)
+	}
+	return err
+}
+
+// check reads, judges, tells and ends with the code for what was found. An event that could
+// not be told leaves the reports where they are.
+func (f *checkFlags) check(ctx context.Context, a *cli.App, l *checkLive, now time.Time) error {
+	out, err := f.outcome(ctx, a, l, now)
 	if err != nil {
 		return err
 	}
-	out, err := driftcheck.Run(f.judge, ref, cur)
-	if err != nil {
-		return &cli.Exit{Code: cli.Usage, Err: err}
+	var untold error
+	if f.emit {
+		untold = f.tell(ctx, l, out, now)
 	}
 	for _, path := range f.reports {
 		var content any = out
@@ -102,6 +127,8 @@ func (f *checkFlags) run(ctx context.Context, a *cli.App) error {
 		return err
 	}
 	switch {
+	case untold != nil:
+		return untold
 	case !out.Enough:
 		return &cli.Exit{Code: cli.NotEnoughData, Err: errors.New(out.Why)}
 	case out.RetrainingNeeded && !f.exitZero:
@@ -117,18 +144,7 @@ func (f *checkFlags) validate() error {
 	if f.judge.Strategy != "" {
 		f.acis(bad)
 	}
-	if f.reference == "" {
-		bad("--reference: missing; want a file, a query or table:NAME")
-	}
-	if f.current == "" {
-		if f.time == "" {
-			bad("--current: missing; without --time-column nothing tells the current rows from the reference")
-		}
-		f.current = f.reference
-	}
-	if f.time == "" && f.asOf != "" {
-		bad("--as-of: needs --time-column")
-	}
+	f.sources(bad)
 	if f.timeout <= 0 {
 		bad("--statement-timeout: %s; want more than 0", f.timeout)
 	}
@@ -139,13 +155,56 @@ func (f *checkFlags) validate() error {
 			bad("--report: %s; with --compat acis the report is JSON", path)
 		}
 	}
-	f.judge.Timed = f.time != ""
 	return errors.Join(append(errs, f.judge.Validate())...)
+}
+
+// sources fills in which rows are meant where flags leave it open.
+func (f *checkFlags) sources(bad func(string, ...any)) {
+	switch model := f.judge.Model != ""; {
+	case f.reference == "" && f.current == "" && model:
+		f.own = true
+	case f.reference == "" && f.current != "" && model:
+		f.stored = true
+	case f.reference == "":
+		bad("--reference: missing; want a file, a query, table:NAME, topic or examples, or --model alone for its own rows")
+	}
+	timed := func(source string) bool { return f.own || events(source) || f.time != "" }
+	if f.current == "" && !f.own {
+		if f.reference != "" && !timed(f.reference) || f.reference == "" {
+			bad("--current: missing; without --time-column nothing tells the current rows from the reference")
+		}
+		f.current = f.reference
+	}
+	tables := !f.own && (f.reference != "" && !events(f.reference) || !events(f.current))
+	f.judge.Timed = timed(f.current)
+	f.judge.UntimedRef = !f.stored && f.judge.Timed && !timed(f.reference)
+	switch {
+	case !f.judge.Timed && !f.stored && f.reference != "" && timed(f.reference):
+		bad("--time-column: missing; the current rows need times where those of the reference have them")
+	case !f.judge.Timed && f.asOf != "" && !f.emit:
+		bad("--as-of: needs --time-column")
+	case f.time != "" && !tables:
+		bad("--time-column: events carry their own time; it is for files and queries")
+	}
+	if len(f.drop) > 0 && !tables {
+		bad("--label-column: events carry their labels apart; it is for files and queries")
+	}
+	if f.judge.Model == "" && (events(f.reference) || events(f.current)) {
+		bad("--model: missing; topics and examples hold those of many models")
+	}
+	if f.stored && f.judge.Compat != "" {
+		bad("--compat: its definitions take the rows of the reference; name them with --reference")
+	}
+	if f.emit {
+		f.emits(bad)
+	}
 }
 
 // acis fills in what the ACIS platform's own check reads.
 func (f *checkFlags) acis(bad func(string, ...any)) {
 	if f.reference != "" || f.current != "" {
+		f.current = cmp.Or(f.current, f.reference) // one fault is enough
+		f.reference = f.current
 		bad("--strategy: names the rows by itself; leave out --reference and --current")
 		return
 	}
