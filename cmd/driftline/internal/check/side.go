@@ -128,6 +128,13 @@ func (s Side) newest() (ms int64, ok bool) {
 // align puts both sides on the features that they share, in the reference's order.
 // Missing ones are no longer in the current rows, added ones are only there.
 func align(ref, cur Side) (r, c Side, missing, added []string, err error) {
+	// Events name their features themselves: a side without any has those of the other.
+	if len(ref.Names) == 0 {
+		ref.Names = cur.Names
+	}
+	if len(cur.Names) == 0 {
+		cur.Names = ref.Names
+	}
 	var names []string
 	for _, n := range ref.Names {
 		if slices.Contains(cur.Names, n) {
@@ -141,7 +148,7 @@ func align(ref, cur Side) (r, c Side, missing, added []string, err error) {
 			added = append(added, n)
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && len(ref.Names) > 0 {
 		return r, c, nil, nil, fmt.Errorf("%s and %s share no feature: there are %s, and %s", ref.Source, cur.Source, listed(ref.Names), listed(cur.Names))
 	}
 	r = Side{Source: ref.Source, Unread: ref.Unread, Names: names, Rows: reference.Pick(ref.Rows, ref.Names, names)}
