@@ -17,11 +17,12 @@ const maxDays = 3650
 // rows go on to come as they did. Nothing is said where no number of current rows would
 // do.
 func (out *Report) cadence(c Config) {
+	if out.NReference < c.MinRows {
+		out.referenceMend(c)
+		return
+	}
 	need, ok := out.rowsNeeded(c)
 	if !ok {
-		if out.NReference < c.MinRows {
-			out.Mend = fmt.Sprintf("the reference needs at least %d rows", c.MinRows)
-		}
 		return
 	}
 	out.RowsNeeded = &need
@@ -30,8 +31,8 @@ func (out *Report) cadence(c Config) {
 		out.Mend = fmt.Sprintf("give at least %d current rows", need)
 		return
 	}
-	if out.NReference < c.MinRows || cur.Rows >= need {
-		return // more days of the reference are needed, by what was found of it
+	if cur.Rows >= need {
+		return // it is the reference that is too small
 	}
 	out.Mend = fmt.Sprintf("about %d current rows are needed", need)
 	first, last, rate := cur.rate(out.Windows.Reference)
@@ -40,10 +41,9 @@ func (out *Report) cadence(c Config) {
 	}
 	perDay := rate * float64(dayMS)
 	asOf := int64(*out.AsOf)
-	quiet := max(float64(dayMS), 3/rate) // longer than that, rows have ceased to come
 	switch lengthMS := float64(c.CurrentDays) * float64(dayMS); {
-	case float64(asOf-last) > quiet:
-		out.Mend += fmt.Sprintf("; none came after %s: fill the source, or judge what there was with --as-of %s", Moment(last), Moment(last-mod(last, dayMS)+dayMS))
+	case ceased(last, asOf, rate):
+		out.Mend += staleMend(last)
 	case lengthMS > 0 && rate*lengthMS < float64(need):
 		if days := math.Ceil(float64(need) / perDay); days <= maxDays {
 			out.Mend += fmt.Sprintf("; %s come a day, so %d days never hold them: --current-days %.0f would", rows(perDay), c.CurrentDays, days)
@@ -53,10 +53,43 @@ func (out *Report) cadence(c Config) {
 		if cur.First != nil {
 			from = int64(*cur.First)
 		}
-		ms := from + int64(math.Ceil(float64(need)/rate))
-		ms += hourMS - 1 - mod(ms+hourMS-1, hourMS)
-		out.EnoughFrom = at(ms)
-		out.Mend += fmt.Sprintf("; at %s a day they are there from %s on", rows(perDay), Moment(ms))
+		out.foretell(from+int64(math.Ceil(float64(need)/rate)), perDay)
+	}
+}
+
+// foretell says from when on there will be enough, in whole hours.
+func (out *Report) foretell(ms int64, perDay float64) {
+	ms += mod(-ms, hourMS)
+	out.EnoughFrom = at(ms)
+	out.Mend += fmt.Sprintf("; at %s a day they are there from %s on", rows(perDay), Moment(ms))
+}
+
+// ceased tells whether rows no longer come: none did for a day, and for as long as three
+// usually take.
+func ceased(last, asOf int64, rate float64) bool {
+	return float64(asOf-last) > max(float64(dayMS), 3/rate)
+}
+
+func staleMend(last int64) string {
+	return fmt.Sprintf("; none came after %s: fill the source, or judge what there was with --as-of %s", Moment(last), Moment(last-mod(last, dayMS)+dayMS))
+}
+
+// referenceMend says what it takes where the reference has too few rows.
+func (out *Report) referenceMend(c Config) {
+	out.Mend = fmt.Sprintf("the reference needs at least %d rows", c.MinRows)
+	ref := out.Windows.Reference
+	if !c.Timed || c.UntimedRef || out.AsOf == nil || ref.AllFirst == nil {
+		return
+	}
+	first, last, rate := ref.rate(ref)
+	asOf, days := int64(*out.AsOf), int64(c.CurrentDays)*dayMS
+	if rate <= 0 {
+		return
+	}
+	if enough := first + days + int64(math.Ceil(float64(c.MinRows)/rate)); enough > asOf {
+		out.foretell(enough, rate*float64(dayMS))
+	} else if out.Windows.Current.Source == ref.Source && ceased(last, asOf, rate) {
+		out.Mend += staleMend(last)
 	}
 }
 

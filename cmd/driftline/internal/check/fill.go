@@ -9,7 +9,7 @@ import (
 )
 
 // fill takes over what counts tell.
-func (f *Feature) fill(r *drift.FeatureResult) {
+func (f *Feature) fill(fg *sketches.FeatureGrid, r *drift.FeatureResult) {
 	f.Kind = r.Kind.String()
 	f.NReference, f.NCurrent = r.N, r.M
 	f.NullRate, f.NullRateRef = num(r.NullRate), num(r.NullRateRef)
@@ -31,7 +31,7 @@ func (f *Feature) fill(r *drift.FeatureResult) {
 		f.Detectable = num(r.SmallestDetectable())
 	}
 	for _, t := range r.Top {
-		f.Top = append(f.Top, Top{Bin: t.Label, Ref: num(t.Ref), Cur: num(t.Cur), Term: num(t.Term)})
+		f.Top = append(f.Top, Top{Bin: binLabel(fg, t.Cell, t.Last), Ref: num(t.Ref), Cur: num(t.Cur), Term: num(t.Term)})
 	}
 }
 
@@ -73,7 +73,7 @@ func bars(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) []bar {
 		if out[b].Label == "" {
 			first[b] = cell
 		}
-		out[b].Label = drift.BinLabel(f, first[b], cell)
+		out[b].Label = binLabel(f, first[b], cell)
 		out[b].Ref += float64(ref.Cells[cell]) / n
 		out[b].Cur += float64(cur.Cells[cell]) / m
 	}
@@ -87,8 +87,8 @@ const rose = 0.1
 // NullsRose tells whether many more values are missing than in the reference.
 func (f *Feature) NullsRose() bool { return float64(f.NullRate-f.NullRateRef) > rose }
 
-// Quality says what is wrong with the values beside their distribution, "" if nothing is.
-func (f *Feature) Quality() string {
+// quality says what is wrong with the values beside their distribution, "" if nothing is.
+func (f *Feature) quality() string {
 	var s []string
 	if f.NullsRose() {
 		s = append(s, fmt.Sprintf("missing %s → %s", percent(f.NullRateRef), percent(f.NullRate)))
@@ -97,7 +97,7 @@ func (f *Feature) Quality() string {
 		s = append(s, fmt.Sprintf("%s are of another type than in the reference", percent(f.WrongType)))
 	}
 	if float64(f.NotFinite-f.NotFiniteRef) > rose {
-		s = append(s, fmt.Sprintf("NaN or infinite %s → %s", percent(f.NotFiniteRef), percent(f.NotFinite)))
+		s = append(s, fmt.Sprintf("no finite number %s → %s", percent(f.NotFiniteRef), percent(f.NotFinite)))
 	}
 	if float64(f.Unseen) > rose {
 		s = append(s, fmt.Sprintf("%s have a value that the reference has not", percent(f.Unseen)))
@@ -152,21 +152,24 @@ func (out *Report) conclude(c Config, blocks []uint64) {
 		}
 	}
 	for i := range out.Features {
-		out.Features[i].Why = out.Features[i].why()
+		f := &out.Features[i]
+		if f.Why, f.BadData = f.why(), f.quality(); f.BadData != "" {
+			out.Bad++
+		}
 	}
 	need := out.judgedNeeded()
 	switch {
 	case out.NReference < c.MinRows || out.NCurrent < c.MinRows:
-		out.Why = fmt.Sprintf("too few rows, %d are needed on either side: reference %s; current %s", c.MinRows, out.Windows.Reference.found(), out.Windows.Current.found())
+		out.Why = fmt.Sprintf("too few rows, %d are needed on either side", c.MinRows)
 	case out.Judged < need:
-		out.Why = fmt.Sprintf("%d of %d features could be judged, at least %d are needed (%s): reference %s; current %s",
-			out.Judged, out.Analyzed, need, out.firstReason(), out.Windows.Reference.found(), out.Windows.Current.found())
+		out.Why = fmt.Sprintf("%d of %d features could be judged, at least %d are needed (%s)", out.Judged, out.Analyzed, need, out.firstReason())
 	default:
 		out.Enough = true
 		out.DriftRatio = num(float64(out.Drifted) / float64(out.Judged))
 		out.RetrainingNeeded = float64(out.DriftRatio) >= c.Threshold
 	}
 	if !out.Enough {
+		out.Why += fmt.Sprintf(": reference %s; current %s", out.Windows.Reference.found(), out.Windows.Current.found())
 		out.cadence(c)
 		if out.Mend != "" {
 			out.Why += "; " + out.Mend

@@ -203,7 +203,7 @@ func judge(ref, cur Side, i int, blockMS int64, s drift.Settings) (f Feature, bl
 func (f *Feature) compare(ref, cur *sketches.Counts, i int, dep drift.Dependence, s drift.Settings) (drift.FeatureResult, error) {
 	fg, a, b := &ref.Grid.Features[i], &ref.Features[i], &cur.Features[i]
 	r := drift.Judge(fg, a, b, dep, s)
-	f.fill(&r)
+	f.fill(fg, &r)
 	if n, ok := r.ValuesNeeded(s); ok {
 		f.Needed = num(n)
 	}

@@ -39,9 +39,10 @@ type Report struct {
 	Analyzed         int  `json:"features_analyzed"`
 	Judged           int  `json:"features_judged"` // neither insufficient nor learning
 	Drifted          int  `json:"features_drifted"`
-	DriftedKS        int  `json:"drifted_ks"`  // KS p < 0.05, for comparison
-	DriftedPSI       int  `json:"drifted_psi"` // PSI at or above the threshold, for comparison
-	DriftRatio       num  `json:"drift_ratio"` // drifted ÷ judged; null where too few were judged
+	Bad              int  `json:"features_bad"` // whose data is bad, whatever the distribution of what is left
+	DriftedKS        int  `json:"drifted_ks"`   // KS p < 0.05, for comparison
+	DriftedPSI       int  `json:"drifted_psi"`  // PSI at or above the threshold, for comparison
+	DriftRatio       num  `json:"drift_ratio"`  // drifted ÷ judged; null where too few were judged
 	Threshold        num  `json:"retraining_threshold"`
 	RetrainingNeeded bool `json:"retraining_needed"`
 	// Compat is what another tool says, where it was asked for: it then decides, and the
@@ -105,8 +106,9 @@ type Feature struct {
 	Warned     bool   `json:"warned"`
 	Drifted    bool   `json:"drifted"`
 	Rule       string `json:"rule"`
-	Reason     string `json:"reason,omitempty"` // why there is no verdict
-	Why        string `json:"why,omitempty"`    // in words, where it is not simply stable
+	Reason     string `json:"reason,omitempty"`  // why there is no verdict
+	Why        string `json:"why,omitempty"`     // in words, where it is not simply stable
+	BadData    string `json:"quality,omitempty"` // in words, what is wrong with the values themselves
 	Detectable num    `json:"smallest_detectable_psi"`
 	Needed     num    `json:"n_needed"` // current values that a verdict takes; null where there is one, or more would not help
 	Top        []Top  `json:"top"`      // what contributes most to the PSI

@@ -147,8 +147,8 @@ func (f *Feature) derive(fg *sketches.FeatureGrid, ref *sketches.FeatureCounts, 
 		return
 	}
 	f.Undefined = map[string]string{"ks": needsRows + "; it lies from ks_low to ks_high"}
-	f.KSP = num(r.KSP())
+	f.KSP = num(ksP(int(r.N), int(r.M), r.KSLow)) // the distance is no less, so p is at most this
 	f.Wasserstein = num(r.W1)
-	f.Derived = append(f.Derived, "ks_p", "wasserstein", "mean_diff_pct") // ks_p: that of ks_low, so at most this
+	f.Derived = append(f.Derived, "ks_p", "wasserstein", "mean_diff_pct")
 	f.meanDiff()
 }

@@ -26,6 +26,9 @@ func (out *Report) Summary(w io.Writer) error {
 		b.WriteString("  Retraining needed: NO\n")
 	}
 	fmt.Fprintf(&b, "  Reference: %s\n  Current: %s\n", out.Windows.Reference.found(), out.Windows.Current.found())
+	if out.Bad > 0 {
+		fmt.Fprintf(&b, "  Features with bad data: %d\n", out.Bad)
+	}
 	fmt.Fprintf(&b, "  Dependence of records: %s\n", out.dependence())
 	if e := out.Emitted; e != nil {
 		b.WriteString("  Drift event: " + e.String() + "\n")
@@ -46,15 +49,24 @@ func (out *Report) dependence() string {
 	return out.Dependence
 }
 
+// mostLines is how many features are listed for people.
+const mostLines = 40
+
 // table lists the features that are not stable, the most drifted first.
 func (out *Report) table(b *strings.Builder) {
+	if out.NReference == 0 || out.NCurrent == 0 {
+		return // every feature would say the same
+	}
 	listed := out.byPSI()
 	shown := 0
 	for _, f := range listed {
 		if f.Verdict == "stable" && !f.Warned {
 			continue
 		}
-		if shown++; shown == 1 {
+		if shown++; shown > mostLines {
+			continue
+		}
+		if shown == 1 {
 			fmt.Fprintf(b, "\n  %-28s %-13s %9s %9s %9s  %s\n", "FEATURE", "VERDICT", "PSI", "AT LEAST", "KS", "WHY")
 		}
 		verdict := f.Verdict
@@ -67,13 +79,22 @@ func (out *Report) table(b *strings.Builder) {
 		}
 		b.WriteString("\n")
 	}
+	if shown > mostLines {
+		fmt.Fprintf(b, "  … and %d more; --report has all\n", shown-mostLines)
+	}
+	bad := 0
 	for _, f := range listed {
-		if q := f.Quality(); q != "" {
-			fmt.Fprintf(b, "\n  Data quality of %s: %s", f.Name, q)
-			shown = -1
+		if f.BadData == "" {
+			continue
+		}
+		if bad++; bad <= mostLines {
+			fmt.Fprintf(b, "\n  Data quality of %s: %s", f.Name, f.BadData)
 		}
 	}
-	if shown < 0 {
+	if bad > mostLines {
+		fmt.Fprintf(b, "\n  … and of %d more", bad-mostLines)
+	}
+	if bad > 0 {
 		b.WriteString("\n")
 	}
 	for _, x := range []struct {

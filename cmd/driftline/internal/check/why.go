@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
 )
 
 // why says in words what moved, or why there is no verdict and what would have been seen
@@ -12,7 +15,7 @@ func (f *Feature) why() string {
 	if f.Reason != "" {
 		s := f.Reason
 		if f.Detectable.defined() {
-			s += fmt.Sprintf("; so few show a PSI from %.2g on", float64(f.Detectable))
+			s += fmt.Sprintf("; would have shown a PSI of %.2g or more", float64(f.Detectable))
 		}
 		return s
 	}
@@ -33,6 +36,36 @@ func (f *Feature) why() string {
 		parts = append(parts, fmt.Sprintf("most in %s: %s → %s", t.Bin, percent(t.Ref), percent(t.Cur)))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// binLabel names a run of cells as package drift does, but for the ends of runs that lie
+// at a value with a cell of its own: "> 0" and "≤ 1", not "≥ 4.94066e-324" and "< 1".
+func binLabel(f *sketches.FeatureGrid, first, last int) string {
+	end := len(f.Edges)
+	single := func(cell int) bool { return cell > 0 && cell < end && f.SingleValue(cell) }
+	after, upTo := first > 1 && single(first-1), single(last)
+	if f.Kind != sketches.Numeric || first == last && upTo || !after && !upTo {
+		return drift.BinLabel(f, first, last)
+	}
+	var low, high float64
+	open, shut := "[", ")"
+	if after {
+		open, low = "(", f.Edges[first-2]
+	} else if first > 0 {
+		low = f.Edges[first-1]
+	}
+	if upTo {
+		shut, high = "]", f.Edges[last-1]
+	} else if last < end {
+		high = f.Edges[last]
+	}
+	switch {
+	case first == 0:
+		return fmt.Sprintf("≤ %.6g", high) // upTo, or package drift names it
+	case last == end:
+		return fmt.Sprintf("> %.6g", low) // after, likewise
+	}
+	return fmt.Sprintf("%s%.6g, %.6g%s", open, low, high, shut)
 }
 
 // short writes a number of a feature's own unit with four digits.
