@@ -33,35 +33,49 @@ type checkFlags struct {
 func Check(a *cli.App) *cobra.Command {
 	f := checkFlags{judge: driftcheck.DefaultConfig()}
 	c := &cobra.Command{
-		Use: "check", Short: "Compare rows with a reference once, from files or a database", Args: cobra.NoArgs,
-		Long: `Compare rows with a reference once. Both are files or queries:
+		Use: "check", Short: "Compare rows with a reference once: files, a database, topics, a model's own rows", Args: cobra.NoArgs,
+		Long: `Compare rows with a reference once. Either side is one of
 
   PATH or file:PATH     .csv, .csv.gz, .tsv or .parquet; an empty field is null
   SELECT … or sql:…     one query to a database of sources:, read-only (--database)
   table:NAME            every row of a table there
+  topic[:NAME]          events of --model that an input topic, or all of them, still hold
+  examples[:FROM..TO]   examples of --model with features that the history keeps
 
-With --time-column the current rows are those of the last days (--current-days) before
---as-of, the reference those of the days before them (--reference-days); 0 days takes
-all rows. As of is the end of the newest current day (UTC) in a file, and now for a query. Both
-may be the same source, --current is then not needed. Times also tell how dependent
-records are; without times that is assumed none, and every row counts.
+With --model alone both sides are that model's own rows: the examples if it is trained on
+them and they are kept, else the input topics. With --model and --current the reference is
+the model's, as the registry keeps it.
+
+Rows with times (--time-column; events always) are cut: the current ones are those of the
+last days (--current-days) before --as-of, the reference those of the days before them
+(--reference-days); 0 days takes all. As of is the end of the newest current day (UTC) in a
+file and a historical topic, and now for a query, a topic and examples. Both sides may be
+the same source, --current is then not needed. Times also tell how dependent records are;
+without times that is assumed none, and every row counts.
 
 --strategy S checks the table ml_training_features of the ACIS platform, as its own
 drift check does.
+
+--emit tells the outcome to the deployment as a drift event of the model, policy "check":
+drift opens an alarm or goes on in the one that is open, no drift ends it, too little data
+says nothing. The trainer may act on it, under its usual gates and cool-down. The same
+check told twice is the same event.
 
 Codes: 0 no drift, 3 drift (at least --alert-threshold of the judged features), 4 not
 enough data, 2 what was asked for cannot be done. --report writes a file also with 3
 and 4, by the end of its name JSON or a page for people.`,
 		Example: `  driftline check --reference train.parquet --current week.csv --report drift.html
   driftline check --reference rows.csv --time-column date --as-of 2026-03-01
+  driftline check --model churn --emit
+  driftline check --model churn --current "SELECT * FROM scored WHERE day = CURRENT_DATE"
   driftline check --strategy growth --alert-threshold 0.3`,
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.reference, "reference", "", "rows to compare with: `FILE|SQL`")
-	fl.StringVar(&f.current, "current", "", "rows to judge: `FILE|SQL`; default the reference's source")
+	fl.StringVar(&f.reference, "reference", "", "rows to compare with: `SOURCE`; with --model and --current default the registry's reference")
+	fl.StringVar(&f.current, "current", "", "rows to judge: `SOURCE`; default the reference's source")
 	fl.StringVar(&f.database, "database", "", "`NAME` of the database under sources: (default the only one)")
 	fl.DurationVar(&f.timeout, "statement-timeout", table.DefaultStatementTimeout, "longest time of one query")
-	fl.StringVar(&f.judge.Model, "model", "", "`NAME` for the report")
+	fl.StringVar(&f.judge.Model, "model", "", "the rows or the reference of the model `NAME`; else a name for the report")
 	fl.StringVar(&f.judge.Strategy, "strategy", "", "ACIS: `STRATEGY` whose features are checked")
 	fl.StringVar(&f.time, "time-column", "", "event time stands in column `NAME`")
 	fl.StringVar(&f.asOf, "as-of", "", "judge the days before `TIME`")

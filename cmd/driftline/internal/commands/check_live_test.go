@@ -176,6 +176,7 @@ func TestCheck_OfALiveModel(t *testing.T) {
 		decode(t, b.must("reference", "build", "churn", "--from", "topic", "--to-time", "2026-04-08", "-o", "json"), &ref)
 		b.againstStored(ref)
 		b.emits(ctx, r)
+		b.documented()
 	})
 }
 
