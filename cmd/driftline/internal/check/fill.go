@@ -14,6 +14,9 @@ func (f *Feature) fill(fg *sketches.FeatureGrid, r *drift.FeatureResult) {
 	f.NReference, f.NCurrent = r.N, r.M
 	f.NullRate, f.NullRateRef = num(r.NullRate), num(r.NullRateRef)
 	f.Verdict, f.Drifted, f.Warned, f.Rule, f.Reason = r.Verdict.String(), r.Verdict == drift.Drifted, r.Warned, r.Rule, r.Reason
+	if r.Kind == sketches.Categorical && r.N > 0 {
+		f.Unseen = num(r.Unseen)
+	}
 	if r.N == 0 || r.M == 0 {
 		return
 	}
@@ -24,8 +27,6 @@ func (f *Feature) fill(fg *sketches.FeatureGrid, r *drift.FeatureResult) {
 	if r.Kind == sketches.Numeric {
 		f.KSLow, f.KSHigh = num(r.KSLow), num(r.KSHigh)
 		f.OutOfRange, f.OutOfRangeRef = num(r.OutOfRange), num(r.OutOfRangeRef)
-	} else {
-		f.Unseen = num(r.Unseen)
 	}
 	if r.Verdict != drift.Drifted {
 		f.Detectable = num(r.SmallestDetectable())

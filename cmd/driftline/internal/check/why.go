@@ -12,6 +12,9 @@ import (
 // why says in words what moved, or why there is no verdict and what would have been seen
 // all the same; "" for a feature that is simply stable.
 func (f *Feature) why() string {
+	if f.NCurrent == 0 && f.Unseen > rose {
+		return "no value of it is one that the reference has: an id or a time, which is no feature (--label-column), or another coding"
+	}
 	if f.Reason != "" {
 		s := f.Reason
 		if f.Detectable.defined() {

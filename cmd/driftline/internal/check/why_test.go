@@ -41,6 +41,7 @@ func TestWhy_InWords(t *testing.T) {
 		{"texts where numbers were", mod(7), func(int) sketches.Value { return sketches.String("n/a") }, "the window holds no value of this feature", "100.00% are of another type"},
 		{"NaN", mod(7), constant(math.NaN()), "the window holds no value of this feature", "no finite number 0.00% → 100.00%"},
 		{"infinity", mod(7), constant(math.Inf(-1)), "the window holds no value of this feature", "no finite number 0.00% → 100.00%"},
+		{"an id", func(i int) sketches.Value { return sketches.String(fmt.Sprint("u", i)) }, func(i int) sketches.Value { return sketches.String(fmt.Sprint("v", i)) }, "an id or a time", "100.00% have a value that the reference has not"},
 		{"nulls", mod(7), func(int) sketches.Value { return sketches.Null() }, "the window holds no value of this feature", "missing 0.00% → 100.00%"},
 		{"nothing", mod(7), mod(7), "", ""},
 	} {

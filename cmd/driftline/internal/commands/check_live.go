@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,12 @@ func (f *checkFlags) open(ctx context.Context, a *cli.App) (l *checkLive, err er
 	}
 	isTopic := func(text string) bool { return strings.HasPrefix(text, fromTopic) && events(text) }
 	want := app.Want{Store: true, Broker: f.own || f.emit || isTopic(f.reference) || isTopic(f.current)}
+	if local := want.Broker && cfg.Embedded() || strings.HasPrefix(cfg.StoreURL(), "sqlite:"); local {
+		// Whoever looks makes no deployment.
+		if _, err := os.Stat(cfg.DataDir); errors.Is(err, os.ErrNotExist) {
+			return nil, cli.Usagef("no deployment: there is no %s; start driftline all, or name the deployment's --data-dir, or its --brokers and --database-url", cfg.DataDir)
+		}
+	}
 	p, _, err := app.Beside(ctx, &cfg.Config, quiet(a, cfg), a.Build.Version, want)
 	if err != nil {
 		return nil, err
