@@ -146,7 +146,11 @@ func (f *Feature) derive(fg *sketches.FeatureGrid, ref *sketches.FeatureCounts, 
 	if r.N == 0 || r.M == 0 {
 		return
 	}
-	f.Undefined = map[string]string{"ks": needsRows + "; it lies from ks_low to ks_high"}
+	if f.KSLow == f.KSHigh { // every cell is a value
+		f.KS = f.KSLow
+	} else {
+		f.Undefined = map[string]string{"ks": needsRows + "; it lies from ks_low to ks_high"}
+	}
 	f.KSP = num(ksP(int(r.N), int(r.M), r.KSLow)) // the distance is no less, so p is at most this
 	f.Wasserstein = num(r.W1)
 	f.Derived = append(f.Derived, "ks_p", "wasserstein", "mean_diff_pct")

@@ -110,7 +110,10 @@ func (out *Report) table(b *strings.Builder) {
 // KSText is the distance, or the interval that it lies in.
 func (f *Feature) KSText() string {
 	if !f.KS.defined() && f.KSLow.defined() && len(f.Undefined) > 0 {
-		return fmt.Sprintf("%.2f–%.2f", float64(f.KSLow), float64(f.KSHigh))
+		if low, high := fmt.Sprintf("%.2f", float64(f.KSLow)), fmt.Sprintf("%.2f", float64(f.KSHigh)); low != high {
+			return low + "–" + high
+		}
+		return digits(f.KSLow)
 	}
 	return digits(f.KS)
 }

@@ -55,9 +55,6 @@ func (f *checkFlags) tell(ctx context.Context, l *checkLive, out *driftcheck.Rep
 	case end > now.UnixMilli():
 		return cli.Usagef("--emit: the newest current row is of %s, which is yet to come: whoever reads the event would wait until then", moment(end-1))
 	}
-	if err := l.parts.Own(ctx); err != nil {
-		return err
-	}
 	e := emission{live: l, out: out, cfg: f.judge, data: out.Evidence(f.judge, end)}
 	if err := e.read(ctx); err != nil {
 		return err

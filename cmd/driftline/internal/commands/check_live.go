@@ -24,7 +24,6 @@ type checkLive struct {
 	parts    *app.Parts
 	declared *app.Declared // nil where no broker was asked for
 	model    config.Model
-	watched  bool
 }
 
 // events tells whether a source is one of events: rows of one model, with their times.
@@ -67,7 +66,10 @@ func (f *checkFlags) open(ctx context.Context, a *cli.App) (l *checkLive, err er
 			return nil, err
 		}
 	}
-	return l, l.find(ctx, f.judge.Model)
+	if err := l.find(ctx, f.judge.Model); err != nil || !f.emit {
+		return l, err
+	}
+	return l, p.Own(ctx) // before a long read, not after it
 }
 
 // find reads the model's specification.
@@ -77,7 +79,6 @@ func (l *checkLive) find(ctx context.Context, name string) error {
 	row, err := l.parts.Store.WatchedModel(ctx, name)
 	switch {
 	case err == nil:
-		l.watched = true
 		l.model, err = config.ParseSpec([]byte(row.SpecJSON), l.parts.Cfg)
 		return err
 	case !errors.Is(err, store.ErrNotFound):
@@ -134,8 +135,8 @@ func (l *checkLive) historical(text string) bool {
 }
 
 // side reads the model's rows with an event time in [from, to); 0 is no limit. Where there
-// is none, it looks for those outside, so that the report can say what there is.
-func (l *checkLive) side(ctx context.Context, a *cli.App, flag, text string, columns []string, now time.Time, from, to int64) (driftcheck.Side, error) {
+// are fewer than few, it looks for those outside, so that the report can say what there is.
+func (l *checkLive) side(ctx context.Context, a *cli.App, flag, text string, columns []string, now time.Time, from, to int64, few int) (driftcheck.Side, error) {
 	src, err := parseSource(buildFlags{from: text}, now)
 	if err != nil {
 		return driftcheck.Side{}, &cli.Exit{Code: cli.Usage, Err: fmt.Errorf("%s: %w", flag, err)}
@@ -153,9 +154,13 @@ func (l *checkLive) side(ctx context.Context, a *cli.App, flag, text string, col
 	if err != nil {
 		return driftcheck.Side{}, err
 	}
-	if len(g.times) == 0 && (src.fromMS != 0 || src.toMS != 0) {
-		if g.outside, err = l.elsewhere(ctx, src, feed, newTicker(a.Err)); err != nil {
-			return driftcheck.Side{}, err
+	if limited := src.fromMS != 0 || src.toMS != 0; limited {
+		g.outside = leftOut{} // of those that were read at all
+		if len(g.times) < few {
+			if g.outside, err = l.elsewhere(ctx, src, feed, newTicker(a.Err)); err != nil {
+				return driftcheck.Side{}, err
+			}
+			g.outside.rows -= len(g.times)
 		}
 	}
 	names := g.names()

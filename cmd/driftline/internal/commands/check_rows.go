@@ -112,7 +112,7 @@ func (f *checkFlags) side(ctx context.Context, a *cli.App, l *checkLive, flag, s
 			to = f.judge.AsOfMS
 			from = max(1, to-int64(days)*24*time.Hour.Milliseconds())
 		}
-		return l.side(ctx, a, flag, source, f.columns, now, from, to)
+		return l.side(ctx, a, flag, source, f.columns, now, from, to, f.judge.MinRows)
 	}
 	tell := newTicker(a.Err)
 	o := table.Options{

@@ -121,7 +121,7 @@ func (f *feed) topicRows(ctx context.Context, src source, g *gathered, tell *tic
 	for _, topic := range topics {
 		n, err := f.parts.Kafka.Partitions(ctx, topic)
 		if errors.Is(err, log.ErrNoTopic) {
-			return cli.Usagef("%s: topic %s does not exist; the input topics are %s", f.flag, topic, strings.Join(f.parts.Topics().Inputs, ", "))
+			return cli.Usagef("%s: topic %s does not exist; the input topics are %s", f.flag, topic, strings.Join(f.inputs(), ", "))
 		}
 		if err != nil {
 			return err
@@ -133,6 +133,19 @@ func (f *feed) topicRows(ctx context.Context, src source, g *gathered, tell *tic
 		}
 	}
 	return nil
+}
+
+// inputs are the input topics that the deployment runs with, whatever is configured here.
+func (f *feed) inputs() []string {
+	l, ok := f.view.Layout()
+	if !ok {
+		return f.parts.Topics().Inputs
+	}
+	var names []string
+	for _, in := range l.Inputs {
+		names = append(names, in.Topic)
+	}
+	return names
 }
 
 func (f *feed) partitionRows(ctx context.Context, p log.Partition, want event.Type, src source, g *gathered, tell *ticker) error {
