@@ -26,6 +26,9 @@ func (out *Report) Summary(w io.Writer) error {
 		b.WriteString("  Retraining needed: NO\n")
 	}
 	fmt.Fprintf(&b, "  Reference: %s\n  Current: %s\n", out.Windows.Reference.found(), out.Windows.Current.found())
+	if r := out.Reference; r != nil {
+		fmt.Fprintf(&b, "  Reference of the registry: %s (%s)\n", r.ID, r.Kind)
+	}
 	if out.Bad > 0 {
 		fmt.Fprintf(&b, "  Features with bad data: %d\n", out.Bad)
 	}

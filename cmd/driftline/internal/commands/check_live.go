@@ -84,7 +84,7 @@ func (l *checkLive) find(ctx context.Context, name string) error {
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	configured := false
+	var configured bool
 	if l.model, configured = l.parts.Cfg.Model(name); configured || l.declared != nil && l.declared.View.Known(name) {
 		return nil
 	}
@@ -219,6 +219,6 @@ func (l *checkLive) reference(ctx context.Context) (ref driftcheck.Stored, err e
 	if err != nil {
 		return ref, err
 	}
-	ref.Source = fmt.Sprintf("reference %.12s of model %s", row.ID, name)
+	ref.Source = fmt.Sprintf("%.12s of model %s", row.ID, name)
 	return ref, nil
 }

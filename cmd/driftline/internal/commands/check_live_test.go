@@ -283,7 +283,7 @@ func (b *bench) againstStored(ref built) {
 	if got.Dependence != "reference blocks" || got.BlockMS != 7*testDayMS || got.Blocks == 0 || got.Drifted != 1 {
 		t.Errorf("against the stored reference: %s, %d blocks of %d ms, %d drifted", got.Dependence, got.Blocks, got.BlockMS, got.Drifted)
 	}
-	if !strings.Contains(out, "reference "+ref.Reference[:12]+" of model churn") && got.Windows.Reference.Source == "" {
+	if !strings.Contains(out, "Reference of the registry: "+ref.Reference+" (topic)") || got.Windows.Reference.Source != ref.Reference[:12]+" of model churn" {
 		t.Errorf("the summary does not name the reference:\n%s", out)
 	}
 	for _, f := range got.Features {
