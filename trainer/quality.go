@@ -40,6 +40,9 @@ func noteQuality(ctx context.Context, tx *store.Tx, e wire.Event, nowMS int64) e
 	if d.Kind != kindQuality && d.Kind != kindDrift || d.Phase == "stale" {
 		return nil
 	}
+	if d.Policy == wire.PolicyCheck {
+		return nil // a check does not follow the stream's alarms: what it saw open is no news
+	}
 	old, err := readQuality(ctx, tx, d.Model)
 	if err != nil {
 		return err

@@ -230,6 +230,23 @@ func TestQuality_BlocksUntilTheAlarmEnds(t *testing.T) {
 	w.expect(store.RetrainDone, store.RetrainProbation)
 }
 
+// A check of rows looks at the history once: what it saw, or did not see yet, opens and
+// ends no alarm of the stream.
+func TestQuality_ACheckEndsNoAlarm(t *testing.T) {
+	t.Parallel()
+	w, tr := started(t, storetest.Open(t))
+	w.days(15, 36, byB)
+	w.alarm("quality", "detected", 36, func(d *wire.EventData) { d.BlocksRetrain = true })
+	w.alarm("drift", "detected", 36, func(d *wire.EventData) { d.Policy = wire.PolicyCheck })
+	w.settle(tr)
+	if r := w.expect(store.RetrainDone, store.RetrainBlocked)[1]; r.Reason != blockedReason {
+		t.Errorf("reason %q", r.Reason)
+	}
+	w.alarm("quality", "resolved", 37, func(d *wire.EventData) { d.BlocksRetrain, d.Phase = true, "resolved" })
+	w.settle(tr)
+	w.expect(store.RetrainDone, store.RetrainProbation)
+}
+
 func TestQuality_IsAskedAgainAtTheGate(t *testing.T) {
 	t.Parallel()
 	w, tr := started(t, storetest.Open(t))

@@ -42,6 +42,10 @@ type Explanation struct {
 	Joint     *Joint    `json:"joint,omitempty" doc:"Of all features together: the evidence of an alarm of kind joint."`
 }
 
+// checkPolicy is the policy of alarms that a check of rows told: no score of a window
+// belongs to them.
+const checkPolicy = "check"
+
 // explainEvents bounds the events read for one alarm.
 const explainEvents = 1000
 
@@ -116,7 +120,7 @@ func tell(ctx context.Context, t *store.Tx, id string) (s story, err error) {
 	if s.first != nil {
 		s.features = s.first.Top
 	}
-	if a.Kind == "drift" {
+	if a.Kind == "drift" && a.Policy != checkPolicy {
 		if err := s.readScore(ctx, t); err != nil {
 			return s, err
 		}

@@ -27,6 +27,11 @@ type Event struct {
 	Data         EventData `json:"data"`
 }
 
+// PolicyCheck is the policy of drift events that no window fired: a check of rows, made
+// once, told them. Their detail holds check, a hash of what was judged and how, and where
+// the rows of either side came from.
+const PolicyCheck = "check"
+
 // EventData is the evidence inside a drift event.
 type EventData struct {
 	Model         string         `json:"model"`

@@ -9,11 +9,14 @@ import (
 )
 
 // fill takes over what counts tell.
-func (f *Feature) fill(r *drift.FeatureResult) {
+func (f *Feature) fill(fg *sketches.FeatureGrid, r *drift.FeatureResult) {
 	f.Kind = r.Kind.String()
 	f.NReference, f.NCurrent = r.N, r.M
 	f.NullRate, f.NullRateRef = num(r.NullRate), num(r.NullRateRef)
 	f.Verdict, f.Drifted, f.Warned, f.Rule, f.Reason = r.Verdict.String(), r.Verdict == drift.Drifted, r.Warned, r.Rule, r.Reason
+	if r.Kind == sketches.Categorical && r.N > 0 {
+		f.Unseen = num(r.Unseen)
+	}
 	if r.N == 0 || r.M == 0 {
 		return
 	}
@@ -24,14 +27,12 @@ func (f *Feature) fill(r *drift.FeatureResult) {
 	if r.Kind == sketches.Numeric {
 		f.KSLow, f.KSHigh = num(r.KSLow), num(r.KSHigh)
 		f.OutOfRange, f.OutOfRangeRef = num(r.OutOfRange), num(r.OutOfRangeRef)
-	} else {
-		f.Unseen = num(r.Unseen)
 	}
 	if r.Verdict != drift.Drifted {
 		f.Detectable = num(r.SmallestDetectable())
 	}
 	for _, t := range r.Top {
-		f.Top = append(f.Top, Top{Bin: t.Label, Ref: num(t.Ref), Cur: num(t.Cur), Term: num(t.Term)})
+		f.Top = append(f.Top, Top{Bin: binLabel(fg, t.Cell, t.Last), Ref: num(t.Ref), Cur: num(t.Cur), Term: num(t.Term)})
 	}
 }
 
@@ -44,9 +45,20 @@ func (f *Feature) exact(ref, cur drift.Sample) {
 	d := drift.KSSamples(ref, cur).D
 	f.KS, f.KSP = num(d), num(ksP(len(ref), len(cur), d))
 	f.Wasserstein = num(drift.Wasserstein(ref, cur))
+	f.meanDiff()
+}
+
+func (f *Feature) meanDiff() {
 	if m := float64(f.Statistics.Reference.Mean); m != 0 {
 		f.MeanDiffPct = num((float64(f.Statistics.Current.Mean) - m) / m * 100)
 	}
+}
+
+// beside fills in the shares of values that no cell holds.
+func (f *Feature) beside(ref, cur *sketches.FeatureCounts) {
+	share := func(c *sketches.FeatureCounts, k uint64) num { return num(float64(k) / float64(c.Total()+c.Sides())) }
+	f.WrongType = share(cur, cur.Wrong)
+	f.NotFinite, f.NotFiniteRef = share(cur, cur.NaN+cur.PosInf+cur.NegInf), share(ref, ref.NaN+ref.PosInf+ref.NegInf)
 }
 
 // bars are the verdict bins of both sides, for the picture.
@@ -62,7 +74,7 @@ func bars(f *sketches.FeatureGrid, ref, cur *sketches.FeatureCounts) []bar {
 		if out[b].Label == "" {
 			first[b] = cell
 		}
-		out[b].Label = drift.BinLabel(f, first[b], cell)
+		out[b].Label = binLabel(f, first[b], cell)
 		out[b].Ref += float64(ref.Cells[cell]) / n
 		out[b].Cur += float64(cur.Cells[cell]) / m
 	}
@@ -76,11 +88,17 @@ const rose = 0.1
 // NullsRose tells whether many more values are missing than in the reference.
 func (f *Feature) NullsRose() bool { return float64(f.NullRate-f.NullRateRef) > rose }
 
-// Quality says what is wrong with the values beside their distribution, "" if nothing is.
-func (f *Feature) Quality() string {
+// quality says what is wrong with the values beside their distribution, "" if nothing is.
+func (f *Feature) quality() string {
 	var s []string
 	if f.NullsRose() {
 		s = append(s, fmt.Sprintf("missing %s → %s", percent(f.NullRateRef), percent(f.NullRate)))
+	}
+	if f.WrongType > 0 {
+		s = append(s, fmt.Sprintf("%s are of another type than in the reference", percent(f.WrongType)))
+	}
+	if float64(f.NotFinite-f.NotFiniteRef) > rose {
+		s = append(s, fmt.Sprintf("no finite number %s → %s", percent(f.NotFiniteRef), percent(f.NotFinite)))
 	}
 	if float64(f.Unseen) > rose {
 		s = append(s, fmt.Sprintf("%s have a value that the reference has not", percent(f.Unseen)))
@@ -96,7 +114,7 @@ func (out *Report) follow() {
 	c := out.Compat
 	out.DriftRatio, out.Threshold, out.RetrainingNeeded = c.Share, c.Threshold, c.Detected
 	if out.Enough = len(c.Features) > 0; out.Enough {
-		out.Why = ""
+		out.Why, out.Mend, out.RowsNeeded, out.EnoughFrom = "", "", nil, nil
 	}
 }
 
@@ -134,19 +152,34 @@ func (out *Report) conclude(c Config, blocks []uint64) {
 			out.DriftedPSI++
 		}
 	}
-	need := max(1, (out.Analyzed+1)/2)
+	for i := range out.Features {
+		f := &out.Features[i]
+		if f.Why, f.BadData = f.why(), f.quality(); f.BadData != "" {
+			out.Bad++
+		}
+	}
+	need := out.judgedNeeded()
 	switch {
 	case out.NReference < c.MinRows || out.NCurrent < c.MinRows:
-		out.Why = fmt.Sprintf("too few rows, %d are needed on either side: reference %s; current %s", c.MinRows, out.Windows.Reference.found(), out.Windows.Current.found())
+		out.Why = fmt.Sprintf("too few rows, %d are needed on either side", c.MinRows)
 	case out.Judged < need:
-		out.Why = fmt.Sprintf("%d of %d features could be judged, at least %d are needed (%s): reference %s; current %s",
-			out.Judged, out.Analyzed, need, out.firstReason(), out.Windows.Reference.found(), out.Windows.Current.found())
+		out.Why = fmt.Sprintf("%d of %d features could be judged, at least %d are needed (%s)", out.Judged, out.Analyzed, need, out.firstReason())
 	default:
 		out.Enough = true
 		out.DriftRatio = num(float64(out.Drifted) / float64(out.Judged))
 		out.RetrainingNeeded = float64(out.DriftRatio) >= c.Threshold
 	}
+	if !out.Enough {
+		out.Why += fmt.Sprintf(": reference %s; current %s", out.Windows.Reference.found(), out.Windows.Current.found())
+		out.cadence(c)
+		if out.Mend != "" {
+			out.Why += "; " + out.Mend
+		}
+	}
 }
+
+// judgedNeeded is how many features must have a verdict for an answer: half of them.
+func (out *Report) judgedNeeded() int { return max(1, (out.Analyzed+1)/2) }
 
 func (out *Report) firstReason() string {
 	for _, f := range out.Features {

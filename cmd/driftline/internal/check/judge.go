@@ -18,7 +18,8 @@ import (
 type Config struct {
 	Model, Strategy string
 
-	Timed         bool  // rows carry times; without, the four below do not apply
+	Timed         bool  // current rows carry times; without, the four below do not apply
+	UntimedRef    bool  // the reference's rows carry none: all of them count
 	AsOfMS        int64 // end of the current span; 0: that of the newest current row's day, UTC
 	ReferenceDays int   // before the current span; 0: all rows
 	CurrentDays   int   // up to AsOfMS; 0: all rows
@@ -85,24 +86,35 @@ func (c Config) spans(ref, cur Side, out *Report) (Side, Side) {
 	if c.Timed && asOf != 0 {
 		out.AsOf = at(asOf)
 	}
-	begin := asOf - int64(c.CurrentDays)*dayMS
-	from := begin
-	if c.CurrentDays == 0 {
-		from = asOf // all of them
-	}
+	from, begin := c.currentSpan(asOf)
 	cur, out.Windows.Current = cur.cut(c.Timed, from, asOf)
 	from = begin - int64(c.ReferenceDays)*dayMS
 	if c.ReferenceDays == 0 {
 		from = begin
 	}
-	ref, out.Windows.Reference = ref.cut(c.Timed, from, begin)
+	ref, out.Windows.Reference = ref.cut(c.Timed && !c.UntimedRef, from, begin)
 	return ref, cur
+}
+
+// currentSpan is where the current rows begin, and where the reference ends. Equal to
+// asOf, the first says that all rows are current.
+func (c Config) currentSpan(asOf int64) (from, begin int64) {
+	begin = asOf - int64(c.CurrentDays)*dayMS
+	if c.CurrentDays == 0 {
+		return asOf, begin
+	}
+	return begin, begin
+}
+
+// report is the beginning of one.
+func (c Config) report() *Report {
+	return &Report{Model: c.Model, Strategy: c.Strategy, Rule: c.Rule, PSIThreshold: c.PSI, Threshold: num(c.Threshold), DriftRatio: undefined}
 }
 
 // Run judges. The error says that the two cannot be compared at all; too little data is
 // no error, the report says it.
 func Run(c Config, ref, cur Side) (*Report, error) {
-	out := &Report{Model: c.Model, Strategy: c.Strategy, Rule: c.Rule, PSIThreshold: c.PSI, Threshold: num(c.Threshold), DriftRatio: undefined}
+	out := c.report()
 	ref, cur = c.spans(ref, cur, out)
 	ref, cur, missing, added, err := align(ref, cur)
 	if err != nil {
@@ -141,7 +153,7 @@ func Run(c Config, ref, cur Side) (*Report, error) {
 func (c Config) blockLength(out *Report) int64 {
 	w := out.Windows.Current
 	switch {
-	case !c.Timed || w.First == nil:
+	case !c.Timed || c.UntimedRef || w.First == nil:
 		return 0
 	case w.From != nil:
 		return int64(*w.To - *w.From)
@@ -178,21 +190,34 @@ func judge(ref, cur Side, i int, blockMS int64, s drift.Settings) (f Feature, bl
 	if err != nil {
 		return f, 0, fmt.Errorf("feature %q: %w", f.Name, err)
 	}
-	fg := &g.Features[0]
-	r := drift.Judge(fg, &refCounts.Features[0], &curCounts.Features[0], dep, s)
-	f.fill(&r)
-	if fg.Kind == sketches.Categorical && r.N > 0 && r.M > 0 {
-		v, err := drift.CramersV(floats(&refCounts.Features[0]), floats(&curCounts.Features[0]))
-		if err != nil {
-			return f, 0, fmt.Errorf("feature %q: %w", f.Name, err)
-		}
-		f.CramersV = num(v)
+	if _, err := f.compare(refCounts, curCounts, 0, dep, s); err != nil {
+		return f, 0, err
 	}
-	f.bars = bars(fg, &refCounts.Features[0], &curCounts.Features[0])
-	if fg.Kind == sketches.Numeric {
+	if g.Features[0].Kind == sketches.Numeric {
 		f.exact(sample(refRows, 0), sample(curRows, 0))
 	}
 	return f, blocks, nil
+}
+
+// compare fills in what the counts of one feature tell; both stand on the same grid.
+func (f *Feature) compare(ref, cur *sketches.Counts, i int, dep drift.Dependence, s drift.Settings) (drift.FeatureResult, error) {
+	fg, a, b := &ref.Grid.Features[i], &ref.Features[i], &cur.Features[i]
+	r := drift.Judge(fg, a, b, dep, s)
+	f.fill(fg, &r)
+	if n, ok := r.ValuesNeeded(s); ok {
+		f.Needed = num(n)
+	}
+	f.beside(a, b)
+	f.refID, f.curID = sketches.HashFields([]byte(ref.Grid.ID().String()), ref.EncodeRange(i, i+1)), sketches.HashFields(cur.EncodeRange(i, i+1))
+	if fg.Kind == sketches.Categorical && r.N > 0 && r.M > 0 {
+		v, err := drift.CramersV(floats(a), floats(b))
+		if err != nil {
+			return r, fmt.Errorf("feature %q: %w", f.Name, err)
+		}
+		f.CramersV = num(v)
+	}
+	f.bars = bars(fg, a, b)
+	return r, nil
 }
 
 // dependence learns the design effect from blocks of the reference, anchored at its end,

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/sketches"
 )
 
 // Report is what a check found. Its JSON is read by scripts: keys are only ever added.
@@ -21,11 +22,15 @@ type Report struct {
 		Reference Period `json:"reference"`
 		Current   Period `json:"current"`
 	} `json:"windows"`
+	// Reference is the one of the registry that was compared with; null for rows.
+	Reference *StoredInfo `json:"reference"`
+
 	Missing []string `json:"features_missing"` // of the reference, not in the current rows
 	Added   []string `json:"features_added"`   // of the current rows, not in the reference
 
 	Dependence string `json:"dependence"` // "assumed none", or "reference blocks"
 	Blocks     uint64 `json:"blocks"`     // of the reference; 0: none
+	BlockMS    int64  `json:"block_ms"`   // length of a block; 0: none
 
 	Rule         string  `json:"rule"`
 	Alpha        float64 `json:"alpha"`         // chance of a false verdict per feature
@@ -34,9 +39,10 @@ type Report struct {
 	Analyzed         int  `json:"features_analyzed"`
 	Judged           int  `json:"features_judged"` // neither insufficient nor learning
 	Drifted          int  `json:"features_drifted"`
-	DriftedKS        int  `json:"drifted_ks"`  // KS p < 0.05, for comparison
-	DriftedPSI       int  `json:"drifted_psi"` // PSI at or above the threshold, for comparison
-	DriftRatio       num  `json:"drift_ratio"` // drifted ÷ judged; null where too few were judged
+	Bad              int  `json:"features_bad"` // whose data is bad, whatever the distribution of what is left
+	DriftedKS        int  `json:"drifted_ks"`   // KS p < 0.05, for comparison
+	DriftedPSI       int  `json:"drifted_psi"`  // PSI at or above the threshold, for comparison
+	DriftRatio       num  `json:"drift_ratio"`  // drifted ÷ judged; null where too few were judged
 	Threshold        num  `json:"retraining_threshold"`
 	RetrainingNeeded bool `json:"retraining_needed"`
 	// Compat is what another tool says, where it was asked for: it then decides, and the
@@ -46,6 +52,13 @@ type Report struct {
 	// found and what is needed.
 	Enough bool   `json:"enough_data"`
 	Why    string `json:"why,omitempty"`
+	// Where there is too little: the current rows that it takes, when they will be there if
+	// rows go on to come as they did, and both in words. Null where that cannot be told.
+	RowsNeeded *int    `json:"rows_needed"`
+	EnoughFrom *Moment `json:"enough_from"`
+	Mend       string  `json:"mend,omitempty"`
+
+	Emitted *Emitted `json:"emitted,omitempty"` // the drift event, where one was asked for
 }
 
 // Feature is one feature's part of a report. Shares, PSI and distances have no unit;
@@ -75,10 +88,13 @@ type Feature struct {
 	Chi2P       num `json:"chi2_p"`
 	CramersV    num `json:"cramers_v"` // categorical only
 
-	NullRate    num `json:"null_rate"` // of the current rows
-	NullRateRef num `json:"null_rate_reference"`
-	OutOfRange  num `json:"out_of_range"` // share of current values outside the range the reference was built on
-	Unseen      num `json:"unseen"`       // share of current rows with a category the reference has not
+	WrongType    num `json:"wrong_type"` // share of current rows whose value is of another kind
+	NotFinite    num `json:"not_finite"` // share of current rows with NaN or an infinity
+	NotFiniteRef num `json:"not_finite_reference"`
+	NullRate     num `json:"null_rate"` // of the current rows
+	NullRateRef  num `json:"null_rate_reference"`
+	OutOfRange   num `json:"out_of_range"` // share of current values outside the range the reference was built on
+	Unseen       num `json:"unseen"`       // share of current rows with a category the reference has not
 
 	Statistics struct {
 		Reference Statistics `json:"reference"`
@@ -90,13 +106,22 @@ type Feature struct {
 	Warned     bool   `json:"warned"`
 	Drifted    bool   `json:"drifted"`
 	Rule       string `json:"rule"`
-	Reason     string `json:"reason,omitempty"` // why there is no verdict
+	Reason     string `json:"reason,omitempty"`  // why there is no verdict
+	Why        string `json:"why,omitempty"`     // in words, where it is not simply stable
+	BadData    string `json:"quality,omitempty"` // in words, what is wrong with the values themselves
 	Detectable num    `json:"smallest_detectable_psi"`
-	Top        []Top  `json:"top"` // what contributes most to the PSI
+	Needed     num    `json:"n_needed"` // current values that a verdict takes; null where there is one, or more would not help
+	Top        []Top  `json:"top"`      // what contributes most to the PSI
 
 	OutOfRangeRef num `json:"out_of_range_reference"`
 
-	bars []bar
+	// Where the reference is one of the registry: keys that were read from its counts, to
+	// the width of a cell, and why others are null.
+	Derived   []string          `json:"derived,omitempty"`
+	Undefined map[string]string `json:"undefined,omitempty"`
+
+	refID, curID sketches.ID // of what was counted
+	bars         []bar
 }
 
 // Statistics of the values of one side. Std divides by n − 1; Skew and Kurt are
@@ -158,7 +183,7 @@ func undefinedFeature(name string) Feature {
 		Name: name, NEff: undefined, DesignEffect: undefined, PSI: undefined, PSIDebiased: undefined, PSILower: undefined,
 		KS: undefined, KSLow: undefined, KSHigh: undefined, KSP: undefined, JS: undefined, Hellinger: undefined, Wasserstein: undefined,
 		TVD: undefined, Linf: undefined, Chi2: undefined, Chi2P: undefined, CramersV: undefined, OutOfRange: undefined, OutOfRangeRef: undefined, Unseen: undefined,
-		NullRate: undefined, NullRateRef: undefined, MeanDiffPct: undefined, Detectable: undefined, Verdict: drift.Insufficient.String(), Top: []Top{},
+		WrongType: undefined, NotFinite: undefined, NotFiniteRef: undefined, Needed: undefined, NullRate: undefined, NullRateRef: undefined, MeanDiffPct: undefined, Detectable: undefined, Verdict: drift.Insufficient.String(), Top: []Top{},
 	}
 	f.Statistics.Reference, f.Statistics.Current = none, none
 	return f

@@ -16,6 +16,14 @@ type Side struct {
 	Source string          // for people: a file, a query, a topic
 	Names  []string        // features, in the order of Row.Values
 	Rows   []reference.Row // TimeMS is 0 where the rows carry no time
+	Unread Unread
+}
+
+// Unread are rows of a source that were left unread: they lie outside the time asked
+// for. Times are epoch ms.
+type Unread struct {
+	Rows        int // 0: the times say nothing
+	First, Last int64
 }
 
 // Period is what was asked for and what was found of one side. Times are epoch ms;
@@ -65,6 +73,10 @@ func (s Side) cut(timed bool, from, to int64) (Side, Period) {
 	limits := from < to
 	if limits {
 		p.From, p.To = at(from), at(to)
+	}
+	if u := s.Unread; u.Rows > 0 {
+		p.Beside = u.Rows
+		p.AllFirst, p.AllLast = at(u.First), at(u.Last)
 	}
 	kept := s
 	kept.Rows = make([]reference.Row, 0, len(s.Rows))
@@ -116,6 +128,13 @@ func (s Side) newest() (ms int64, ok bool) {
 // align puts both sides on the features that they share, in the reference's order.
 // Missing ones are no longer in the current rows, added ones are only there.
 func align(ref, cur Side) (r, c Side, missing, added []string, err error) {
+	// Events name their features themselves: a side without any has those of the other.
+	if len(ref.Names) == 0 {
+		ref.Names = cur.Names
+	}
+	if len(cur.Names) == 0 {
+		cur.Names = ref.Names
+	}
 	var names []string
 	for _, n := range ref.Names {
 		if slices.Contains(cur.Names, n) {
@@ -129,11 +148,11 @@ func align(ref, cur Side) (r, c Side, missing, added []string, err error) {
 			added = append(added, n)
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && len(ref.Names) > 0 {
 		return r, c, nil, nil, fmt.Errorf("%s and %s share no feature: there are %s, and %s", ref.Source, cur.Source, listed(ref.Names), listed(cur.Names))
 	}
-	r = Side{Source: ref.Source, Names: names, Rows: reference.Pick(ref.Rows, ref.Names, names)}
-	c = Side{Source: cur.Source, Names: names, Rows: reference.Pick(cur.Rows, cur.Names, names)}
+	r = Side{Source: ref.Source, Unread: ref.Unread, Names: names, Rows: reference.Pick(ref.Rows, ref.Names, names)}
+	c = Side{Source: cur.Source, Unread: cur.Unread, Names: names, Rows: reference.Pick(cur.Rows, cur.Names, names)}
 	return r, c, missing, added, nil
 }
 

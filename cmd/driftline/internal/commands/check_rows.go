@@ -17,28 +17,68 @@ import (
 // acisTable is where the ACIS platform keeps the rows that its models are trained on.
 const acisTable = "sql:SELECT * FROM ml_training_features WHERE strategy = $1"
 
-// sides reads both sides; one source that serves both is read once.
-func (f *checkFlags) sides(ctx context.Context, a *cli.App, now time.Time) (ref, cur driftcheck.Side, err error) {
-	if ref, err = f.side(ctx, a, f.reference); err != nil {
-		return ref, cur, err
+// outcome reads what is asked for and judges it. l is nil where the check asks the
+// deployment for nothing.
+func (f *checkFlags) outcome(ctx context.Context, a *cli.App, l *checkLive, now time.Time) (*driftcheck.Report, error) {
+	if err := f.asOfTime(l, now); err != nil {
+		return nil, &cli.Exit{Code: cli.Usage, Err: err}
 	}
-	cur = ref
-	if f.current != f.reference {
-		if cur, err = f.side(ctx, a, f.current); err != nil {
-			return ref, cur, err
+	if f.stored {
+		stored, err := l.reference(ctx)
+		if err != nil {
+			return nil, err
 		}
+		cur, err := f.side(ctx, a, l, "--current", f.current, now, f.judge.CurrentDays)
+		if err != nil {
+			return nil, err
+		}
+		out, err := driftcheck.RunStored(f.judge, stored, cur)
+		return out, usage(err)
 	}
+	ref, cur, err := f.sides(ctx, a, l, now)
+	if err != nil {
+		return nil, err
+	}
+	out, err := driftcheck.Run(f.judge, ref, cur)
+	return out, usage(err)
+}
+
+// usage makes an error one of usage.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &cli.Exit{Code: cli.Usage, Err: err}
+}
+
+// asOfTime sets as of when is judged. A table or a topic that is no longer filled must not
+// look well, so for them that is now; an archive is judged as of its own end, as a file is.
+func (f *checkFlags) asOfTime(l *checkLive, now time.Time) (err error) {
 	switch {
 	case f.asOf != "":
-		ms, err := parseMoment("--as-of", f.asOf, now)
-		if err != nil {
-			return ref, cur, &cli.Exit{Code: cli.Usage, Err: err}
-		}
-		f.judge.AsOfMS = ms
-	case f.judge.Timed && isQuery(f.current):
-		f.judge.AsOfMS = now.UnixMilli() // a table that is no longer filled must not look well
+		f.judge.AsOfMS, err = parseMoment("--as-of", f.asOf, now)
+		return err
+	case f.judge.Timed && (isQuery(f.current) || events(f.current) && !l.historical(f.current)):
+		f.judge.AsOfMS = now.UnixMilli()
 	}
-	return ref, cur, nil
+	return nil
+}
+
+// sides reads both sides; one source that serves both is read once.
+func (f *checkFlags) sides(ctx context.Context, a *cli.App, l *checkLive, now time.Time) (ref, cur driftcheck.Side, err error) {
+	same := f.current == f.reference
+	days := f.judge.ReferenceDays
+	if days > 0 {
+		days += f.judge.CurrentDays
+	}
+	if same && f.judge.CurrentDays == 0 {
+		days = 0 // all rows are current
+	}
+	if ref, err = f.side(ctx, a, l, "--reference", f.reference, now, days); err != nil || same {
+		return ref, ref, err
+	}
+	cur, err = f.side(ctx, a, l, "--current", f.current, now, f.judge.CurrentDays)
+	return ref, cur, err
 }
 
 // isQuery tells whether a source is asked of a database.
@@ -64,8 +104,16 @@ func query(source string) (text string, ok bool) {
 	return "", false
 }
 
-// side reads one source.
-func (f *checkFlags) side(ctx context.Context, a *cli.App, source string) (driftcheck.Side, error) {
+// side reads one source; of events those of the last days before as of, 0 for all.
+func (f *checkFlags) side(ctx context.Context, a *cli.App, l *checkLive, flag, source string, now time.Time, days int) (driftcheck.Side, error) {
+	if events(source) {
+		from, to := int64(0), int64(0)
+		if f.judge.AsOfMS != 0 && days > 0 {
+			to = f.judge.AsOfMS
+			from = max(1, to-int64(days)*24*time.Hour.Milliseconds())
+		}
+		return l.side(ctx, a, flag, source, f.columns, now, from, to, f.judge.MinRows)
+	}
 	tell := newTicker(a.Err)
 	o := table.Options{
 		Columns: f.columns, Drop: f.drop, Time: f.time,

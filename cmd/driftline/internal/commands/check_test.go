@@ -105,6 +105,8 @@ func TestCheck_RefusesWithEveryFault(t *testing.T) {
 		{[]string{"--reference", ref, "--current", ref, "--as-of", "now", "--alert-threshold", "2", "--rule", "mine", "--compat", "x", "--report", "r.pdf"},
 			[]string{"--as-of: needs", "--alert-threshold: 2", "--rule: \"mine\"", "--compat: \"x\"", "--report: r.pdf"}},
 		{[]string{"--reference", "SELECT 1", "--current", ref}, []string{"no database to ask"}},
+		{[]string{"--model", "m", "--data-dir", filepath.Join(t.TempDir(), "none")}, []string{"no deployment", "none", "--data-dir"}},
+		{[]string{"--model", "m", "--current", ref, "--data-dir", filepath.Join(t.TempDir(), "none")}, []string{"no deployment"}},
 		{[]string{"--strategy", "growth", "--reference", ref}, []string{"--strategy: names the rows by itself"}},
 		{[]string{"--reference", ref, "--current", ref, "--compat", "acis", "--report", "r.html"}, []string{"the report is JSON"}},
 	} {

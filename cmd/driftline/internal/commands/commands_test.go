@@ -1,12 +1,14 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/driftline/driftline/cmd/driftline/internal/commands/table"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
@@ -116,6 +118,30 @@ func TestGathered_RowsMayLackFeatures(t *testing.T) {
 		if rows[i].TimeMS != int64(i+1) || rows[i].Values[0] != want[0] || rows[i].Values[1] != want[1] {
 			t.Errorf("row %d is %+v, want %+v", i, rows[i], want)
 		}
+	}
+}
+
+func TestGathered_RefusesWhatIsTooMuch(t *testing.T) {
+	t.Parallel()
+	g := &gathered{narrow: "narrow it with --columns"}
+	features := make([]event.Feature, sketches.MaxFeatures)
+	for i := range features {
+		features[i] = event.Feature{Name: fmt.Sprint("f", i), Value: sketches.Number(1)}
+	}
+	if err := g.add(1, features); err != nil {
+		t.Fatal(err)
+	}
+	err := g.add(2, []event.Feature{{Name: "one more", Value: sketches.Number(1)}})
+	if err == nil || !strings.Contains(err.Error(), "1 rows, 2001 features") || !strings.Contains(err.Error(), "2000 features fit; narrow it with --columns") {
+		t.Errorf("one feature too many: %v", err)
+	}
+	g = &gathered{narrow: "narrow it"}
+	if err := g.add(1, features[:1]); err != nil {
+		t.Fatal(err)
+	}
+	g.cells = table.MaxCells
+	if err := g.add(2, features[:1]); err == nil || !strings.Contains(err.Error(), "1 rows, 1 features; at most 67108864 values") {
+		t.Errorf("one value too many: %v", err)
 	}
 }
 

@@ -72,7 +72,7 @@ func (b *bench) run(args ...string) (code int, out, errs string) {
 	var o, e bytes.Buffer
 	a := &cli.App{Build: cli.Build{Version: "test"}, In: strings.NewReader(""), Out: &o, Err: &e}
 	code = a.Execute(b.t.Context(), append(args, "--config", b.file), func(a *cli.App) []*cobra.Command {
-		return []*cobra.Command{Models(a), Alarms(a), Explain(a), Silence(a), Pause(a), Resume(a), Retrain(a), Retrains(a), Reference(a), Replay(a), Predict(a), Topics(a), Migrate(a), Mapping(a), Doctor(a)}
+		return []*cobra.Command{Check(a), Models(a), Alarms(a), Explain(a), Silence(a), Pause(a), Resume(a), Retrain(a), Retrains(a), Reference(a), Replay(a), Predict(a), Topics(a), Migrate(a), Mapping(a), Doctor(a)}
 	})
 	return code, o.String(), e.String()
 }

@@ -1,12 +1,9 @@
 package commands
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -14,10 +11,8 @@ import (
 
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/commands/table"
-	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
-	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/trainer/reference"
 )
 
@@ -96,14 +91,9 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 		return b.tableRows(ctx, src, spec, tell)
 	}
 	spec.Ordered = true
-	g := &gathered{limit: b.flags.columns}
-	var err error
-	if src.kind == fromExamples {
-		err = b.exampleRows(ctx, src, g, tell)
-	} else {
-		err = b.topicRows(ctx, src, g, tell)
-	}
-	if err != nil {
+	g := &gathered{limit: b.flags.columns, narrow: "narrow it with --from-time, --to-time or --columns"}
+	f := feed{parts: b.parts, model: b.model, view: b.declared.View, flag: "--from"}
+	if err := f.read(ctx, src, g, tell); err != nil {
 		return nil, err
 	}
 	spec.Names = b.order(g.names())
@@ -159,9 +149,11 @@ func (b *builder) order(names []string) []string {
 
 // gathered collects rows whose features differ from row to row.
 type gathered struct {
-	limit []string
-	seen  map[string]int // place of a name in the values of a record
+	limit  []string
+	narrow string         // what to do where it is too much
+	seen   map[string]int // place of a name in the values of a record
 	rowsOf
+	outside leftOut
 }
 
 type rowsOf struct {
@@ -190,7 +182,8 @@ func (g *gathered) add(ms int64, features []event.Feature) error {
 		row[at] = f.Value
 	}
 	if g.cells += len(row); g.cells > table.MaxCells || len(g.seen) > sketches.MaxFeatures {
-		return cli.Usagef("too much for one reference: %d rows, %d features; narrow it with --from-time, --to-time or --columns", len(g.times), len(g.seen))
+		return cli.Usagef("too much to hold: %d rows, %d features; at most %d values and %d features fit; %s",
+			len(g.times), len(g.seen), table.MaxCells, sketches.MaxFeatures, g.narrow)
 	}
 	g.times, g.values = append(g.times, ms), append(g.values, row)
 	return nil
@@ -215,129 +208,4 @@ func (g *gathered) rows(names []string) []reference.Row {
 		out[i] = reference.Row{TimeMS: g.times[i], Values: row}
 	}
 	return out
-}
-
-func (b *builder) exampleRows(ctx context.Context, src source, g *gathered, tell *ticker) error {
-	q := store.ExampleQuery{Model: b.model, FromMS: src.fromMS, ToMS: src.toMS, WithFeatures: true}
-	return b.parts.Store.Examples(ctx, q, func(e store.ExampleRow) error {
-		if e.Features == nil {
-			return nil
-		}
-		features, err := parseFeatures(e.Features.JSON)
-		if err != nil {
-			return fmt.Errorf("example %q of model %q: %w", e.ID, b.model, err)
-		}
-		tell.line("examples: %d rows read", len(g.times))
-		return g.add(e.EventMS, features)
-	})
-}
-
-// parseFeatures reads features as the history keeps them.
-func parseFeatures(text string) ([]event.Feature, error) {
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.UseNumber()
-	var members map[string]any
-	if err := d.Decode(&members); err != nil {
-		return nil, fmt.Errorf("stored features: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("stored features: more than one JSON value")
-	}
-	out := make([]event.Feature, 0, len(members))
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		v := sketches.Wrong()
-		switch x := members[name].(type) {
-		case nil:
-			v = sketches.Null()
-		case bool:
-			v = sketches.Bool(x)
-		case string:
-			v = sketches.String(x)
-		case json.Number:
-			if n, err := x.Float64(); err == nil {
-				v = sketches.Number(n)
-			}
-		}
-		out = append(out, event.Feature{Name: name, Value: v})
-	}
-	return out, nil
-}
-
-// topicRows reads the events of the model that an input topic, or all of them, hold.
-func (b *builder) topicRows(ctx context.Context, src source, g *gathered, tell *ticker) error {
-	want := event.TypePrediction
-	if m, ok := b.declared.View.Model(b.model, 1<<62); ok && m.FeaturesFrom == event.TypeFeature.String() {
-		want = event.TypeFeature
-	}
-	topics := []string{src.topic}
-	if src.topic == "" {
-		topics = b.parts.Topics().Inputs
-	}
-	for _, topic := range topics {
-		n, err := b.parts.Kafka.Partitions(ctx, topic)
-		if errors.Is(err, log.ErrNoTopic) {
-			return cli.Usagef("--from: topic %s does not exist", topic)
-		}
-		if err != nil {
-			return err
-		}
-		for i := range n {
-			if err := b.partitionRows(ctx, log.Partition{Topic: topic, Index: int32(i)}, want, src, g, tell); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event.Type, src source, g *gathered, tell *ticker) error {
-	at, end, err := b.parts.Kafka.Bounds(ctx, p)
-	if err != nil {
-		return err
-	}
-	reader, from := b.parts.Reader(p.Topic), b.parts.Source()
-	for at < end {
-		batch, err := from.Fetch(ctx, p, at, time.Second)
-		if err != nil {
-			return err
-		}
-		for _, r := range batch.Records {
-			if r.Offset >= end {
-				continue
-			}
-			rows, err := reader.Read(&event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS})
-			if err != nil || len(rows) == 0 || rows[0].Model != b.model || rows[0].Type != want {
-				continue // what cannot be read is counted where it is collected
-			}
-			ms := r.TimeMS
-			if rows[0].HasTime {
-				ms = rows[0].TimeMS
-			}
-			if src.fromMS != 0 && ms < src.fromMS || src.toMS != 0 && ms >= src.toMS {
-				continue
-			}
-			for i := range rows {
-				if err := g.add(ms, cloned(rows[i].Features)); err != nil {
-					return err
-				}
-			}
-		}
-		if batch.Next <= at {
-			return fmt.Errorf("%s: the broker gives nothing at offset %d of %d; try again", p, at, end)
-		}
-		at = batch.Next
-		tell.line("%s: offset %d of %d, %d rows of the model", p, at, end, len(g.times))
-	}
-	return nil
-}
-
-// cloned keeps texts beyond the record: they are parts of its bytes.
-func cloned(features []event.Feature) []event.Feature {
-	for i := range features {
-		if features[i].Value.Kind() == sketches.ValueString {
-			text, _ := features[i].Value.Text()
-			features[i].Value = sketches.String(strings.Clone(text))
-		}
-	}
-	return features
 }
