@@ -39,9 +39,15 @@ type Judger struct {
 // NewJudger prepares comparisons with ref, counts of f; dep must rest on the verdict
 // bins of this very reference. None of them may change afterwards.
 func NewJudger(f *sketches.FeatureGrid, ref *sketches.FeatureCounts, dep Dependence, s Settings) *Judger {
+	return NewJudgerOn(f, ref, ref, dep, s)
+}
+
+// NewJudgerOn is NewJudger for a reference that is judged on the verdict bins of another
+// one: counts that move along change from day to day, and their bins must not.
+func NewJudgerOn(f *sketches.FeatureGrid, bins, ref *sketches.FeatureCounts, dep Dependence, s Settings) *Judger {
 	j := &Judger{f: f, ref: ref, dep: dep, s: s, n: ref.Total(), sides: ref.Sides()}
 	var cellToBin []int
-	cellToBin, j.bins = f.VerdictBins(ref)
+	cellToBin, j.bins = f.VerdictBins(bins)
 	j.cellToBin = make([]uint8, len(cellToBin)) // at most sketches.MaxVerdictBins
 	j.first, j.last = make([]int, j.bins), make([]int, j.bins)
 	for cell, bin := range slices.Backward(cellToBin) {
