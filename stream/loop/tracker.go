@@ -41,6 +41,7 @@ const (
 	MarkerWithoutTable          // done marker without the table of claims
 	NoCheckOnLoad               // a load waits for a record before it asks what is final
 	ThinByOffset                // thinning by a record's offset in place of its hash
+	MovingForgotten             // which slots never enter a moving reference is not written down
 )
 
 // Origin says where a run of a source starts.
