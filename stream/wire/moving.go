@@ -32,8 +32,8 @@ const (
 	hourMS = int64(3_600_000)
 	// MaxKeptMS is how far back a model's counts are kept for them, at most.
 	MaxKeptMS = 10 * weekMS
-	// maxKept bounds how many slots that may be.
-	maxKept = 1 << 12
+	// MaxKept bounds how many slots that may be.
+	MaxKept = 1 << 12
 )
 
 // Trailing compares windows with the span [end − gap − length, end − gap).
@@ -154,8 +154,8 @@ func (p Policy) CheckLayout(l Layout) error {
 	if back := p.BackMS(l); back > MaxKeptMS {
 		add("policy.references: they look back %d ms, and counts are kept for %d ms at most: shorten length or gap, take fewer weeks, or judge shorter windows", back, MaxKeptMS)
 	}
-	if n := l.Kept(); n > maxKept {
-		add("policy.references: stream.slide of %d ms makes %d steps of the %d ms that are kept for them, at most %d: it must be %d ms or longer", slot, n, MaxKeptMS, maxKept, MaxKeptMS/(maxKept-keptSpare)+1)
+	if n := l.Kept(); n > MaxKept {
+		add("policy.references: stream.slide of %d ms makes %d steps of the %d ms that are kept for them, at most %d: it must be %d ms or longer", slot, n, MaxKeptMS, MaxKept, l.LeastSlotMS())
 	}
 	return errors.Join(errs...)
 }
@@ -180,6 +180,9 @@ const keptSpare = 24
 
 // Kept is how many places slots are kept in for moving references.
 func (l Layout) Kept() int64 { return MaxKeptMS/l.SlotMS() + keptSpare }
+
+// LeastSlotMS is the shortest slot of which that many can be kept.
+func (l Layout) LeastSlotMS() int64 { return MaxKeptMS/(MaxKept-keptSpare) + 1 }
 
 // KeptKey returns the key of a slot that is kept.
 func KeptKey(model string, chunk int32, position int64) []byte {
