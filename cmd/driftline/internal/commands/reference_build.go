@@ -36,6 +36,7 @@ type built struct {
 	Why       string       `json:"why"`
 	Source    string       `json:"source"`
 	Rows      int          `json:"rows"`
+	Excluded  int          `json:"excluded"` // rows that exclusions kept out
 	Features  []string     `json:"features"`
 	FromMS    int64        `json:"from_ms"`
 	ToMS      int64        `json:"to_ms"`
@@ -124,6 +125,8 @@ type builder struct {
 	model string
 
 	declared *app.Declared
+	excluded wire.Exclusions
+	kept     int // rows that exclusions kept out
 	res      reference.Result
 	out      built
 }
@@ -143,6 +146,11 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	spec.Early = app.EarlyOf(m, b.declared.Layout)
 	if g, ok := b.declared.View.Newest(b.model); ok {
 		spec.Keep = g.Grid
+	}
+	if !src.columns() {
+		if b.excluded, err = b.exclusions(ctx); err != nil {
+			return err
+		}
 	}
 	rows, err := b.rows(ctx, src, &spec)
 	if err != nil {
@@ -201,6 +209,24 @@ func (b *builder) prepare(ctx context.Context) (err error) {
 	return err
 }
 
+// exclusions returns the spans of the model that are kept out of its references.
+func (b *builder) exclusions(ctx context.Context) (x wire.Exclusions, err error) {
+	list, err := b.parts.Store.Exclusions(ctx, store.ExclusionQuery{Model: b.model, InForce: true, Limit: wire.MaxExclusions})
+	for _, e := range list {
+		x.Ranges = append(x.Ranges, wire.Span{FromMS: e.FromMS, ToMS: e.ToMS})
+	}
+	return x, err
+}
+
+// skips tells whether a row is kept out, and counts it.
+func (b *builder) skips(ms int64) bool {
+	if !b.excluded.Covers(ms, ms+1) {
+		return false
+	}
+	b.kept++
+	return true
+}
+
 // qualityCheck refuses rows of a time in which a data-quality alarm was open.
 func (b *builder) qualityCheck(ctx context.Context, rows []reference.Row) (reference.Check, error) {
 	from, to := rows[0].TimeMS, rows[0].TimeMS
@@ -220,7 +246,7 @@ func (b *builder) qualityCheck(ctx context.Context, rows []reference.Row) (refer
 }
 
 func (b *builder) describe(spec reference.Spec, src source, rows int) {
-	b.out = built{Model: b.model, Source: src.text, Rows: rows, Features: spec.Names, Windows: []int64{}, Checks: []gateResult{}}
+	b.out = built{Model: b.model, Source: src.text, Rows: rows, Excluded: b.kept, Features: spec.Names, Windows: []int64{}, Checks: []gateResult{}}
 	for _, c := range b.res.Checks {
 		b.out.Checks = append(b.out.Checks, gateResult(c))
 	}
@@ -352,6 +378,11 @@ func (b *builder) print(out cli.Format) error {
 	})
 	if err != nil || out != cli.TableFormat || b.out.Reference == "" {
 		return err
+	}
+	if b.kept > 0 {
+		if _, err := fmt.Fprintf(b.app.Out, "\n%d rows are kept out: driftline reference exclude list %s shows why\n", b.kept, b.model); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n",
 		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.effect())

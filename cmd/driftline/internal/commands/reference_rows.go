@@ -220,7 +220,7 @@ func (g *gathered) rows(names []string) []reference.Row {
 func (b *builder) exampleRows(ctx context.Context, src source, g *gathered, tell *ticker) error {
 	q := store.ExampleQuery{Model: b.model, FromMS: src.fromMS, ToMS: src.toMS, WithFeatures: true}
 	return b.parts.Store.Examples(ctx, q, func(e store.ExampleRow) error {
-		if e.Features == nil {
+		if e.Features == nil || b.skips(e.EventMS) {
 			return nil
 		}
 		features, err := parseFeatures(e.Features.JSON)
@@ -314,6 +314,9 @@ func (b *builder) partitionRows(ctx context.Context, p log.Partition, want event
 				ms = rows[0].TimeMS
 			}
 			if src.fromMS != 0 && ms < src.fromMS || src.toMS != 0 && ms >= src.toMS {
+				continue
+			}
+			if b.skips(ms) {
 				continue
 			}
 			for i := range rows {
