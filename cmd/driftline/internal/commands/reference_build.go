@@ -77,10 +77,11 @@ func referenceBuild(a *cli.App) *cobra.Command {
   sql:QUERY, table:NAME  rows of a database under sources:, read-only (--database)
   examples[:FROM..TO]    examples with features that the history keeps
   topic[:TOPIC]          events of the model that an input topic still holds
+  run:ID                 the rows that a retrain's run was trained and judged on
 
 Every condition is printed with what was found and what is needed; where one fails
 nothing changes and the command ends with code 4. Rows in order of time (--time-column,
-examples, topics) tell how dependent records are; without, that is learnt live.
+examples, topics, runs) tell how dependent records are; without, that is learnt live.
 
 Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 	}
@@ -105,7 +106,7 @@ Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 		if err != nil {
 			return err
 		}
-		want := app.Want{Broker: true, Store: true}
+		want := app.Want{Broker: true, Store: true, Artifacts: src.kind == fromRun}
 		p, _, err := app.Beside(c.Context(), &cfg.Config, quiet(a, cfg), a.Build.Version, want)
 		if err != nil {
 			return err

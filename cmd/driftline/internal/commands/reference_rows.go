@@ -18,6 +18,7 @@ import (
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/trainer"
 	"github.com/driftline/driftline/trainer/reference"
 )
 
@@ -28,6 +29,7 @@ const (
 	fromTable    = "table"
 	fromExamples = "examples"
 	fromTopic    = "topic"
+	fromRun      = "run"
 )
 
 // source is where rows come from.
@@ -36,6 +38,7 @@ type source struct {
 	path         string // of a file
 	query        string // to a database
 	topic        string // "" for every input topic
+	run          string // id
 	fromMS, toMS int64  // 0: no limit
 }
 
@@ -45,7 +48,7 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 	s = source{kind: kind, text: f.from}
 	switch {
 	case f.from == "":
-		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples or topic")
+		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples, topic or run:ID")
 	case kind == fromFile && rest != "":
 		s.path = rest
 	case (kind == fromSQL || kind == fromTable) && rest != "":
@@ -58,8 +61,10 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 		}
 	case kind == fromTopic:
 		s.topic = rest
+	case kind == fromRun && rest != "":
+		s.run = rest
 	default:
-		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic or topic:NAME", f.from)
+		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic, topic:NAME or run:ID", f.from)
 	}
 	if f.fromTime != "" {
 		if s.fromMS, err = parseMoment("--from-time", f.fromTime, now); err != nil {
@@ -96,6 +101,9 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 		return b.tableRows(ctx, src, spec, tell)
 	}
 	spec.Ordered = true
+	if src.kind == fromRun {
+		return b.runRows(ctx, src, spec)
+	}
 	g := &gathered{limit: b.flags.columns}
 	var err error
 	if src.kind == fromExamples {
@@ -215,6 +223,33 @@ func (g *gathered) rows(names []string) []reference.Row {
 		out[i] = reference.Row{TimeMS: g.times[i], Values: row}
 	}
 	return out
+}
+
+// runRows reads the data set that a run logged.
+func (b *builder) runRows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
+	have, all, err := trainer.RunRows(ctx, b.parts.Store, b.parts.Artifacts, "", src.run)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, trainer.ErrNoRows) {
+		return nil, cli.Usagef("--from: %w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	want := have
+	for _, name := range b.flags.columns {
+		if !slices.Contains(have, name) {
+			return nil, cli.Usagef("--columns: run %s has no feature %q; it has %s", src.run, name, strings.Join(have, ", "))
+		}
+		want = b.flags.columns
+	}
+	var rows []reference.Row
+	for _, r := range all {
+		if src.fromMS != 0 && r.TimeMS < src.fromMS || src.toMS != 0 && r.TimeMS >= src.toMS || b.skips(r.TimeMS) {
+			continue
+		}
+		rows = append(rows, r)
+	}
+	spec.Names = b.order(want)
+	return reference.Pick(rows, have, spec.Names), nil
 }
 
 func (b *builder) exampleRows(ctx context.Context, src source, g *gathered, tell *ticker) error {
