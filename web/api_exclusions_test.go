@@ -39,7 +39,7 @@ func TestAPI_ExclusionsAreAddedListedAndEnded(t *testing.T) {
 			t.Errorf("%s: %s, want %q", body, p, want)
 		}
 	}
-	audit, err := f.store.Audit(t.Context(), store.AuditQuery{Limit: 10})
+	audit, err := f.store.AuditRows(t.Context(), store.AuditQuery{Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
