@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/memlog"
 	"github.com/driftline/driftline/stream/replay"
@@ -382,5 +383,58 @@ func TestReplay_MovingReferencesFromTheMiddle(t *testing.T) {
 	t.Logf("%v scores compared, %d stops", compared, stops)
 	if compared[wire.KindTrailing] == 0 || compared[wire.KindSeasonal] == 0 || stops == 0 {
 		t.Error("nothing was compared, or nothing was stopped")
+	}
+}
+
+// A slot that was kept and cannot be read back is taken out: references made of it hold
+// fewer rows and say so, and it is counted as damage. It never counts as a time without rows.
+func TestFault_KeptSlotLost(t *testing.T) {
+	t.Parallel()
+	thinner := 0
+	for seed := range max(2, seeds(t, 20)) {
+		c := movingCase{seed: uint64(seed), partitions: 1, quiet: true}
+		want := movingScores(t, movingWorld(t, c).undisturbed(t).results(t), "alpha", wire.KindTrailing)
+		w := movingWorld(t, c)
+		rng := rand.New(rand.NewPCG(uint64(seed), 74))
+		w.live(t, rng, memlog.KillAt(900+rng.Int64N(300), memlog.KillAfter))
+		var kept []log.Record
+		for q := range w.layout.PanesPartitions {
+			for _, r := range w.records(t, w.part(stateTopic, q)) {
+				if k, err := wire.DecodeKept(r.Value); err == nil && k.Model == "alpha" {
+					kept = append(kept, r)
+				}
+			}
+		}
+		if len(kept) < 4 {
+			continue
+		}
+		lost := kept[len(kept)-2-rng.IntN(2)]
+		w.write(t, log.Record{Partition: lost.Partition, TimeMS: log.StampNow, Key: lost.Key, Value: []byte("garbled")})
+		must(t, w.log.Compact(stateTopic))
+		w.folds = nil
+		w.finish(t, rng, 0)
+		damaged := uint64(0)
+		for _, f := range w.folds {
+			damaged += f.Stats().LostSlots
+		}
+		if damaged == 0 {
+			t.Fatalf("seed %d: a kept slot is gone, and nothing is counted", seed)
+		}
+		truth := map[string]uint64{}
+		for _, s := range want {
+			truth[fmt.Sprint(s.WindowMS, s.EndMS)] = s.ReferenceRows
+		}
+		for _, s := range movingScores(t, w.results(t), "alpha", wire.KindTrailing) {
+			switch rows := truth[fmt.Sprint(s.WindowMS, s.EndMS)]; {
+			case s.ReferenceRows > rows:
+				t.Fatalf("seed %d, to %d: %d rows, there are %d", seed, s.EndMS, s.ReferenceRows, rows)
+			case s.ReferenceRows < rows:
+				thinner++
+			}
+		}
+	}
+	t.Logf("%d scores against a reference without the lost slot", thinner)
+	if thinner == 0 {
+		t.Error("no reference had held what was lost")
 	}
 }
