@@ -221,6 +221,8 @@ func (s *story) done() (out []string) {
 		return []string{"Not retrained: a data-quality alarm is open."}
 	case s.watched.Automation == "observe":
 		return []string{"Not retrained: automation of the model is observe."}
+	case d != nil && (d.ReferenceKind == "trailing" || d.ReferenceKind == "seasonal"):
+		return []string{"Not retrained: an alarm against a " + d.ReferenceKind + " reference starts no retrain."}
 	case d != nil && !d.MayRetrain:
 		return []string{"Not retrained: windows of this length do not start retrains."}
 	}
