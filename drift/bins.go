@@ -22,6 +22,12 @@ func newMerging(bins int) merging {
 	}
 }
 
+// fit sets the buffers to so many bins, at most those that they were made for.
+func (x *merging) fit(bins int) {
+	x.pool = x.pool[:bins]
+	x.group, x.into, x.heads, x.seen = x.group[:bins], x.into[:bins], x.heads[:bins], x.seen[:bins]
+}
+
 // merge merges bins of small pooled count and sets the group of every bin, 0 … groups−1
 // in order.
 //

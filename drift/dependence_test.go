@@ -139,7 +139,7 @@ func TestDependentStreamsDoNotCryWolf(t *testing.T) {
 		return x
 	}
 	s := DefaultSettings()
-	s.AlwaysLower = true
+	s.Full = true
 	naive, calibrated := 0, 0
 	for range runs {
 		values := stream(blocks * length)

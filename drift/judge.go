@@ -11,7 +11,7 @@ const perBin = 10
 
 // decide sets verdict, warning, lower bound and reason.
 func (r *FeatureResult) decide(dep Dependence, s Settings) {
-	if s.AlwaysLower || s.Rule != RuleClassic && r.PSIDebiased > s.Warn {
+	if s.Full || s.Rule != RuleClassic && r.PSIDebiased > s.Warn {
 		r.HasLower = true
 		if r.Nu > 0 {
 			r.PSILower = float64(law{r.Nu, r.Eta}.lower(r.PSI/r.Scale, s.Alpha) * r.Scale)

@@ -42,7 +42,7 @@ func TestLowerBoundCoverage(t *testing.T) {
 	truth := Judge(f, ref, countOn(g, normals(rng, 1_000_000, shift, 1)), Independent(), DefaultSettings()).PSI
 	over, drifted := 0, 0
 	s := DefaultSettings()
-	s.AlwaysLower = true
+	s.Full = true
 	for range runs {
 		r := Judge(f, ref, countOn(g, normals(rng, 500, shift, 1)), Independent(), s)
 		if r.PSILower > truth {
@@ -254,7 +254,7 @@ func benchmarkJudge(b *testing.B, shift float64, s Settings, blocks bool) {
 			b.Fatal(err)
 		}
 	}
-	j := NewJudger(f, ref, dep, s)
+	j := NewJudger(f, ref, dep, s, new(Scratch))
 	b.ReportAllocs()
 	for b.Loop() {
 		j.Judge(cur)

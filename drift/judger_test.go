@@ -23,8 +23,8 @@ func TestJudger_KeepsNothingOfOtherWindows(t *testing.T) {
 	live := FromLiveWindows(ar1Blocks(t, f, ref, 8, 0.7, 10, 300))
 	for _, dep := range []Dependence{Independent(), blocks, live, live.Borrowed(), LearningDependence()} {
 		s := DefaultSettings()
-		s.AlwaysLower = true
-		j := NewJudger(f, ref, dep, s)
+		s.Full = true
+		j := NewJudger(f, ref, dep, s, new(Scratch))
 		for i := range 40 {
 			n := []int{0, 1, 7, 60, 500, 3000}[rng.IntN(6)]
 			cur := countOn(g, normals(rng, n, 3*rng.Float64(), 0.2+2*rng.Float64()))
@@ -49,10 +49,11 @@ func BenchmarkJudger_Fleet(b *testing.B) {
 	g := gridOf(b, f)
 	s := DefaultSettings()
 	s.Alpha = MinAlpha
+	shared := new(Scratch)
 	judges := make([]*Judger, features*models*wins)
 	windows := make([]*sketches.FeatureCounts, len(judges))
 	for i := range judges {
-		judges[i], windows[i] = NewJudger(f, ref, dep, s), countOn(g, normals(rng, 1000, 0, 1))
+		judges[i], windows[i] = NewJudger(f, ref, dep, s, shared), countOn(g, normals(rng, 1000, 0, 1))
 	}
 	b.ReportAllocs()
 	cpu := func() float64 {

@@ -148,10 +148,10 @@ func TestMixture_ASeasonIsNoDrift(t *testing.T) {
 		if ref.Cells, ok = Mixture(parts, f.Cells()); !ok {
 			t.Fatal("no mixture")
 		}
-		if r := NewJudgerOn(f, pool, ref, Independent(), s).Judge(window); r.PSI > NewPSINull(r.Bins, float64(r.N), float64(r.M)).Threshold(0.01) {
+		if r := NewJudgerOn(f, pool, ref, Independent(), s, new(Scratch)).Judge(window); r.PSI > NewPSINull(r.Bins, float64(r.N), float64(r.M)).Threshold(0.01) {
 			mixedFires++
 		}
-		if r := NewJudgerOn(f, pool, all, Independent(), s).Judge(window); r.PSI > NewPSINull(r.Bins, float64(r.N), float64(r.M)).Threshold(0.01) {
+		if r := NewJudgerOn(f, pool, all, Independent(), s, new(Scratch)).Judge(window); r.PSI > NewPSINull(r.Bins, float64(r.N), float64(r.M)).Threshold(0.01) {
 			pooledFires++
 		}
 	}

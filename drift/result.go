@@ -17,7 +17,9 @@ type Contribution struct {
 }
 
 // FeatureResult is everything said about one feature in one window. Shares, PSI and
-// distances have no unit; Wasserstein has that of the feature.
+// distances have no unit; Wasserstein has that of the feature. What no verdict needs is
+// filled where Settings.Full asks for it: PSILower below the warning threshold, Top of
+// a feature that is not warned about, Chi2 of a numeric one.
 type FeatureResult struct {
 	Name string
 	Kind sketches.Kind

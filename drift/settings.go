@@ -20,7 +20,7 @@ type Settings struct {
 	MinRows      int     // window values below which nothing is judged
 	MinEffective float64 // effective size below which nothing is judged; calibrated rule only
 	TopCells     int     // how many contributing cells a result names
-	AlwaysLower  bool    // compute PSILower for every feature, as the batch check does
+	Full         bool    // fill what only reports show: see FeatureResult
 }
 
 // MaxAlpha and MinAlpha bound the error of one decision. Below the lower one no law

@@ -85,8 +85,7 @@ func (c *cdfs) walk(r *FeatureResult) {
 	var point, low, high float64
 	for i, k := range ref {
 		a, b := int64(k)*m, int64(cur[i])*n
-		before := diff
-		up, down := before+a, before-b
+		before, up, down := diff, diff+a, diff-b
 		diff = up - b
 		edge = max(edge, diff, -diff)
 		if c.f.SingleValue(i) {
@@ -109,12 +108,12 @@ func (c *cdfs) walk(r *FeatureResult) {
 			}
 		}
 		low += float64(w * float64(max(0, down, -up)))
-		high += float64(w * float64(max(up, -down, -up, down)))
-		u, v := float64(before), float64(diff)
-		if before >= 0 == (diff >= 0) || before == 0 || diff == 0 {
-			point += float64(w * math.Abs(u+v) / 2)
+		high += float64(w * float64(max(up, -down)))
+		if before^diff >= 0 || before == 0 || diff == 0 {
+			d := before + diff // of one sign
+			point += float64(w * float64(max(d, -d)) / 2)
 		} else {
-			point += float64(w * meanAbs(u, v))
+			point += float64(w * meanAbs(float64(before), float64(diff)))
 		}
 	}
 	nm := float64(n) * float64(m)

@@ -14,14 +14,15 @@ import (
 // The checksum (Castagnoli, little endian) covers all bytes before it.
 const Magic = "DRFT"
 
-// Kinds of frames: an encoded grid, embeddings and sums of package joint, plans and
-// states of drift/sequential. Kinds below 16 belong to this package, to those under it
+// Kinds of frames: an encoded grid, embeddings and sums of package joint, laws of
+// drift/multivariate, plans and states of drift/sequential. Kinds below 16 belong to this package, to those under it
 // and to drift, 16 and above to the records on the wire. Counts, scores, block sums and alarm states carry no frame of their own:
 // they live inside one.
 const (
 	FrameGrid      byte = 1
 	FrameEmbedding byte = 2
 	FrameJoint     byte = 3
+	FrameJointLaw  byte = 4
 
 	FrameSequentialPlan  byte = 8
 	FrameSequentialState byte = 9

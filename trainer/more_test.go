@@ -19,7 +19,7 @@ import (
 // version's rows are counted on the grid in force.
 func TestProbation_RollsBackAcrossANewGrid(t *testing.T) {
 	t.Parallel()
-	w, tr := started(t, storetest.Open(t))
+	w, tr := startedAs(t, storetest.Open(t), together)
 	w.shift = 10 // beyond the first grid
 	w.days(15, 36, byB)
 	w.alarm("drift", "detected", 36, nil)

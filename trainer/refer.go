@@ -11,6 +11,7 @@ import (
 
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer/reference"
 )
@@ -38,14 +39,18 @@ func (j *job) buildReference(ctx context.Context) (reference.Result, error) {
 	if err != nil {
 		return reference.Result{}, err
 	}
-	return buildReference(j.spec, j.row.Version, d, j.servedRows(), keep, false)
+	e, err := j.embedding(ctx, j.spec, keep)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	return buildReference(j.spec, j.row.Version, d, j.servedRows(), keep, e, false)
 }
 
-func buildReference(s Spec, version string, d *dataset, rows []row, keep *sketches.Grid, mustKeep bool) (reference.Result, error) {
+func buildReference(s Spec, version string, d *dataset, rows []row, keep *sketches.Grid, e *joint.Embedding, mustKeep bool) (reference.Result, error) {
 	windows := slices.Clone(s.ReferenceWindowsMS)
 	slices.Sort(windows)
 	spec := reference.Spec{
-		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep, MustKeep: mustKeep, Early: s.Early,
+		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep, MustKeep: mustKeep, Early: s.Early, Joint: s.Joint, KeepJoint: e,
 	}
 	out := make([]reference.Row, len(rows))
 	for i, r := range rows {
@@ -108,8 +113,10 @@ func (t *Trainer) installReference(ctx context.Context, tx *store.Tx, r store.Re
 		}); err != nil {
 			return err
 		}
+	}
+	if built.NewGrid || built.NewJoint {
 		from := floorDiv(clockMS+t.cfg.SkewMS, t.cfg.PaneMS) + 1
-		g := wire.GridControl{Model: r.Model, FromPane: from, Grid: built.Grid}
+		g := wire.GridControl{Model: r.Model, FromPane: from, Grid: built.Grid, Joint: built.Embedding()}
 		if err := sendControl(ctx, tx, controlGrid, r.Model, r.Version, g.Encode()); err != nil {
 			return err
 		}
@@ -194,7 +201,11 @@ func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (
 	if j.data, err = t.openDataset(ctx, m, base); err != nil {
 		return reference.Result{}, err
 	}
-	return buildReference(s, version, j.data, j.servedRows(), keep, keep != nil)
+	e, err := t.embedding(ctx, s, keep)
+	if err != nil {
+		return reference.Result{}, err
+	}
+	return buildReference(s, version, j.data, j.servedRows(), keep, e, keep != nil)
 }
 
 // errNoReference says that a version has no reference and none can be made.

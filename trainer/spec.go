@@ -57,6 +57,8 @@ type Spec struct {
 	ReferenceWindowsMS []int64 `json:"reference_windows_ms"`
 	// Early is what a reference is calibrated for, so that its model is warned early.
 	Early reference.Early `json:"early"`
+	// Joint is what it is calibrated for, so that its features are looked at together.
+	Joint reference.Joint `json:"joint"`
 }
 
 // Default returns the spec used where nothing else is said: drift+harm, approval by a

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
 	"github.com/driftline/driftline/sketches"
@@ -127,7 +128,7 @@ func TestFootprint_OfARetrainIsComplete(t *testing.T) {
 
 func TestControl_CarriesGridAndReferenceThatTheStreamReads(t *testing.T) {
 	t.Parallel()
-	w, _ := started(t, storetest.Open(t))
+	w, _ := startedAs(t, storetest.Open(t), together)
 	rows, err := w.store.PendingOutbox(w.ctx, 100)
 	w.check(err)
 	var grid wire.GridControl
@@ -147,6 +148,9 @@ func TestControl_CarriesGridAndReferenceThatTheStreamReads(t *testing.T) {
 		}
 		ref, err := wire.DecodeReference(b, func(_ string, id sketches.ID) (*sketches.Grid, bool) { return grid.Grid, grid.Grid.ID() == id })
 		w.check(err)
+		if ref.Joint == nil || grid.Joint == nil || ref.Joint.Sums.Embedding.ID() != grid.Joint.ID() {
+			t.Error("grid and reference do not have one embedding")
+		}
 		if ref.Version != "1" || ref.Counts.Rows != 14*24 || ref.BlocksOf(dayMS) == nil || ref.FromMS != day(0) {
 			t.Errorf("reference of version %s: %d rows from %s, day blocks %v", ref.Version, ref.Counts.Rows, date(ref.FromMS), ref.BlocksOf(dayMS) != nil)
 		}
@@ -386,12 +390,32 @@ func TestHarm_DecidesWhetherDriftIsWorthARetrain(t *testing.T) {
 		}
 		w.check(w.store.PutPerformanceDays(w.ctx, out))
 	}
+	estimate := func(w *world, accuracy *float64, reason string) {
+		r := cohort.Report{
+			Kind: cohort.Binary, Predicted: 700, FromMS: day(29), Learnt: cohort.Learnt{Labels: 900},
+			Figures: []cohort.Figure{{Kind: cohort.Estimated, Metric: "accuracy", Value: accuracy, Reason: reason}},
+		}
+		body, err := json.Marshal(r)
+		w.check(err)
+		row := store.CohortRow{Model: testModel, Version: "1", Day: date(day(35))[:10], MaturityMS: dayMS, Kind: r.Kind, Answers: []byte{1}, Report: string(body)}
+		w.check(w.store.Tx(w.ctx, func(tx *store.Tx) error {
+			if err := tx.PutCohorts(w.ctx, []store.CohortRow{row}); err != nil {
+				return err
+			}
+			return tx.PutCohortReport(w.ctx, row)
+		}))
+	}
+	good, bad := 0.99, 0.5
 	for _, c := range []struct {
 		name    string
 		perform func(*world)
 		state   string
 		want    string
 	}{
+		{"estimated harmless", func(w *world) { estimate(w, &good, "") }, store.RetrainCoalesced, "does no harm: accuracy 0.9900 over 700 predictions, estimated from 900 labels before "},
+		{"estimated harmful", func(w *world) { estimate(w, &bad, "") }, store.RetrainProbation, ""},
+		{"no estimate either", func(w *world) { estimate(w, nil, "not available: no labels have matured before the window") }, store.RetrainProbation, ""},
+		{"labels come before an estimate", func(w *world) { estimate(w, &bad, ""); days(w, 0.99, 0.01) }, store.RetrainCoalesced, "mature rows"},
 		{"harmless", func(w *world) { days(w, 0.99, 0.01) }, store.RetrainCoalesced, "does no harm"},
 		{"harmful", func(w *world) { days(w, 0.5, 2) }, store.RetrainProbation, ""},
 		{"unknown for want of labels", func(*world) {}, store.RetrainProbation, ""},
@@ -410,8 +434,14 @@ func TestHarm_DecidesWhetherDriftIsWorthARetrain(t *testing.T) {
 			}
 			full, err := w.store.Retrain(w.ctx, r.ID)
 			w.check(err)
-			if c.name == "unknown for want of labels" && !strings.Contains(full.Steps[1].Reason, "harm unknown") {
-				t.Errorf("checked: %q", full.Steps[1].Reason)
+			checked := map[string]string{
+				"unknown for want of labels": "harm unknown (0 mature labelled predictions, 100 are needed; no estimate: no day of the window is reported)",
+				"no estimate either":         "harm unknown (0 mature labelled predictions, 100 are needed; no estimate: not available: no labels have matured",
+				"estimated harmful":          "it does harm: accuracy 0.5000 over 700 predictions, estimated from 900 labels before ",
+				"harmful":                    "mature rows",
+			}
+			if want := checked[c.name]; !strings.Contains(full.Steps[1].Reason, want) {
+				t.Errorf("checked: %q, want %q in it", full.Steps[1].Reason, want)
 			}
 		})
 	}

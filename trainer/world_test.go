@@ -19,6 +19,7 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer/gbdt"
 	"github.com/driftline/driftline/trainer/judge"
+	"github.com/driftline/driftline/trainer/reference"
 )
 
 func TestMain(m *testing.M) { storetest.Main(m) }
@@ -215,7 +216,19 @@ func (w *world) outbox() []string {
 // started is a world with a first version trained on days 0 to 14.
 func started(t testing.TB, s *store.Store) (*world, *Trainer) {
 	t.Helper()
+	return startedAs(t, s, func(*Spec) {})
+}
+
+// together asks for references that are calibrated for all features together, which takes
+// longer than all else of a test.
+func together(s *Spec) {
+	s.Joint = reference.Joint{Alarms: 0.25, PaneMS: 60_000, SlotMS: 3_600_000}
+}
+
+func startedAs(t testing.TB, s *store.Store, change func(*Spec)) (*world, *Trainer) {
+	t.Helper()
 	w := newWorld(t, s)
+	change(&w.spec)
 	tr := w.trainer("one")
 	w.days(0, 15, byA)
 	w.settle(tr)

@@ -15,7 +15,7 @@ type Alarm struct {
 	Policy      string  `json:"policy"`
 	Reference   string  `json:"reference"`
 	WindowMS    int64   `json:"window_ms"`
-	Kind        string  `json:"kind" enum:"drift,quality,performance"`
+	Kind        string  `json:"kind" enum:"drift,quality,performance,joint"`
 	State       string  `json:"state" enum:"firing,resolved,superseded"`
 	SinceMS     int64   `json:"since_ms"`
 	LastMS      int64   `json:"last_ms" doc:"Last event of the alarm."`
@@ -65,7 +65,7 @@ func alarmOf(a store.AlarmRow) Alarm {
 type alarmsInput struct {
 	Model string `query:"model"`
 	State string `query:"state" enum:"firing,resolved,superseded"`
-	Kind  string `query:"kind" enum:"drift,quality,performance"`
+	Kind  string `query:"kind" enum:"drift,quality,performance,joint"`
 	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 

@@ -46,7 +46,9 @@ type ModelDetail struct {
 	Scores   []Score         `json:"scores" nullable:"false" doc:"Newest final score per version, reference and window."`
 	Open     []Alarm         `json:"open_alarms" nullable:"false"`
 	Silences []Silence       `json:"silences" nullable:"false" doc:"Those in force."`
-	History  []Reign         `json:"champions" nullable:"false" doc:"Who was champion when, oldest first."`
+	// Performance holds at most two.
+	Performance []Performance `json:"performance" nullable:"false" doc:"Of the champion: the newest week whose labels are there, and one behind it whose labels are awaited."`
+	History     []Reign       `json:"champions" nullable:"false" doc:"Who was champion when, oldest first."`
 }
 
 // Version is a registered version.
@@ -109,6 +111,9 @@ func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, e
 		}
 		out.Silences = silencesOf(m.silences, s.NowMS())
 		if out.Versions, err = versionsOf(ctx, t, in.Model); err != nil {
+			return err
+		}
+		if out.Performance, err = newestPerformance(ctx, t, in.Model, out.Champion); err != nil {
 			return err
 		}
 		reigns, err := t.ChampionHistory(ctx, in.Model)

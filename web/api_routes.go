@@ -19,6 +19,7 @@ func apiRoutes() []route {
 		endpoint(get, "models/{model}", v, "One model: settings, versions, newest scores, open alarms", getModel),
 		endpoint(put, "models/{model}", e, "Apply settings of a model, or say what would change", applyModel),
 		endpoint(get, "models/{model}/scores", v, "Scores of a model, newest first", listScores),
+		endpoint(get, "models/{model}/performance", v, "How good a model's answers were, realised and estimated, by week, newest first", listPerformance),
 		endpoint(post, "models/{model}/promote", a, "Make a version champion", promoteVersion),
 		endpoint(post, "models/{model}/rollback", a, "Go back to an earlier champion", rollbackVersion),
 		endpoint(post, "models/{model}/pause", e, "Stop what acts by itself for a model; counting and judging go on", pauseModel),

@@ -36,6 +36,7 @@ type Score struct {
 	ReferenceToMS   int64  `json:"reference_to_ms,omitempty"`
 	ReferenceRows   int64  `json:"reference_rows,omitempty"`
 	Reason          string `json:"reason,omitempty" doc:"Why there is no verdict against it: it holds too little."`
+	Joint           *Joint `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
 }
 
 // Feature is one feature of a score.
@@ -89,9 +90,9 @@ func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	if err != nil {
 		return s, err
 	}
-	s.State, s.Features = b.State, featuresOf(b.Features)
 	s.ReferenceKind, s.ReferenceDigest, s.Reason = b.ReferenceKind, b.ReferenceDigest, b.Reason
 	s.ReferenceFromMS, s.ReferenceToMS, s.ReferenceRows = b.ReferenceFromMS, b.ReferenceToMS, b.ReferenceRows
+	s.State, s.Features, s.Joint = b.State, featuresOf(b.Features), b.Joint.joint()
 	return s, nil
 }
 

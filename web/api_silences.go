@@ -14,7 +14,7 @@ type Silence struct {
 	ID          string `json:"id"`
 	Model       string `json:"model"`
 	Feature     string `json:"feature" doc:"Empty for the whole model."`
-	Kind        string `json:"kind" doc:"drift, quality or performance; empty for all."`
+	Kind        string `json:"kind" doc:"drift, quality, performance or joint; empty for all."`
 	Reason      string `json:"reason"`
 	Author      string `json:"author"`
 	CreatedMS   int64  `json:"created_ms"`
@@ -77,7 +77,7 @@ type addSilenceInput struct {
 	Body struct {
 		Model   string `json:"model" minLength:"1"`
 		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is."`
-		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance" doc:"Default: all kinds."`
+		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint" doc:"Default: all kinds."`
 		UntilMS int64  `json:"until_ms,omitempty" doc:"End, epoch milliseconds; this or for_ms, at most 90 days ahead."`
 		ForMS   int64  `json:"for_ms,omitempty" doc:"Length in milliseconds, from now on."`
 		Reason  string `json:"reason" minLength:"1" maxLength:"1000"`

@@ -99,12 +99,13 @@ type scoreBody struct {
 	Predictions *predictionBody `json:"predictions"`
 	Alarms      []alarmBody     `json:"alarms"`
 
-	ReferenceKind   string `json:"reference_kind"`
-	ReferenceDigest string `json:"reference_digest"`
-	ReferenceFromMS int64  `json:"reference_from_ms"`
-	ReferenceToMS   int64  `json:"reference_to_ms"`
-	ReferenceRows   int64  `json:"reference_rows"`
-	Reason          string `json:"reason"`
+	ReferenceKind   string     `json:"reference_kind"`
+	ReferenceDigest string     `json:"reference_digest"`
+	ReferenceFromMS int64      `json:"reference_from_ms"`
+	ReferenceToMS   int64      `json:"reference_to_ms"`
+	ReferenceRows   int64      `json:"reference_rows"`
+	Reason          string     `json:"reason"`
+	Joint           *jointBody `json:"joint"`
 }
 
 // predictionBody is what one version answered in a window.

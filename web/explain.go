@@ -40,6 +40,7 @@ type Explanation struct {
 	Hops      int       `json:"windows_in_a_row" doc:"Needed to fire."`
 	Run       int       `json:"run" doc:"Windows in a row that were over the limit; 0 where it cannot be told."`
 	Features  []Feature `json:"features" nullable:"false" doc:"Largest PSI first."`
+	Joint     *Joint    `json:"joint,omitempty" doc:"Of all features together: the evidence of an alarm of kind joint."`
 }
 
 // explainEvents bounds the events read for one alarm.
@@ -87,6 +88,7 @@ func explain(ctx context.Context, t *store.Tx, id string) (Explanation, error) {
 			e.Coverage = &c
 		}
 	}
+	e.Joint = s.joint()
 	e.Features = append(e.Features, featuresOf(s.features)...)
 	e.Why, e.Most, e.Silent, e.Done = s.why(), s.most(), s.silent(), append(e.Done, s.done()...)
 	e.Text = e.text()

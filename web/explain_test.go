@@ -91,6 +91,7 @@ func TestExplain_OtherAlarms(t *testing.T) {
 	put("calibrated", "drift", data(`,"hops":1,"may_retrain":true`), false)
 	put("blocked", "drift", data(`,"hops":1`), true)
 	put("performance", "performance", data(`,"detail":{"metric":"accuracy","value":0.71,"baseline":0.9,"margin":0.05}`), false)
+	put("told", "performance", data(`,"detail":{"metric":"accuracy","value":0.71,"baseline":0.9,"margin":0.05,"reading":"concept drift","words":"Accuracy 0.710. Concept drift: so it is.","label_coverage":0.92}`), false)
 	put("bare", "performance", data(``), false)
 	put("gone", "drift", data(``), false)
 	tests := []struct{ name, id, want, not string }{
@@ -99,6 +100,7 @@ func TestExplain_OtherAlarms(t *testing.T) {
 		{"no stored score, so no threshold", "calibrated", "Silent with share limit ≥ 0.51.", "threshold ≥"},
 		{"open data-quality alarm", "blocked", "Not retrained: a data-quality alarm is open.", "observe"},
 		{"performance", "performance", "churn version 3: accuracy 0.710, before 0.900, worse by more than the margin 0.05, ", "Silent"},
+		{"performance with what it means", "told", " UTC. Accuracy 0.710. Concept drift: so it is. 92 % of the predictions have their label.", ".."},
 		{"performance without figures", "bare", "realised performance, ", "%!"},
 		{"events are gone", "gone", "its events are no longer kept", "%!"},
 	}

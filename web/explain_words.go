@@ -42,8 +42,14 @@ func (s *story) why() string {
 	case "quality":
 		return fmt.Sprintf("%s: %s in %d of %d features%s, window of %s, %s, n = %s. An open data-quality alarm blocks automatic retraining.",
 			name, cmp.Or(d.Rule, "bad data"), d.Drifted, d.All, namesOf(d.Top), spanText(a.WindowMS), window, groupText(d.Rows))
+	case kindJoint:
+		text := "all features together differ from the reference"
+		if j := s.joint(); j != nil {
+			text = j.why()
+		}
+		return fmt.Sprintf("%s: %s, in %s, n = %s against reference %s.", name, text, inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), groupText(d.ReferenceRows))
 	case "performance":
-		return name + ": " + performanceText(d) + ", " + window + "."
+		return name + ": " + performanceText(d) + ", " + window + "." + performanceWords(d)
 	}
 	statistic := "PSI"
 	if d.Rule == drift.RuleCalibrated {
@@ -80,6 +86,14 @@ func inARow(n int, length, last string) string {
 		return "the window of " + length + ", " + last
 	}
 	return strconv.Itoa(n) + " windows of " + length + " in a row, the last " + last
+}
+
+// joint is the evidence of an alarm on all features together, nil for others.
+func (s *story) joint() *Joint {
+	if s.first == nil || s.alarm.Kind != kindJoint {
+		return nil
+	}
+	return s.first.joint()
 }
 
 // namesOf lists features in brackets: " (temp, hum and 3 more)".
@@ -125,8 +139,23 @@ func performanceText(d *eventData) string {
 	return out
 }
 
+// performanceWords says what the fall means, and on how many labels it stands.
+func performanceWords(d *eventData) string {
+	out := ""
+	if words, ok := d.Detail["words"].(string); ok && words != "" {
+		out += " " + strings.ToUpper(words[:1]) + strings.TrimSuffix(words[1:], ".") + "."
+	}
+	if c, ok := d.Detail["label_coverage"].(float64); ok {
+		out += " " + percent(c) + " of the predictions have their label."
+	}
+	return out
+}
+
 // most names the largest contribution.
 func (s *story) most() string {
+	if j := s.joint(); j != nil && s.alarm.Kind == kindJoint {
+		return j.most()
+	}
 	if s.alarm.Kind != "drift" || len(s.features) == 0 || !s.features[0].PSI.Known() {
 		return ""
 	}

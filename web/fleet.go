@@ -226,7 +226,7 @@ func (m *modelNow) status() status {
 		return statusQuality
 	case kinds["performance"]:
 		return statusPerformance
-	case kinds["drift"]:
+	case kinds["drift"], kinds["joint"]:
 		return statusDrift
 	case m.stale:
 		return statusStale

@@ -30,9 +30,11 @@ type modelView struct {
 	KS       chart.Drawing
 	// AccuracyPlot is empty where no labels came.
 	AccuracyPlot chart.Drawing
+	Performance  []performanceView // as in ModelDetail
 	Heat         chart.DrawnMap
 	MoreRows     int // features that the map leaves out
 	Features     []featureBody
+	Joint        *Joint // of the newest window, nil where it is not looked at
 	Reference    string
 	Newest       *store.ScoreRow
 	Alarms       []store.AlarmRow
@@ -108,6 +110,13 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if err := view.readLists(ctx, t, ask); err != nil {
 		return view, err
 	}
+	reports, err := newestPerformance(ctx, t, ask.name, m.Champion)
+	if err != nil {
+		return view, err
+	}
+	for _, p := range reports {
+		view.Performance = append(view.Performance, viewOf(p))
+	}
 	if view.Limits, err = readLimits(ctx, t, w, view.Window); err != nil {
 		return view, err
 	}
@@ -125,6 +134,7 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if n := len(h.rows); n > 0 {
 		view.Newest, view.FirstMS, view.LastMS = &h.rows[n-1], h.rows[0].EndMS, h.rows[n-1].EndMS
 		view.Features, view.Reference = h.newest.Features, h.rows[n-1].Reference
+		view.Joint = h.newest.Joint.joint()
 		byContribution(view.Features)
 	}
 	view.PSI, view.Share, view.KS, view.AccuracyPlot = h.psi(), h.share(), h.ks(), h.accuracy()
@@ -159,6 +169,9 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 	case statusQuality, statusPerformance, statusDrift:
 		kind := map[status]string{statusQuality: "quality", statusPerformance: "performance", statusDrift: "drift"}[st]
 		i := slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind })
+		if i < 0 { // of all features together alone
+			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kindJoint })
+		}
 		e, err := explain(ctx, t, m.open[i].Episode)
 		parts := append([]string{e.Why}, e.Done...)
 		if newest != nil && newest.Judged > 0 {

@@ -104,12 +104,13 @@ func (m *model) addWindows(ref wire.Reference) error {
 		s.MinRows = int(policy.MinRows)
 		s.Alpha = drift.BudgetAlpha(policy.FalseAlarms-warningsPerMonth, m.features, 1, 1, w.cfg.HopMS)
 		b := ref.BlocksOf(length)
+		scratch := new(drift.Scratch)
 		for f := range m.features {
 			dep, err := drift.FromReferenceBlocks(&b.Features[f])
 			if err != nil {
 				return err
 			}
-			w.judges = append(w.judges, drift.NewJudger(&m.grid.Features[f], &m.ref.Features[f], dep, s))
+			w.judges = append(w.judges, drift.NewJudger(&m.grid.Features[f], &m.ref.Features[f], dep, s, scratch))
 		}
 		m.windows = append(m.windows, w)
 	}

@@ -38,7 +38,9 @@ type Result struct {
 // law's target number target.
 //
 // Insufficient: the longest window has less than half of the rows that the law was learnt
-// from.
+// from. One with more rows counts as one of that many: statistics are brought to the
+// width they have over the law's rows, for rows of one time hang together, and what the
+// law has not seen must not count as evidence. The effect size is not touched.
 //
 // Errors: sketches.ErrGridMismatch for sums of another embedding; ErrMismatch where
 // windows and scales differ in number, or for a target that the law has not.
@@ -46,9 +48,9 @@ func Judge(ref *Reference, law *Law, target int, windows []*joint.Sums) (*Result
 	if target < 0 || target >= len(law.Limits) {
 		return nil, fmt.Errorf("%w: target %d of %d", ErrMismatch, target, len(law.Limits))
 	}
-	m := newMonitor(ref, law.Paths)
-	if len(windows) != len(m.panes) {
-		return nil, fmt.Errorf("%w: %d windows for %d scales", ErrMismatch, len(windows), len(m.panes))
+	panes, want := scalesOf(law.Paths)
+	if len(windows) != len(panes) {
+		return nil, fmt.Errorf("%w: %d windows for %d scales", ErrMismatch, len(windows), len(panes))
 	}
 	for _, w := range windows {
 		if w.Embedding.ID() != ref.embedding.ID() {
@@ -68,15 +70,17 @@ func Judge(ref *Reference, law *Law, target int, windows []*joint.Sums) (*Result
 	if out.Distance, err = Distance(ref.sums, last); err != nil {
 		return nil, err
 	}
-	zero := make([]sketches.Int128, len(last.Values))
+	w, zero := newWindow(ref.embedding), make([]sketches.Int128, len(last.Values))
 	i := 0
 	for s, sums := range windows {
-		m.window.rows = float64(sums.Rows)
-		m.window.between(ref.embedding, sums.Values, zero, m.want[s])
-		got := ref.measure(m.window, m.want[s])
-		for ; i < len(law.Paths) && law.Paths[i].Panes == m.panes[s]; i++ {
+		w.rows = float64(sums.Rows)
+		w.between(ref.embedding, sums.Values, zero, want[s])
+		got := ref.measure(w, want[s])
+		shrink := ref.shrink(w.rows, law.Rows*float64(panes[s]))
+		for ; i < len(law.Paths) && law.Paths[i].Panes == panes[s]; i++ {
 			l := &law.Paths[i]
-			p := PathScore{Path: l.Path, Value: got[l.Statistic], Score: l.Score(got[l.Statistic])}
+			value := got[l.Statistic] * shrink
+			p := PathScore{Path: l.Path, Value: value, Score: l.Score(value)}
 			if p.Score > out.Score {
 				out.Score, out.Path = p.Score, p.Path
 			}
@@ -93,4 +97,13 @@ func Judge(ref *Reference, law *Law, target int, windows []*joint.Sums) (*Result
 		}
 	}
 	return out, nil
+}
+
+// shrink is what statistics of a window of that many rows are multiplied by, so that it
+// counts as one of most rows where it has more: they go with 1/(1/n + 1/m).
+func (r *Reference) shrink(rows, most float64) float64 {
+	if rows <= most {
+		return 1
+	}
+	return (1/r.rows + 1/rows) / (1/r.rows + 1/most)
 }

@@ -2,6 +2,7 @@ package multivariate
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -74,6 +75,35 @@ func TestJudge(t *testing.T) {
 	})
 	if r.Verdict != drift.Drifted || len(r.Blames) != d || r.Blames[0].Feature != 4 || r.Distance < 0.01 {
 		t.Errorf("feature 4 has moved: %+v", r)
+	}
+	more := joint.NewSums(w.space) // twice the window: not twice the evidence
+	for range 2 {
+		for _, p := range last[len(last)-5:] {
+			if err := more.Merge(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	whole, half := joint.NewSums(w.space), joint.NewSums(w.space)
+	for i, p := range last[len(last)-5:] {
+		if err := whole.Merge(p); err != nil {
+			t.Fatal(err)
+		}
+		if i > 2 {
+			if err := half.Merge(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	a, errA := Judge(ref, law, 0, []*joint.Sums{half, whole})
+	b, errB := Judge(ref, law, 0, []*joint.Sums{half, more})
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	for i, p := range b.Paths {
+		if was := a.Paths[i]; p.Statistic == StatLocation && math.Abs(p.Value-was.Value) > 1e-9*was.Value {
+			t.Errorf("%s: %g from every row twice, %g from every row", p.Path, p.Value, was.Value)
+		}
 	}
 	few := joint.NewSums(w.space)
 	r, err = Judge(ref, law, 0, []*joint.Sums{few, few})

@@ -51,12 +51,7 @@ func NewMonitor(ref *Reference, law *Law) *Monitor {
 
 func newMonitor(ref *Reference, paths []PathLaw) *Monitor {
 	m := &Monitor{ref: ref, window: newWindow(ref.embedding), values: make([]float64, len(paths))}
-	for _, p := range paths {
-		if n := len(m.panes); n == 0 || m.panes[n-1] != p.Panes {
-			m.panes, m.want = append(m.panes, p.Panes), append(m.want, 0)
-		}
-		m.want[len(m.want)-1] |= 1 << p.Statistic
-	}
+	m.panes, m.want = scalesOf(paths)
 	width, _, _, _ := ref.embedding.Width()
 	ring := m.panes[len(m.panes)-1] + 1
 	m.totals, m.rows = make([][]sketches.Int128, ring), make([]uint64, ring)
@@ -65,6 +60,17 @@ func newMonitor(ref *Reference, paths []PathLaw) *Monitor {
 		m.totals[i], all = all[:width:width], all[width:]
 	}
 	return m
+}
+
+// scalesOf returns the scales of paths and the statistics of each, as bits.
+func scalesOf(paths []PathLaw) (panes []int, want []uint) {
+	for _, p := range paths {
+		if n := len(panes); n == 0 || panes[n-1] != p.Panes {
+			panes, want = append(panes, p.Panes), append(want, 0)
+		}
+		want[len(want)-1] |= 1 << p.Statistic
+	}
+	return panes, want
 }
 
 // Reset empties the windows, as after an alarm that was dealt with.

@@ -79,7 +79,7 @@ func (e *Estimator) Estimate(a *Answers, opt EstimateOptions) (Estimate, error) 
 	if err != nil {
 		return Estimate{}, err
 	}
-	if !a.Classes.equal(e.classes) {
+	if !a.Classes.Equal(e.classes) {
 		return Estimate{}, fmt.Errorf("%w: estimator of classes %q, answers of %q", sketches.ErrGridMismatch, e.classes.Names, a.Classes.Names)
 	}
 	out := Estimate{Rows: a.Rows(), LeftOut: a.LeftOut, Design: opt.Design}

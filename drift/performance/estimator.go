@@ -258,7 +258,7 @@ func (e *Estimator) mapOf(class int) *Map {
 func (e *Estimator) DesignEffect(days []*Outcomes) float64 {
 	var sum, n float64
 	for _, d := range days {
-		if e.reason != "" || !d.Classes.equal(e.classes) {
+		if e.reason != "" || !d.Classes.Equal(e.classes) {
 			continue
 		}
 		var right, expected, variance float64

@@ -107,3 +107,35 @@ func (x *ErrorEstimator) Estimate(window *sketches.FeatureCounts, opt EstimateOp
 	out.MAE.Low, out.MAE.High = max(0, mae-float64(z*out.MAE.SE)), mae+float64(z*out.MAE.SE)
 	return out, nil
 }
+
+// DesignEffect is how many rows weigh as one in the errors of estimates of days like
+// these: the mean over days of (Σ|error| − expected)² over its variance for independent
+// rows, at least 1; 1 without days. The days should be others than those learnt from.
+func (x *ErrorEstimator) DesignEffect(days []*Numbers) float64 {
+	var sum, n float64
+	for _, d := range days {
+		if x.reason != "" || d.grid.ID() != x.grid.ID() {
+			continue
+		}
+		_, unit := d.step()
+		var is, expected, variance float64
+		for cell, b := range x.bin {
+			c, ok := d.byCell[cell]
+			if !ok || x.n[b] == 0 {
+				continue
+			}
+			rows, mean := float64(c.n), x.e[b]/x.n[b]
+			is += float64(unit * c.e.Float64())
+			expected += float64(rows * mean)
+			variance += float64(rows * max(0, x.ee[b]/x.n[b]-float64(mean*mean)))
+		}
+		if variance > 0 {
+			sum += float64((is-expected)*(is-expected)) / variance
+			n++
+		}
+	}
+	if n == 0 {
+		return 1
+	}
+	return max(1, sum/n)
+}

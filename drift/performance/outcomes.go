@@ -52,8 +52,8 @@ func (c Classes) Validate() error {
 	return nil
 }
 
-// equal reports whether counts of both fit together.
-func (c Classes) equal(o Classes) bool {
+// Equal reports whether counts of both fit together.
+func (c Classes) Equal(o Classes) bool {
 	return c.Kind == o.Kind && c.Positive == o.Positive && slices.Equal(c.Names, o.Names)
 }
 

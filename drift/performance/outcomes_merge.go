@@ -16,41 +16,15 @@ func (o *Outcomes) Merge(p *Outcomes) error { return o.combine(p, true) }
 func (o *Outcomes) Subtract(p *Outcomes) error { return o.combine(p, false) }
 
 func (o *Outcomes) combine(p *Outcomes, add bool) error {
-	if !o.Classes.equal(p.Classes) {
+	if !o.Classes.Equal(p.Classes) {
 		return fmt.Errorf("%w: outcomes of classes %q (kind %d, positive %q) and %q (kind %d, positive %q)", sketches.ErrGridMismatch,
 			o.Classes.Names, o.Classes.Kind, o.Classes.Positive, p.Classes.Names, p.Classes.Kind, p.Classes.Positive)
 	}
-	next := o.Clone()
-	ok := true
-	both := func(to *uint64, x uint64) {
-		var carry uint64
-		if add {
-			*to, carry = bits.Add64(*to, x, 0)
-		} else {
-			*to, carry = bits.Sub64(*to, x, 0)
-		}
-		ok = ok && carry == 0
-	}
-	both(&next.Unlabelled, p.Unlabelled)
-	both(&next.StrangeLabel, p.StrangeLabel)
-	both(&next.NoClass, p.NoClass)
-	for i := range p.rows {
-		r, from := &next.rows[i], &p.rows[i]
-		both(&r.null, from.null)
-		both(&r.nan, from.nan)
-		both(&r.out, from.out)
-		if from.cells != nil && r.cells == nil {
-			r.cells = make([]uint64, sketches.ScoreCells)
-		}
-		for c, x := range from.cells {
-			both(&r.cells[c], x)
-		}
-	}
-	ok = combineSum(&next.scoreSum, p.scoreSum, add) && ok
-	ok = combineSum(&next.brierSum, p.brierSum, add) && ok
-	ok = combineSum(&next.lossSum, p.lossSum, add) && ok
-	for _, sum := range []sketches.Int128{next.scoreSum, next.brierSum, next.lossSum} {
-		ok = ok && sum.Sign() >= 0 // as no part of the counts can leave it
+	sums := [3]sketches.Int128{o.scoreSum, o.brierSum, o.lossSum}
+	ok := o.counters(p, add, false)
+	for i, x := range [3]sketches.Int128{p.scoreSum, p.brierSum, p.lossSum} {
+		ok = combineSum(&sums[i], x, add) && ok
+		ok = ok && sums[i].Sign() >= 0 // as no part of the counts can leave it
 	}
 	if !ok {
 		if add {
@@ -58,8 +32,49 @@ func (o *Outcomes) combine(p *Outcomes, add bool) error {
 		}
 		return fmt.Errorf("subtract outcomes: %w", sketches.ErrNegative)
 	}
-	*o = *next
+	o.counters(p, add, true)
+	o.scoreSum, o.brierSum, o.lossSum = sums[0], sums[1], sums[2]
 	return nil
+}
+
+// counters adds those of p, or takes them out. Without apply it only tells whether all
+// of them can be: nothing may change after an error, and a copy costs more than asking.
+func (o *Outcomes) counters(p *Outcomes, add, apply bool) (ok bool) {
+	ok = true
+	both := func(to *uint64, x uint64) {
+		var sum, carry uint64
+		if add {
+			sum, carry = bits.Add64(*to, x, 0)
+		} else {
+			sum, carry = bits.Sub64(*to, x, 0)
+		}
+		ok = ok && carry == 0
+		if apply {
+			*to = sum
+		}
+	}
+	both(&o.Unlabelled, p.Unlabelled)
+	both(&o.StrangeLabel, p.StrangeLabel)
+	both(&o.NoClass, p.NoClass)
+	for i := range p.rows {
+		r, from := &o.rows[i], &p.rows[i]
+		both(&r.null, from.null)
+		both(&r.nan, from.nan)
+		both(&r.out, from.out)
+		if from.cells != nil && r.cells == nil && apply {
+			r.cells = make([]uint64, sketches.ScoreCells)
+		}
+		for c, x := range from.cells {
+			switch {
+			case x == 0:
+			case r.cells == nil: // none yet: adding fits, taking out does not
+				ok = ok && add
+			default:
+				both(&r.cells[c], x)
+			}
+		}
+	}
+	return ok
 }
 
 func combineSum(to *sketches.Int128, x sketches.Int128, add bool) (ok bool) {

@@ -143,7 +143,7 @@ func JudgeAnswers(ref, cur *sketches.ScoreCounts, dep map[string]drift.Dependenc
 // equal maturity. Errors: sketches.ErrGridMismatch for other classes,
 // sketches.ErrEmpty for a reference without labels.
 func JudgeLabels(ref, cur *Outcomes, dep drift.Dependence, s drift.Settings) (drift.FeatureResult, error) {
-	if !ref.Classes.equal(cur.Classes) {
+	if !ref.Classes.Equal(cur.Classes) {
 		return drift.FeatureResult{}, fmt.Errorf("%w: labels of classes %q and %q", sketches.ErrGridMismatch, ref.Classes.Names, cur.Classes.Names)
 	}
 	names := ref.Classes.Names

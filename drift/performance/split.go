@@ -119,7 +119,7 @@ func (e *Estimator) Split(cohort, reference *Outcomes, opt SplitOptions) (Split,
 	if err != nil {
 		return Split{}, err
 	}
-	if !reference.Classes.equal(e.classes) || !cohort.Classes.equal(e.classes) {
+	if !reference.Classes.Equal(e.classes) || !cohort.Classes.Equal(e.classes) {
 		return Split{}, fmt.Errorf("%w: estimator of classes %q, cohort of %q, reference of %q", sketches.ErrGridMismatch,
 			e.classes.Names, cohort.Classes.Names, reference.Classes.Names)
 	}
@@ -155,18 +155,7 @@ func (e *Estimator) Split(cohort, reference *Outcomes, opt SplitOptions) (Split,
 	worse := fall-opt.Margin >= float64(z*seFall)
 	below := gap-opt.Margin >= float64(z*est.Accuracy.SE)
 	apart := math.Abs(gap)-opt.Margin >= float64(z*est.Accuracy.SE)
-	switch {
-	case worse && below:
-		out.Reading = Concept
-	case worse && est.Accuracy.Number < out.Reference:
-		out.Reading = Covariate
-	case worse:
-		out.Reading = Unread
-	case apart:
-		out.Reading = Recalibrate
-	default:
-		out.Reading = Harmless
-	}
+	out.Reading = reading(worse, below, est.Accuracy.Number < out.Reference, apart)
 	out.Words = out.sentence(n)
 	return out, nil
 }

@@ -116,6 +116,12 @@ const scoreClip = 1e-15
 // Log loss and Brier score read the score as the probability of the positive label;
 // scores outside [0, 1] are left out of Scored.
 func (t *Tx) RealisedDay(ctx context.Context, model, day, positive string, labelClockMS int64) ([]PerformanceDay, error) {
+	return t.RealisedDayWith(ctx, model, day, positive, labelClockMS, nil)
+}
+
+// RealisedDayWith is RealisedDay, and hands each prediction of the day to also, which
+// must not use the transaction; nil: to nobody.
+func (t *Tx) RealisedDayWith(ctx context.Context, model, day, positive string, labelClockMS int64, also func(ExampleRow)) ([]PerformanceDay, error) {
 	from, err := checkDay(day)
 	if err != nil {
 		return nil, err
@@ -133,6 +139,9 @@ func (t *Tx) RealisedDay(ctx context.Context, model, day, positive string, label
 			byVersion[d.Version] = d
 		}
 		d.add(e, positive)
+		if also != nil {
+			also(e)
+		}
 		return nil
 	})
 	if err != nil {

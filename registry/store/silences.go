@@ -43,12 +43,12 @@ func scanSilence(r scanner, s *Silence) error {
 // feature, kind, reason, author and end.
 //
 // Errors: ErrNotFound for a model that is not watched; ErrInvalid without reason or
-// author, for an unknown kind, for a feature of the kind performance, which no feature is
-// behind, and for an end that is past or more than MaxSilenceMS away.
+// author, for an unknown kind, for a feature of the kinds performance and joint, which
+// no single feature is behind, and for an end that is past or more than MaxSilenceMS away.
 func (s *Store) AddSilence(ctx context.Context, add Silence, nowMS int64) (Silence, error) {
 	switch {
-	case add.Kind == "performance" && add.Feature != "":
-		return Silence{}, fault(ErrInvalid, "performance alarms are not about features: leave the feature out, or silence drift or quality")
+	case (add.Kind == "performance" || add.Kind == "joint") && add.Feature != "":
+		return Silence{}, fault(ErrInvalid, "%s alarms are not about features: leave the feature out, or silence drift or quality", add.Kind)
 	case add.UntilMS <= nowMS:
 		return Silence{}, fault(ErrInvalid, "a silence must end after now (%d ms), not at %d ms", nowMS, add.UntilMS)
 	case add.UntilMS-nowMS > MaxSilenceMS:

@@ -113,6 +113,7 @@ func TestSilencesWithoutEndOrReasonAreRefused(t *testing.T) {
 			{"no reason", func(x *store.Silence) { x.Reason = " \n" }, store.ErrInvalid},
 			{"no name", func(x *store.Silence) { x.Author = "" }, store.ErrInvalid},
 			{"an unknown kind", func(x *store.Silence) { x.Kind = "noise" }, store.ErrInvalid},
+			{"a feature of all features together", func(x *store.Silence) { x.Kind, x.Feature = "joint", "plan" }, store.ErrInvalid},
 			{"a feature of performance", func(x *store.Silence) { x.Kind, x.Feature = "performance", "plan" }, store.ErrInvalid},
 			{"a model that is not watched", func(x *store.Silence) { x.Model = "nobody" }, store.ErrNotFound},
 		} {

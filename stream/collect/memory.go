@@ -44,12 +44,14 @@ const (
 // Memory returns the most bytes that fold 1 holds for one source when every admitted
 // model sends to it:
 //
-//	panes · ( Σ_models (versions + 1) · (scores + Σ_grids Σ_features tally) + ledger ) + source
+//	panes · ( Σ_models (versions + 1) · (scores + Σ_grids (Σ_features tally + joint sums)) + ledger ) + source
 //
-// with each tally at its worst. The one version more stands for all beyond the quota.
+// with each tally at its worst, and more for a source where a grid has an embedding: its
+// adder, and the codes of rows that wait. The one version more stands for all beyond the quota.
 // What a fetch holds is not in it.
 func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 	var perPane int64
+	source := int64(sourceOverhead)
 	for _, m := range slices.Concat(v.Models(), make([]wire.AdmittedModel, q.More)) {
 		one := m.ScoreBytes() + versionOverhead
 		for _, g := range v.NewestGrids(m.Name) {
@@ -57,8 +59,12 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 				_, worst := sketches.TallyBytes(g.Grid.Features[i].Cells())
 				one += int64(worst)
 			}
+			if g.Joint != nil {
+				one += jointBytes(g.Joint)
+				source = sourceOverhead + adderBytes + (bufferBytes+sketches.BufferBytes)/4 // 2 bytes beside 8 for each number
+			}
 		}
 		perPane += int64(q.versions()+1) * one
 	}
-	return int64(q.panes(l))*(perPane+ledgerOverhead) + sourceOverhead
+	return int64(q.panes(l))*(perPane+ledgerOverhead) + source
 }

@@ -30,7 +30,7 @@ type pane struct {
 type versionCounts struct {
 	rows   uint64 // rows of the event type whose features are counted
 	scores *sketches.ScoreTally
-	grids  []*sketches.Tally
+	grids  []counted
 }
 
 func newPane(offset int64, versions int) *pane {
@@ -68,15 +68,16 @@ func newScores(m wire.Model) *sketches.ScoreTally {
 	return s
 }
 
-func (v *versionCounts) on(g *sketches.Grid) *sketches.Tally {
+// on returns the tally on a grid, one made by fresh where there is none.
+func (v *versionCounts) on(g *sketches.Grid, fresh func() counted) *sketches.Tally {
 	for _, t := range v.grids {
 		if t.Grid().ID() == g.ID() {
-			return t
+			return t.Tally
 		}
 	}
-	t := sketches.NewTally(g)
+	t := fresh()
 	v.grids = append(v.grids, t)
-	return t
+	return t.Tally
 }
 
 // partials encodes the pane in order of model, version, grid and chunk. Rows and
@@ -98,7 +99,7 @@ func (p *pane) partials(cfg Config, number, through int64) []wire.Partial {
 			bare.Scores = scores.Encode()
 		}
 		out = append(out, bare)
-		slices.SortFunc(v.grids, func(a, b *sketches.Tally) int {
+		slices.SortFunc(v.grids, func(a, b counted) int {
 			x, y := a.Grid().ID(), b.Grid().ID()
 			return slices.Compare(x[:], y[:])
 		})
@@ -108,7 +109,11 @@ func (p *pane) partials(cfg Config, number, through int64) []wire.Partial {
 			for chunk := range wire.Chunks(features) {
 				id.Chunk = int32(chunk)
 				from, to := wire.ChunkRange(chunk, features)
-				out = append(out, wire.Partial{ID: id, Through: through, Rows: c.Rows, Counts: c.EncodeRange(from, to)})
+				x := wire.Partial{ID: id, Through: through, Rows: c.Rows, Counts: c.EncodeRange(from, to)}
+				if chunk == 0 {
+					x.Joint = t.joint()
+				}
+				out = append(out, x)
 			}
 			id.Grid, id.Chunk = sketches.ID{}, 0
 		}

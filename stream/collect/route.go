@@ -64,7 +64,8 @@ func (s *Source) route(ev *event.Event, pane, offset int64) (r *route, ok bool) 
 	}
 	if r.features {
 		for _, g := range s.view.Grids(ev.Model, pane) {
-			r.grids = append(r.grids, way{tally: v.on(g.Grid), order: s.order(ev.Shape, g.Grid)})
+			tally := v.on(g.Grid, func() counted { return s.counted(g.Grid, g.JointIn(pane)) })
+			r.grids = append(r.grids, way{tally: tally, order: s.order(ev.Shape, g.Grid)})
 		}
 	}
 	return r, true

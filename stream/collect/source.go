@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
@@ -58,6 +59,7 @@ type Source struct {
 	orders  map[orderKey]*order
 	names   map[string]string // names of models, in memory of their own
 	buffers *sketches.Buffers
+	adder   *joint.Adder // of joint sums; nil until a pane has some
 
 	open     map[int64]*pane        // by pane of event time
 	arrivals map[int64]*wire.Ledger // by pane of the record clock

@@ -100,7 +100,7 @@ func (m *model) qualityOpen() bool {
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if m.stands(k, in, policy) && k.policy == policy.Name && watches(policy, k.windowMS) {
+		if m.stands(k, in, policy) && k.policy == policy.Name && watches(policy, k.windowMS) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
 			continue
 		}
 		changed = true

@@ -82,7 +82,7 @@ func (f *Fold) beside(m *model, in *installed, fixed *judgement, policy wire.Pol
 			j.score.State = wire.StateEmpty
 		}
 		if ref.reason == "" {
-			j.assess(w.countsOn(in), in.ref.Counts, in.movingJudges(m, ref, j, f.cfg.Layout.WindowsMS))
+			j.assess(w.countsOn(in), in.ref.Counts, in.movingJudges(m, ref, j, f.cfg.Layout.WindowsMS, &f.scratch))
 		}
 		out = append(out, j)
 	}
@@ -92,12 +92,12 @@ func (f *Fold) beside(m *model, in *installed, fixed *judgement, policy wire.Pol
 // movingJudges compares with a moving reference: on the verdict bins of the model's own,
 // and with what is known there of how records hang together. It holds on both sides, since
 // both are the same stream.
-func (in *installed) movingJudges(m *model, ref made, j *judgement, windows []int64) []*drift.Judger {
+func (in *installed) movingJudges(m *model, ref made, j *judgement, windows []int64, scratch *drift.Scratch) []*drift.Judger {
 	deps, _ := in.dependence(m, j.window.lengthMS, windows)
 	s := settings(j.policy, len(deps), j.cfg.HopMS, in.warnsEarly(j.policy))
 	of := make([]*drift.Judger, len(deps))
 	for i := range deps {
-		of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], &ref.counts.Features[i], deps[i].OnBothSides(), s)
+		of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], &ref.counts.Features[i], deps[i].OnBothSides(), s, scratch)
 	}
 	return of
 }

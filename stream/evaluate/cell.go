@@ -2,9 +2,11 @@ package evaluate
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 	"github.com/driftline/driftline/stream/wire"
 )
 
@@ -25,6 +27,7 @@ type entry struct {
 	rows   uint64
 	counts *sketches.Counts
 	scores *sketches.ScoreCounts
+	joint  *joint.Sums // of all features together; nil where the grid has no embedding
 }
 
 // cell is what a model holds over some panes: one pane, one slot, or a window.
@@ -73,6 +76,9 @@ func (c *cell) merge(o *cell) error {
 			if err := to.counts.Merge(from.counts); err != nil {
 				return err
 			}
+		}
+		if err := to.addJoint(from.joint, true); err != nil {
+			return err
 		}
 		if from.scores != nil {
 			if to.scores == nil {
@@ -147,7 +153,7 @@ func (c *cell) slots(base wire.Slot) []wire.Slot {
 		for i := range wire.Chunks(n) {
 			from, to := wire.ChunkRange(i, n)
 			out[i].Entries = append(out[i].Entries, wire.SlotEntry{
-				Version: k.version, Grid: k.grid, Rows: e.counts.Rows, Counts: e.counts.EncodeRange(from, to),
+				Version: k.version, Grid: k.grid, Rows: e.counts.Rows, Counts: e.counts.EncodeRange(from, to), Joint: e.jointOf(i),
 			})
 		}
 	}
@@ -155,7 +161,7 @@ func (c *cell) slots(base wire.Slot) []wire.Slot {
 }
 
 // addSlot adds the entries of a slot that was read back.
-func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) *sketches.Grid) error {
+func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) (wire.ActiveGrid, bool)) error {
 	for _, x := range s.Entries {
 		if x.Grid.IsZero() {
 			e := c.entry(key{version: x.Version})
@@ -169,16 +175,21 @@ func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) *ske
 			}
 			continue
 		}
-		g := grid(s.Model, x.Grid)
-		if g == nil {
+		g, ok := grid(s.Model, x.Grid)
+		if !ok {
 			continue // a grid that is no longer in control: nothing can use it
 		}
-		from, to := wire.ChunkRange(int(s.Chunk), len(g.Features))
-		counts, err := sketches.DecodeCounts(g, from, to, x.Counts)
+		from, to := wire.ChunkRange(int(s.Chunk), len(g.Grid.Features))
+		counts, err := sketches.DecodeCounts(g.Grid, from, to, x.Counts)
 		if err != nil {
 			return err
 		}
-		if err := c.entry(key{grid: x.Grid}).add(g, counts, s.Chunk); err != nil {
+		sums, err := decodeJoint(g, x.Joint)
+		if err != nil {
+			return err
+		}
+		e := c.entry(key{grid: x.Grid})
+		if err := errors.Join(e.add(g.Grid, counts, s.Chunk), e.addJoint(sums, false)); err != nil {
 			return err
 		}
 	}

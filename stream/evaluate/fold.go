@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/loop"
@@ -101,6 +102,7 @@ type Fold struct {
 	repairs   []log.Record // slots made again, of the next cycle
 	summed    uint64       // how many
 	keptLost  uint64       // slots kept for moving references that a load did not find
+	scratch   drift.Scratch
 
 	first    int64 // first pane that was ever final
 	next     int64 // newest pane that is final, published or queued
@@ -285,5 +287,13 @@ func (f *Fold) addPartial(c *cell, p wire.Partial) error {
 	if err != nil {
 		return err
 	}
-	return c.entry(key{grid: p.ID.Grid}).add(g.Grid, counts, p.ID.Chunk)
+	sums, err := decodeJoint(g, p.Joint)
+	if err != nil {
+		return err
+	}
+	e := c.entry(key{grid: p.ID.Grid})
+	if err := e.add(g.Grid, counts, p.ID.Chunk); err != nil {
+		return err
+	}
+	return e.addJoint(sums, false)
 }

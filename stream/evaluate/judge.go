@@ -74,6 +74,7 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	for _, j := range all {
 		if j.isHop {
 			f.stepDrift(m, j, open, out)
+			f.stepJoint(m, j, open, out)
 		}
 	}
 	f.recall(m, policy, pane, hops, out)
@@ -159,7 +160,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	j := &judgement{window: w, policy: policy, in: in, against: in.standing(), cfg: f.alarmConfig(w.lengthMS, policy)}
 	j.isHop = j.cfg.IsHop(w.endMS)
 	counts := w.countsOn(in)
-	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)))
+	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)), &f.scratch)
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{
 		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
@@ -170,7 +171,9 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 		j.score.State = wire.StateEmpty
 	}
 	j.assess(counts, in.ref.Counts, judges)
-	return j, nil
+	var err error
+	j.score.Joint, err = in.judgeJoint(w, counts.Rows, policy)
+	return j, err
 }
 
 // countsOn returns the window's counts on the reference's grid.

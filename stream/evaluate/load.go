@@ -253,12 +253,6 @@ func (f *Fold) slotOf(pane int64) int64 {
 }
 
 func (f *Fold) loadSlots(l *loaded) error {
-	grid := func(model string, id sketches.ID) *sketches.Grid {
-		if g, ok := f.view.Grid(model, id); ok {
-			return g.Grid
-		}
-		return nil
-	}
 	for _, s := range l.slots {
 		if !f.within(s.Ring, s.Number) {
 			continue
@@ -269,7 +263,7 @@ func (f *Fold) loadSlots(l *loaded) error {
 			c = newCell()
 			m.ring[s.Ring][s.Number] = c
 		}
-		if err := c.addSlot(s, grid); err != nil {
+		if err := c.addSlot(f.mutated(s), f.view.Grid); err != nil {
 			return fmt.Errorf("model %q, ring %d, number %d: %w", s.Model, s.Ring, s.Number, err)
 		}
 		if s.Number > m.newest[s.Ring] {

@@ -38,7 +38,7 @@ const (
 //	Σ_models of owned partitions [ (ring 0 + ring 1 + pending + run + windows) · pane bytes + kept · grid bytes + reference ]
 //	  + Σ_sources (claims + digests of pending and done panes) + panes passed over
 //
-// pane bytes = Σ_grids Σ_features (8·cells + sums) + (versions + 1) · scores. Counts of
+// pane bytes = Σ_grids (Σ_features (8·cells + sums) + joint sums) + (versions + 1) · scores. Counts of
 // features are held over all versions, scores per version. A run's output is encoded
 // while its panes are held, hence twice the run.
 func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
@@ -60,8 +60,9 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 				one += 8*int64(cells) + featureBytes
 				reference += int64(len(l.WindowsMS))*dependenceBytes(cells) + earlyPaths*(8*int64(cells+1)+earlyBytes)
 			}
+			one += jointBytes(g.Joint)
 			pane += one
-			reference += one + kept(l, q, m.Name)*one
+			reference += one + jointReferenceBytes(g.Joint) + kept(l, q, m.Name)*one
 			if l.SeasonMS() > 0 && kept(l, q, m.Name) > 0 { // of one model at a time, for its longest window
 				seasons = max(seasons, 2*(l.LongestMS()/l.SeasonMS()+2)*one)
 			}

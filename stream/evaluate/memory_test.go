@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 	"github.com/driftline/driftline/stream/wire"
 )
 
@@ -39,6 +40,19 @@ func TestMemory_BoundsWhatAFullFoldHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	counts, sample := sketches.NewCounts(g), make([][]uint16, len(fs))
+	for r, x := range values {
+		counts.AddRow()
+		for i := range fs {
+			v := sketches.Number(x + float64(r%(i+2)))
+			counts.Add(i, v)
+			sample[i] = append(sample[i], g.Features[i].Code(v))
+		}
+	}
+	e, err := joint.Build(joint.Config{Reference: counts, Sample: sample, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	const versions = 2
 	f := New(Config{Layout: l, Policy: wire.DefaultPolicy()})
 	add := func(offset int64, c wire.Control) {
@@ -48,11 +62,11 @@ func TestMemory_BoundsWhatAFullFoldHolds(t *testing.T) {
 	}
 	add(0, wire.Control{Kind: "layout", ID: "main", Seq: 1, Value: l.Encode()})
 	add(1, wire.Control{Kind: "model", ID: "m", Seq: 1, Value: wire.Model{Name: "m", FeaturesFrom: "prediction", Classes: wire.DefaultClasses}.Encode()})
-	add(2, wire.Control{Kind: "grid", ID: "m", Seq: 1, Value: wire.GridControl{Model: "m", Grid: g}.Encode()})
+	add(2, wire.Control{Kind: "grid", ID: "m", Seq: 1, Value: wire.GridControl{Model: "m", Grid: g, Joint: e}.Encode()})
 	fill := func() *cell {
 		c := newCell()
-		e := c.entry(key{grid: g.ID()})
-		e.counts = sketches.NewCounts(g)
+		x := c.entry(key{grid: g.ID()})
+		x.counts, x.joint = sketches.NewCounts(g), joint.NewSums(e)
 		for v := range versions + 1 {
 			s, err := sketches.NewScoreCounts(wire.DefaultClasses)
 			if err != nil {

@@ -1,11 +1,13 @@
 package evaluate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/drift/multivariate"
 	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/wire"
@@ -43,6 +45,8 @@ type installed struct {
 
 	tables *sequential.Tables // of the early warning; nil: it has none
 	inc    []int64            // room for a slot's increments
+
+	together *multivariate.Reference // of all features together; nil: the reference has no part for them
 }
 
 type installedPolicy struct {
@@ -89,7 +93,7 @@ func (f *Fold) install(c wire.Control, pane int64) {
 		g, _ := f.view.Grid(r.Model, r.Counts.Grid.ID())
 		id := r.ID()
 		in := installed{pane: pane, id: id, hex: id.String(), ref: r, grid: g, cache: map[int64]judges{}}
-		if err := in.prepare(); err != nil {
+		if err := errors.Join(in.prepare(), in.prepareJoint()); err != nil {
 			f.refuse(c, err)
 			return
 		}
@@ -160,15 +164,15 @@ type judges struct {
 	of       []*drift.Judger
 }
 
-// judges returns those for windows of the given length.
-func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.Settings) []*drift.Judger {
+// judges returns those for windows of the given length; they share the scratch.
+func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.Settings, scratch *drift.Scratch) []*drift.Judger {
 	if j, ok := in.cache[windowMS]; ok && j.settings == s {
 		return j.of
 	}
 	deps, lasting := in.dependence(m, windowMS, windows)
 	j := judges{settings: s, of: make([]*drift.Judger, len(deps))}
 	for i := range deps {
-		j.of[i] = drift.NewJudger(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], deps[i], s)
+		j.of[i] = drift.NewJudger(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], deps[i], s, scratch)
 	}
 	if lasting {
 		in.cache[windowMS] = j

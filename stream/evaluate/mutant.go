@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"math"
+	"slices"
 
 	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/wire"
@@ -44,4 +45,16 @@ func (l *loaded) forgeDone() {
 		}
 		l.done.Pane, l.hasDone = newest, true
 	}
+}
+
+// mutated is a slot as it is read back; a mutant loses the joint sums.
+func (f *Fold) mutated(s wire.Slot) wire.Slot {
+	if f.cfg.Mutant != loop.SlotsWithoutJoint {
+		return s
+	}
+	s.Entries = slices.Clone(s.Entries)
+	for i := range s.Entries {
+		s.Entries[i].Joint = nil
+	}
+	return s
 }

@@ -50,9 +50,10 @@ func keyOf(id wire.PartialID) partialKey {
 func digest(p wire.Partial) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seeds[2])
-	maphash.WriteComparable(&h, [3]uint64{p.Rows, uint64(len(p.Counts)), uint64(len(p.Scores))})
+	maphash.WriteComparable(&h, [4]uint64{p.Rows, uint64(len(p.Counts)), uint64(len(p.Scores)), uint64(len(p.Joint))})
 	_, _ = h.Write(p.Counts) // never fails
 	_, _ = h.Write(p.Scores)
+	_, _ = h.Write(p.Joint)
 	return h.Sum64()
 }
 

@@ -44,6 +44,9 @@ type Config struct {
 	// Clock is told the record time reached in a partition, after its rows are
 	// written; nil is allowed.
 	Clock func(ctx context.Context, p log.Partition, timeMS int64) error
+	// CaughtUp is told that all there is of a partition is written, by any goroutine;
+	// nil is allowed.
+	CaughtUp func(p log.Partition)
 }
 
 // defaultBatchRows stands where Config.BatchRows is 0.
@@ -176,6 +179,9 @@ func (h *Historian) read(ctx context.Context, p log.Partition, from int64, queue
 		if len(b.Records) == 0 && b.Next <= from {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if h.cfg.CaughtUp != nil {
+				h.cfg.CaughtUp(p)
 			}
 			continue
 		}

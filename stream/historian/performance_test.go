@@ -3,9 +3,11 @@ package historian
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -18,35 +20,49 @@ type days struct {
 	events  []wire.Event
 	asked   []int64 // days realised, in order
 	fail    error
+
+	counted  []cohort.Day
+	answered []int64 // days estimated, in order
+	reports  []Reported
 }
 
 func (d *days) PerformanceModels(context.Context) ([]PerformanceModel, error) { return d.models, nil }
 func (d *days) PerformanceState(context.Context, string) ([]byte, error)      { return d.state, nil }
 func (d *days) FirstDay(context.Context, string) (int64, bool, error)         { return 0, true, nil }
-func (d *days) RealiseDay(_ context.Context, _, _ string, day, _ int64) ([]Realised, error) {
+func (d *days) Cohorts(context.Context, PerformanceModel) ([]cohort.Day, error) {
+	return slices.Clone(d.counted), nil
+}
+
+func (d *days) AnswerDay(_ context.Context, _ PerformanceModel, day int64) (Realised, bool, error) {
+	d.answered = append(d.answered, day/dayMS)
+	return Realised{Version: "1", Reason: "not in this test"}, true, nil
+}
+
+func (d *days) RealiseDay(_ context.Context, _ PerformanceModel, day, _ int64) ([]Realised, error) {
 	d.asked = append(d.asked, day/dayMS)
 	c, ok := d.correct[day/dayMS]
 	if !ok {
 		return nil, nil
 	}
-	return []Realised{{Version: "1", Predicted: 120, Classed: 100, Correct: c}, {Version: "0", Classed: 1000}}, nil
+	return []Realised{{Version: "1", Predicted: 120, Classed: 100, Correct: c, Reason: "not in this test"}, {Version: "0", Classed: 1000}}, nil
 }
-func (d *days) SavePerformance(_ context.Context, _ string, state []byte, events []wire.Event) error {
+func (d *days) SavePerformance(_ context.Context, _ PerformanceModel, state []byte, events []wire.Event, reports []Reported) error {
 	if d.fail != nil {
 		return d.fail
 	}
 	d.state = state
 	d.events = append(d.events, events...)
+	d.reports = append(d.reports, reports...)
 	return nil
 }
 
-func performance(d *days) *Performance {
+func watching(d *days) *Performance {
 	return &Performance{Store: d, Namespace: "n", Labels: []log.Partition{{Topic: "labels"}, {Topic: "labels", Index: 1}}}
 }
 
 func newDays(correct func(day int64) int64) *days {
 	baseline := 0.9
-	d := &days{models: []PerformanceModel{{Model: "m", Champion: "1", MaturityMS: 2 * dayMS, Baseline: &baseline}}, correct: map[int64]int64{}}
+	d := &days{models: []PerformanceModel{{Model: "m", Champion: "1", Cohort: cohort.Spec{Kind: cohort.Binary, MaturityMS: 2 * dayMS}, Baseline: &baseline}}, correct: map[int64]int64{}}
 	for day := range int64(60) {
 		d.correct[day] = correct(day)
 	}
@@ -71,7 +87,7 @@ func types(es []wire.Event) (out []string) {
 func TestPerformance_WaitsUntilLabelsAreMatureOnEveryPartition(t *testing.T) {
 	t.Parallel()
 	d := newDays(func(int64) int64 { return 90 })
-	f := performance(d)
+	f := watching(d)
 	must(t, f.Clock(t.Context(), log.Partition{Topic: "labels"}, 50*dayMS))
 	if len(d.asked) > 0 {
 		t.Error("one of two partitions has been heard of, and days are realised")
@@ -96,7 +112,7 @@ func TestPerformance_RaisesAndResolvesOneEpisode(t *testing.T) {
 		return 90
 	}
 	d := newDays(drop)
-	f := performance(d)
+	f := watching(d)
 	for day := range int64(58) {
 		clock(t, f, day)
 	}
@@ -118,12 +134,12 @@ func TestPerformance_RaisesAndResolvesOneEpisode(t *testing.T) {
 
 	// The same in one go, and in two lives with a save that failed: same events.
 	again := newDays(drop)
-	clock(t, performance(again), 30)
+	clock(t, watching(again), 30)
 	again.fail = errDown
-	if err := performance(again).Clock(t.Context(), log.Partition{}, 1); err != nil {
+	if err := watching(again).Clock(t.Context(), log.Partition{}, 1); err != nil {
 		t.Fatal(err)
 	}
-	g := performance(again)
+	g := watching(again)
 	for i := range int32(2) {
 		if err := g.Clock(t.Context(), log.Partition{Topic: "labels", Index: i}, 57*dayMS); i == 1 && err == nil {
 			t.Error("a save that failed is no error")
@@ -144,13 +160,13 @@ func TestPerformance_SaysNothingWithoutBaselineOrLabels(t *testing.T) {
 	t.Parallel()
 	d := newDays(func(int64) int64 { return 10 })
 	d.models[0].Baseline = nil
-	clock(t, performance(d), 50)
+	clock(t, watching(d), 50)
 	if len(d.events) > 0 {
 		t.Errorf("events %v without a baseline", types(d.events))
 	}
 	d = newDays(func(int64) int64 { return 10 })
 	clear(d.correct)
-	clock(t, performance(d), 50)
+	clock(t, watching(d), 50)
 	if len(d.events) > 0 {
 		t.Errorf("events %v without labels", types(d.events))
 	}
@@ -159,7 +175,7 @@ func TestPerformance_SaysNothingWithoutBaselineOrLabels(t *testing.T) {
 func TestPerformance_ANewChampionClosesTheEpisodeOfTheOldOne(t *testing.T) {
 	t.Parallel()
 	d := newDays(func(day int64) int64 { return 70 })
-	f := performance(d)
+	f := watching(d)
 	clock(t, f, 20)
 	if got := types(d.events); len(got) == 0 || got[0] != "detected" {
 		t.Fatalf("events %v", got)

@@ -40,6 +40,7 @@ const (
 	CommitBeforeFrontier        // commit before the frontier is acknowledged
 	MarkerWithoutTable          // done marker without the table of claims
 	NoCheckOnLoad               // a load waits for a record before it asks what is final
+	SlotsWithoutJoint           // a load does not take the joint sums of ring slots
 	ThinByOffset                // thinning by a record's offset in place of its hash
 	MovingForgotten             // which slots never enter a moving reference is not written down
 )

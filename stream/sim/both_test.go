@@ -34,7 +34,7 @@ func (w *world) references(t testing.TB) {
 	for _, m := range models {
 		r := wire.Reference{Model: m, Kind: "file", Counts: c}
 		if m == "alpha" {
-			r.Early = earlyPlan(t, c)
+			r.Early, r.Joint = earlyPlan(t, c), jointPart()
 		}
 		if m == "alpha" && w.blocks {
 			r.Blocks = w.referenceBlocks(t, c)
@@ -45,6 +45,8 @@ func (w *world) references(t testing.TB) {
 		p.Quality.OutOfRange = 0.6
 		if m == "beta" {
 			p.Rule, p.MinEffective = "calibrated", 1
+		} else {
+			p.Joint = wire.JointAlarm
 		}
 		w.append(t, wire.Control{Kind: "policy", ID: m, Seq: 1, Value: p.Encode()})
 	}

@@ -153,6 +153,9 @@ func (w *world) control(t testing.TB) {
 		m := wire.Model{Name: name, FromPane: 0, FeaturesFrom: "prediction"}
 		w.append(t, wire.Control{Kind: "model", ID: name, Seq: 1, Value: m.Encode()})
 		g := wire.GridControl{Model: name, FromPane: 0, Grid: testGrid(t)}
+		if name == "alpha" {
+			g.Joint, _ = embedding()
+		}
 		w.append(t, wire.Control{Kind: "grid", ID: name, Seq: 1, Value: g.Encode()})
 	}
 }
@@ -167,17 +170,25 @@ func (w *world) append(t testing.TB, c wire.Control) {
 // testGrid is small, so that thousands of runs stay cheap.
 func testGrid(t testing.TB) *sketches.Grid {
 	t.Helper()
+	g, err := newTestGrid()
+	must(t, err)
+	return g
+}
+
+func newTestGrid() (*sketches.Grid, error) {
 	values := make([]float64, 20)
 	for i := range values {
 		values[i] = float64(i)
 	}
 	x, err := sketches.NewNumeric("x", values)
-	must(t, err)
+	if err != nil {
+		return nil, err
+	}
 	s, err := sketches.NewCategorical("s", map[string]uint64{"a": 10, "b": 8, "c": 2}, 2)
-	must(t, err)
-	g, err := sketches.NewGrid([]sketches.FeatureGrid{x, s})
-	must(t, err)
-	return g
+	if err != nil {
+		return nil, err
+	}
+	return sketches.NewGrid([]sketches.FeatureGrid{x, s})
 }
 
 // input writes one partition: events in and out of order, late, in the future, bad

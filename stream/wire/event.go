@@ -31,7 +31,7 @@ type Event struct {
 type EventData struct {
 	Model           string         `json:"model"`
 	Version         string         `json:"version"`
-	Kind            string         `json:"kind"` // drift, quality, performance or early
+	Kind            string         `json:"kind"` // drift, quality, performance, early or joint
 	Policy          string         `json:"policy"`
 	Rule            string         `json:"rule"`
 	Episode         string         `json:"episode"`
@@ -61,7 +61,7 @@ type EventData struct {
 	BlocksRetrain   bool           `json:"blocks_retrain"`
 	MayRetrain      bool           `json:"may_retrain"` // the window is long enough to trigger a retrain
 	Top             []FeatureScore `json:"top,omitempty"`
-	Detail          map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin; kind early: see EarlyDetail
+	Detail          map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin, and what the report of the week says (historian.tell); kind early: see EarlyDetail; kind joint: joint, see JointVerdict
 }
 
 // eventPrefix begins every event type.

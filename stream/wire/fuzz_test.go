@@ -13,13 +13,13 @@ import (
 // it fails, or what it read encodes to the very same bytes.
 func fuzz(f *testing.F, name string) {
 	var x form
-	newer := map[string][]byte{} // samples of the second schema, where there is one
+	newer := map[string][]byte{} // samples of the second and third schema, where there are
 	for _, each := range forms(f) {
 		switch each.name {
 		case name:
 			x = each
-		case name + "2":
-			newer = each.samples
+		case name + "2", name + "3":
+			maps.Copy(newer, each.samples)
 		}
 	}
 	if x.again == nil {
@@ -34,7 +34,7 @@ func fuzz(f *testing.F, name string) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, in := range [][]byte{b, sketches.Frame(x.kind, schema, b), sketches.Frame(x.kind, schema+1, b)} {
+		for _, in := range [][]byte{b, sketches.Frame(x.kind, schema, b), sketches.Frame(x.kind, schema+1, b), sketches.Frame(x.kind, schema+2, b)} {
 			got, err := x.again(in)
 			if err != nil {
 				continue

@@ -6,6 +6,7 @@ import (
 	"weak"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 )
 
 // Grids lets the readers of one process share decoded grids: every source of a process
@@ -18,8 +19,10 @@ type Grids struct {
 }
 
 type sharedGrid struct {
-	GridControl // without its grid
+	GridControl // without its grid and embedding
 	grid        weak.Pointer[sketches.Grid]
+	joint       weak.Pointer[joint.Embedding] // that of nil where there is none
+	with        bool                          // there is one
 }
 
 // NewGrids returns an empty set.
@@ -34,9 +37,9 @@ func (s *Grids) Decode(b []byte) (GridControl, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock() // also while it is decoded: the others wait for just this
 	if have, ok := s.known[key]; ok {
-		if g := have.grid.Value(); g != nil {
-			out := have.GridControl
-			out.Grid = g
+		out := have.GridControl
+		out.Grid, out.Joint = have.grid.Value(), have.joint.Value()
+		if out.Grid != nil && (out.Joint != nil) == have.with {
 			return out, nil
 		}
 	}
@@ -49,8 +52,8 @@ func (s *Grids) Decode(b []byte) (GridControl, error) {
 			delete(s.known, k)
 		}
 	}
-	kept := sharedGrid{GridControl: g, grid: weak.Make(g.Grid)}
-	kept.Grid = nil
+	kept := sharedGrid{GridControl: g, grid: weak.Make(g.Grid), joint: weak.Make(g.Joint), with: g.Joint != nil}
+	kept.Grid, kept.Joint = nil, nil
 	s.known[key] = kept
 	return g, nil
 }

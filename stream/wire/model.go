@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 )
 
 // Model admits a model from a pane on. Before that pane its records are unregistered.
@@ -69,6 +70,9 @@ type GridControl struct {
 	Model    string
 	FromPane int64
 	Grid     *sketches.Grid
+	// Joint is how all features are looked at together, nil: they are not. A grid has one
+	// embedding at most; a second record of the same grid may bring it later.
+	Joint *joint.Embedding
 }
 
 // Encode returns the framed bytes.
@@ -77,23 +81,36 @@ func (g GridControl) Encode() []byte {
 	e.String(g.Model)
 	e.Varint(g.FromPane)
 	e.Bytes(g.Grid.Encode())
-	return sketches.Frame(KindGrid, schema, e.Data())
+	if g.Joint == nil {
+		return sketches.Frame(KindGrid, schema, e.Data())
+	}
+	e.Bytes(g.Joint.Encode())
+	return sketches.Frame(KindGrid, jointSchema, e.Data())
 }
 
 // DecodeGridControl reads what Encode wrote.
 func DecodeGridControl(b []byte) (g GridControl, err error) {
-	d, err := open(b, KindGrid, "grid")
+	d, s, err := openUpTo(b, KindGrid, jointSchema, "grid")
 	if err != nil {
 		return g, err
 	}
 	g.Model = d.String()
 	g.FromPane = d.Varint()
 	body := d.Bytes()
+	var embedding []byte
+	if s == jointSchema {
+		embedding = d.Bytes()
+	}
 	if err := d.Finish(); err != nil {
 		return g, err
 	}
 	if g.Grid, err = sketches.DecodeGrid(body); err != nil {
 		return g, fmt.Errorf("grid of model %q: %w", g.Model, err)
+	}
+	if s == jointSchema {
+		if g.Joint, err = decodeEmbedding(embedding, g.Grid); err != nil {
+			return g, fmt.Errorf("grid of model %q: %w", g.Model, err)
+		}
 	}
 	return g, nil
 }

@@ -35,6 +35,7 @@ type Partial struct {
 	Rows    uint64 // rows whose features were counted
 	Counts  []byte // sketches.Counts of the chunk's features; empty without a grid
 	Scores  []byte // sketches.ScoreCounts, chunk 0 only; empty without predictions
+	Joint   []byte // joint.Sums of all features of the grid, chunk 0 only; empty without an embedding
 }
 
 // Encode returns the framed bytes.
@@ -51,12 +52,16 @@ func (p Partial) Encode() []byte {
 	e.Uvarint(p.Rows)
 	e.Bytes(p.Counts)
 	e.Bytes(p.Scores)
-	return sketches.Frame(KindPartial, schema, e.Data())
+	if len(p.Joint) == 0 {
+		return sketches.Frame(KindPartial, schema, e.Data())
+	}
+	e.Bytes(p.Joint)
+	return sketches.Frame(KindPartial, jointSchema, e.Data())
 }
 
-// DecodePartial reads what Encode wrote. Counts and Scores alias b.
+// DecodePartial reads what Encode wrote. Counts, Scores and Joint alias b.
 func DecodePartial(b []byte) (p Partial, err error) {
-	d, err := open(b, KindPartial, "partial")
+	d, s, err := openUpTo(b, KindPartial, jointSchema, "partial")
 	if err != nil {
 		return p, err
 	}
@@ -71,6 +76,11 @@ func DecodePartial(b []byte) (p Partial, err error) {
 	p.Rows = d.Uvarint()
 	p.Counts = d.Bytes()
 	p.Scores = d.Bytes()
+	if s == jointSchema {
+		if p.Joint = d.Bytes(); len(p.Joint) == 0 {
+			d.Fail("no joint sums in a record that tells of them")
+		}
+	}
 	if p.ID.Chunk < 0 || p.ID.Chunk > 1<<16 {
 		d.Fail("chunk %d", p.ID.Chunk)
 	}

@@ -36,19 +36,29 @@ type Policy struct {
 	Early         string    `json:"early,omitempty"` // EarlyOff, or "": models are warned early where their reference has a plan
 	Trailing      *Trailing `json:"trailing,omitempty"`
 	Seasonal      *Seasonal `json:"seasonal,omitempty"`
+	Joint         string    `json:"joint,omitempty"` // JointOff, JointAlarm, or "": JointScore
 }
 
 // EarlyOff is the value of Policy.Early without early warnings.
 const EarlyOff = "off"
 
 // WindowAlarms is the part of the alert budget, false alarms per model and month, that
-// windows have: all of it, or with an early warning half.
+// features window by window have: all of it, or with an early warning half; where an
+// alarm on all features together steps, less its part.
 func (p Policy) WindowAlarms(early bool) float64 {
+	left := p.FalseAlarms
 	if early {
-		return p.FalseAlarms - p.EarlyAlarms()
+		left -= p.EarlyAlarms()
 	}
-	return p.FalseAlarms
+	if p.Joint == JointAlarm {
+		left -= p.JointAlarms()
+	}
+	return left
 }
+
+// JointAlarms is the part of the alert budget that all features together have: what their
+// limits are calibrated for, whether or not an alarm steps.
+func (p Policy) JointAlarms() float64 { return p.FalseAlarms / 4 }
 
 // EarlyAlarms is the part of the alert budget that an early warning has.
 func (p Policy) EarlyAlarms() float64 { return p.FalseAlarms / 2 }
@@ -86,6 +96,7 @@ func (p Policy) Validate() error {
 	check(p.Rule == "calibrated" || p.Rule == "classic", "policy.rule: %q, want calibrated or classic", p.Rule)
 	check(p.Warn > 0 && p.Drifted >= p.Warn, "policy.warn: %v and policy.drifted: %v, want 0 < warn ≤ drifted", p.Warn, p.Drifted)
 	check(p.Early == "" || p.Early == EarlyOff, "policy.early: %q, want off or nothing", p.Early)
+	check(p.Joint == "" || p.Joint == JointOff || p.Joint == JointAlarm, "policy.joint: %q, want off, alarm or nothing", p.Joint)
 	check(p.FalseAlarms > 0, "policy.false_alarms: %v, must be above 0", p.FalseAlarms)
 	check(p.MinEffective >= 0, "policy.min_effective: %v, must not be negative", p.MinEffective)
 	share("share_fire", p.ShareFire)

@@ -23,6 +23,7 @@ type Reference struct {
 	Counts  *sketches.Counts
 	Blocks  []*sketches.Blocks
 	Early   *EarlyPlan // nil: the model gets no early warning
+	Joint   *Joint     // nil: features are not looked at together
 }
 
 // EarlyPlan is how a model is warned early: its plan, calibrated on the slots of the
@@ -32,9 +33,12 @@ type EarlyPlan struct {
 	Rows uint64 // most rows that one slot of the calibration held, at least 1
 }
 
-// earlySchema is the schema of a reference with a plan. Without one the record has the
-// bytes, and hence the id, that it always had.
-const earlySchema byte = 2
+// Schemas of a reference with a plan, and of one with a joint part. Without them the
+// record has the bytes, and hence the id, that it always had.
+const (
+	earlySchema       byte = 2
+	jointPartedSchema byte = 3
+)
 
 // Encode returns the framed bytes.
 func (r Reference) Encode() []byte {
@@ -50,12 +54,22 @@ func (r Reference) Encode() []byte {
 	for _, b := range r.Blocks {
 		e.Bytes(b.Encode())
 	}
-	if r.Early == nil {
-		return sketches.Frame(KindReference, schema, e.Data())
+	number := schema
+	if r.Early != nil {
+		number = earlySchema
 	}
-	e.Bytes(r.Early.Plan.Encode())
-	e.Uvarint(r.Early.Rows)
-	return sketches.Frame(KindReference, earlySchema, e.Data())
+	if r.Joint != nil {
+		number = jointPartedSchema
+		e.Bool(r.Early != nil)
+	}
+	if r.Early != nil {
+		e.Bytes(r.Early.Plan.Encode())
+		e.Uvarint(r.Early.Rows)
+	}
+	if r.Joint != nil {
+		r.Joint.encode(&e)
+	}
+	return sketches.Frame(KindReference, number, e.Data())
 }
 
 // ID returns the content hash: equal references have equal ids.
@@ -73,7 +87,7 @@ func (r Reference) BlocksOf(windowMS int64) *sketches.Blocks {
 
 // DecodeReference reads what Encode wrote; grid finds the grid it stands on.
 func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketches.Grid, bool)) (r Reference, err error) {
-	d, s, err := openUpTo(b, KindReference, earlySchema, "reference")
+	d, s, err := openUpTo(b, KindReference, jointPartedSchema, "reference")
 	if err != nil {
 		return r, err
 	}
@@ -89,8 +103,12 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 		blocks = append(blocks, d.Bytes())
 	}
 	var plan []byte
-	if s == earlySchema {
+	if s == earlySchema || s == jointPartedSchema && d.Bool() {
 		plan, r.Early = d.Bytes(), &EarlyPlan{Rows: d.Uvarint()}
+	}
+	var together jointBytes
+	if s == jointPartedSchema {
+		together = decodeJoint(d)
 	}
 	if err := d.Finish(); err != nil {
 		return r, fmt.Errorf("reference: %w", err)
@@ -121,6 +139,11 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 	if r.Early != nil {
 		if err := r.Early.read(plan, g); err != nil {
 			return r, fmt.Errorf("early warning of the reference of model %q: %w", r.Model, err)
+		}
+	}
+	if s == jointPartedSchema {
+		if r.Joint, err = together.read(g); err != nil {
+			return r, fmt.Errorf("joint part of the reference of model %q: %w", r.Model, err)
 		}
 	}
 	return r, nil

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/driftline/driftline/drift/multivariate"
 	"github.com/driftline/driftline/drift/sequential"
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 )
 
 // form is one kind of record: how its bytes are read and written again, and values
@@ -82,6 +84,51 @@ func sampleEarly(t testing.TB) Reference {
 	return r
 }
 
+func sampleEmbedding(t testing.TB) *joint.Embedding {
+	t.Helper()
+	c := sampleCounts(t, 200)
+	sample := make([][]uint16, len(c.Features))
+	for r := range 8 {
+		sample[0] = append(sample[0], c.Grid.Features[0].Code(sketches.Number(float64(r*3))))
+		sample[1] = append(sample[1], c.Grid.Features[1].Code(sketches.String("abcd"[r%4:][:1])))
+	}
+	e, err := joint.Build(joint.Config{Reference: c, Sample: sample, Waves: 4, Seed: 9})
+	must(t, err)
+	return e
+}
+
+func sampleSums(t testing.TB) *joint.Sums {
+	t.Helper()
+	e := sampleEmbedding(t)
+	c := &sketches.Codes{Rows: e.SampleRows(), Columns: e.Sample}
+	tally := joint.NewTally(e)
+	for range 5 {
+		joint.NewAdder().Add(tally, c)
+	}
+	return tally.Sums()
+}
+
+func sampleJoint(t testing.TB) Reference {
+	t.Helper()
+	r := sampleReference(t)
+	r.Joint = &Joint{Sums: sampleSums(t), Laws: []JointLaw{
+		{WindowMS: 60_000, StepMS: 60_000, Why: "fewer than 4 windows"},
+		{WindowMS: 3_600_000, StepMS: 180_000, Law: &multivariate.Law{
+			Rows: 3.5, Runs: 1000, Block: 4, Seed: 2,
+			Paths:  []multivariate.PathLaw{{Path: multivariate.Path{Statistic: multivariate.StatDistance, Panes: 20}, Mean: 0.5, SD: 2, Skew: 0.25}},
+			Limits: []multivariate.Limits{{Target: 5760, First: []float64{3.5}, Rest: 4, Alarms: 17}},
+		}},
+	}}
+	return r
+}
+
+func sampleBoth(t testing.TB) Reference {
+	t.Helper()
+	r := sampleJoint(t)
+	r.Early = sampleEarly(t).Early
+	return r
+}
+
 func sampleLayout() Layout {
 	return Layout{
 		PaneMS: 60_000, SlotPanes: 60, LatenessMS: 120_000, SkewMS: 60_000, DisorderMS: 240_000, PanesPartitions: 6,
@@ -114,6 +161,9 @@ func forms(t testing.TB) []form {
 				Through: 1 << 40, Rows: 1 << 63, Counts: []byte{1, 2}, Scores: []byte{3},
 			}.Encode(),
 		}},
+		{"partial2", KindPartial, again(DecodePartial, Partial.Encode), map[string][]byte{
+			"with joint sums": Partial{ID: PartialID{Source: source, Model: "fraud", Grid: sampleID(9), Pane: 3}, Rows: 5, Counts: []byte{1}, Joint: []byte{4, 5}}.Encode(),
+		}},
 		{"ledger", KindLedger, again(DecodeLedger, Ledger.Encode), map[string][]byte{
 			"empty": Ledger{}.Encode(),
 			"full": Ledger{
@@ -135,6 +185,9 @@ func forms(t testing.TB) []form {
 		{"grid", KindGrid, again(DecodeGridControl, GridControl.Encode), map[string][]byte{
 			"full": GridControl{Model: "fraud", FromPane: -3, Grid: grid}.Encode(),
 		}},
+		{"grid2", KindGrid, again(DecodeGridControl, GridControl.Encode), map[string][]byte{
+			"with an embedding": GridControl{Model: "fraud", FromPane: -3, Grid: grid, Joint: sampleEmbedding(t)}.Encode(),
+		}},
 		{"fold", KindFold, again(DecodeFold, Fold.Encode), map[string][]byte{
 			"all":  Fold{Number: 1, Rate: FullRate}.Encode(),
 			"full": Fold{Number: 7, FromPane: 29_453_760, Rate: FullRate / 10, Decoder: sampleID(8)}.Encode(),
@@ -145,6 +198,10 @@ func forms(t testing.TB) []form {
 		}},
 		{"reference2", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
 			"with a plan": sampleEarly(t).Encode(),
+		}},
+		{"reference3", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
+			"with a joint part": sampleJoint(t).Encode(),
+			"with both":         sampleBoth(t).Encode(),
 		}},
 		{"early", KindEarly, again(DecodeEarlyState, EarlyState.Encode), map[string][]byte{
 			"off": EarlyState{Model: "fraud", Slot: -3}.Encode(),
@@ -172,6 +229,11 @@ func forms(t testing.TB) []form {
 				Model: "fraud", Chunk: 1, Ring: 1, Number: 77, Prev: 76, Control: 12,
 				Entries: []SlotEntry{{Version: "3", Grid: sampleID(4), Rows: 10, Counts: []byte{1}, Scores: []byte{2}}, {}},
 				Alarms:  []SlotAlarm{{Version: AnyVersion, Policy: "default", Kind: "drift", WindowMS: 3_600_000, Reference: sampleID(5), State: []byte{1, 2}}},
+			}.Encode(),
+		}},
+		{"slot2", KindSlot, again(DecodeSlot, Slot.Encode), map[string][]byte{
+			"with joint sums": Slot{
+				Model: "fraud", Number: 77, Prev: 76, Control: 12, Entries: []SlotEntry{{Version: "3", Rows: 10}, {Grid: sampleID(4), Rows: 10, Counts: []byte{1}, Joint: []byte{4, 5}}},
 			}.Encode(),
 		}},
 		{"coverage", KindCoverage, again(DecodeCoverage, Coverage.Encode), map[string][]byte{
@@ -204,6 +266,18 @@ func forms(t testing.TB) []form {
 			}.Encode(),
 		}},
 		{"score2", 0, again(DecodeScore, Score.Encode), map[string][]byte{
+			"joint": Score{
+				Model: "fraud", Version: AnyVersion, Reference: sampleID(1).String(), WindowMS: 3_600_000, EndMS: 7_200_000, State: StateJudged,
+				Rows: 300, Covered: 2, Expected: 2, Judged: 2, All: 2,
+				Joint: &JointVerdict{
+					Verdict: "drifted", N: 900, M: 300, Distance: &third, Score: &third, Limit: &third, FalseAlarms: &third, Path: "pair",
+					Parts:    []JointPart{{Name: "distance", Value: &third, Score: &third}, {Name: "pair"}},
+					Features: []JointFeature{{Name: "x", Shift: &third, Spread: &third, Pair: &third, Witness: &third}},
+					Pairs:    []JointPair{{A: "x", B: "s", Ref: &third, Cur: &third, Change: &third}},
+				},
+			}.Encode(),
+		}},
+		{"scoremoving", 0, again(DecodeScore, Score.Encode), map[string][]byte{
 			"seasonal": Score{
 				Model: "fraud", Version: AnyVersion, Reference: sampleID(2).String(), WindowMS: 3_600_000, EndMS: 7_200_000, State: StateLearning,
 				ReferenceKind: KindSeasonal, ReferenceDigest: sampleID(3).String(), ReferenceFromMS: -5, ReferenceToMS: 60_000, ReferenceRows: 7, Reason: "2 of 4 weeks",
@@ -213,7 +287,7 @@ func forms(t testing.TB) []form {
 				ReferenceKind: "training", ReferenceRows: 90, Moving: MovingState{Since: 4}.Encode(),
 			}.Encode(),
 		}},
-		{"event2", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
+		{"eventmoving", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
 			"trailing": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123, EventData{
 				Model: "fraud", Version: AnyVersion, Kind: "drift", Reference: sampleID(2).String(), ReferenceKind: KindTrailing,
 				ReferenceDigest: sampleID(3).String(), ReferenceFromMS: 60_000, ReferenceToMS: 120_000, ReferenceRows: 8,

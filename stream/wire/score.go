@@ -48,6 +48,8 @@ type Score struct {
 	ReferenceRows   uint64 `json:"reference_rows,omitempty"`
 	Reason          string `json:"reason,omitempty"`
 	Moving          []byte `json:"moving,omitempty"`
+	// Joint is the verdict on all features together, where the reference allows one.
+	Joint *JointVerdict `json:"joint,omitempty"`
 }
 
 // FeatureScore is one feature of a score.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/driftline/driftline/sketches"
@@ -32,6 +33,7 @@ type SlotEntry struct {
 	Rows    uint64
 	Counts  []byte // of the chunk's features; empty without a grid
 	Scores  []byte // chunk 0 only
+	Joint   []byte // joint.Sums, chunk 0 only; empty where the grid has no embedding
 }
 
 // SlotAlarm is the state of one alarm after the slot's pane.
@@ -64,12 +66,19 @@ func (s Slot) Encode() []byte {
 	e.Varint(s.Prev)
 	e.Varint(s.Control)
 	e.Count(len(s.Entries))
+	number := schema
+	if s.joint() {
+		number = jointSchema
+	}
 	for _, x := range s.Entries {
 		e.String(x.Version)
 		encodeID(&e, x.Grid)
 		e.Uvarint(x.Rows)
 		e.Bytes(x.Counts)
 		e.Bytes(x.Scores)
+		if number == jointSchema {
+			e.Bytes(x.Joint)
+		}
 	}
 	e.Count(len(s.Alarms))
 	for _, a := range s.Alarms {
@@ -80,12 +89,18 @@ func (s Slot) Encode() []byte {
 		encodeID(&e, a.Reference)
 		e.Bytes(a.State)
 	}
-	return sketches.Frame(KindSlot, schema, e.Data())
+	return sketches.Frame(KindSlot, number, e.Data())
+}
+
+// joint reports whether an entry has joint sums, which makes the record one of the
+// second schema.
+func (s Slot) joint() bool {
+	return slices.ContainsFunc(s.Entries, func(x SlotEntry) bool { return len(x.Joint) > 0 })
 }
 
 // DecodeSlot reads what Encode wrote.
 func DecodeSlot(b []byte) (s Slot, err error) {
-	d, err := open(b, KindSlot, "ring slot")
+	d, number, err := openUpTo(b, KindSlot, jointSchema, "ring slot")
 	if err != nil {
 		return s, err
 	}
@@ -97,7 +112,13 @@ func DecodeSlot(b []byte) (s Slot, err error) {
 	s.Control = d.Varint()
 	for range d.Count(20) {
 		x := SlotEntry{Version: d.String(), Grid: decodeID(d), Rows: d.Uvarint(), Counts: d.Bytes(), Scores: d.Bytes()}
+		if number == jointSchema {
+			x.Joint = d.Bytes()
+		}
 		s.Entries = append(s.Entries, x)
+	}
+	if number == jointSchema && !s.joint() {
+		d.Fail("no joint sums in a record that tells of them")
 	}
 	for range d.Count(21) {
 		a := SlotAlarm{Version: d.String(), Policy: d.String(), Kind: d.String(), WindowMS: d.Varint(), Reference: decodeID(d), State: d.Bytes()}

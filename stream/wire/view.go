@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 )
 
 // Side says which control a reader needs: decoding references costs memory that a
@@ -27,6 +28,17 @@ type AdmittedModel struct {
 type ActiveGrid struct {
 	GridControl
 	Offset int64
+
+	jointFrom   int64 // pane from which the features are looked at together, where Joint is set
+	jointOffset int64 // of the record that says so
+}
+
+// JointIn returns the embedding that counts in the pane, nil where there is none.
+func (g ActiveGrid) JointIn(pane int64) *joint.Embedding {
+	if g.Joint == nil || pane < g.jointFrom {
+		return nil
+	}
+	return g.Joint
 }
 
 // View is what the control topic says so far. Not safe for concurrent use.
@@ -92,7 +104,7 @@ func (v *View) apply(c Control) error {
 		if err != nil {
 			return err
 		}
-		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset})
+		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset, jointFrom: g.FromPane, jointOffset: c.Offset})
 	case "fold":
 		f, err := DecodeFold(c.Value)
 		if err != nil {
@@ -107,11 +119,24 @@ func (v *View) apply(c Control) error {
 	return nil
 }
 
-// addGrid keeps one entry per grid: the earliest pane it was ever put in force from.
+// addGrid keeps one entry per grid: the earliest pane it was ever put in force from, with
+// its first embedding.
 func (v *View) addGrid(g ActiveGrid) {
 	gs := v.grids[g.Model]
-	for _, old := range gs {
-		if old.Grid.ID() == g.Grid.ID() && old.FromPane <= g.FromPane {
+	for i := range gs {
+		old := &gs[i]
+		if old.Grid.ID() != g.Grid.ID() {
+			continue
+		}
+		switch {
+		case old.Joint == nil:
+			old.Joint, old.jointFrom, old.jointOffset = g.Joint, g.jointFrom, g.jointOffset
+		case g.Joint == nil || g.Joint.ID() != old.Joint.ID() || g.jointFrom >= old.jointFrom:
+			g.Joint, g.jointFrom, g.jointOffset = old.Joint, old.jointFrom, old.jointOffset
+		default:
+			old.jointFrom, old.jointOffset = g.jointFrom, g.jointOffset
+		}
+		if old.FromPane <= g.FromPane {
 			return
 		}
 	}
@@ -222,6 +247,9 @@ func (v *View) CollectSince(pane int64) int64 {
 		for _, g := range gs {
 			if g.FromPane <= pane {
 				need = max(need, g.Offset+1)
+			}
+			if g.JointIn(pane) != nil {
+				need = max(need, g.jointOffset+1)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/sketches/joint"
 	"github.com/driftline/driftline/stream/wire"
 )
 
@@ -58,6 +59,10 @@ type Spec struct {
 	TopK      int  // named categories per feature; 0: 50
 	Gate      Gate
 	Early     Early // of early warnings
+	Joint     Joint // of all features together
+	// KeepJoint is the embedding of Keep, nil if it has none: sums that are added up on it
+	// go on.
+	KeepJoint *joint.Embedding
 }
 
 // Gate holds the least a reference must offer. A zero field takes the default.
@@ -83,6 +88,16 @@ type Result struct {
 	Reference wire.Reference
 	Checks    []Check
 	WhyEarly  string // why the reference has no plan for early warnings; "" if it has one
+	WhyJoint  string // why it has no part on all features together; "" if it has one
+	NewJoint  bool   // its embedding is not KeepJoint: the grid must be put in force with it
+}
+
+// Embedding returns the embedding of the reference's grid, nil if it has none.
+func (r Result) Embedding() *joint.Embedding {
+	if r.Reference.Joint == nil {
+		return nil
+	}
+	return r.Reference.Joint.Sums.Embedding
 }
 
 // ErrGate says that the gate refused; Result.Checks holds what was found and needed.
@@ -116,7 +131,11 @@ func Build(spec Spec, rows []Row) (Result, error) {
 			}
 		}
 	}
-	res.Reference.Early, res.WhyEarly, err = spec.early(res.Reference.Counts, rows)
+	if res.Reference.Early, res.WhyEarly, err = spec.early(res.Reference.Counts, rows); err != nil {
+		return res, err
+	}
+	res.Reference.Joint, res.WhyJoint, err = spec.together(res.Reference.Counts, rows)
+	res.NewJoint = res.Embedding() != nil && (spec.KeepJoint == nil || spec.KeepJoint.ID() != res.Embedding().ID())
 	return res, err
 }
 

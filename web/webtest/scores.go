@@ -89,6 +89,13 @@ func (w *World) seedScores(ctx context.Context, t testing.TB) {
 		{Name: "age", Kind: "numeric", N: 1000, M: 4000, PSI: Nano(0.02), Verdict: "stable", Rule: "calibrated"},
 	}}
 	odd := quiet
+	quiet.Joint = &wire.JointVerdict{
+		Verdict: "drifted", N: 1000, M: 4000, Distance: Nano(0.03), Score: Nano(5.125), Limit: Nano(3.4), FalseAlarms: Nano(0.25), Path: "pair",
+		Parts:    []wire.JointPart{{Name: "distance", Value: Nano(2), Score: Nano(1.5)}, {Name: "pair", Value: Nano(40), Score: Nano(5.125)}},
+		Features: []wire.JointFeature{{Name: "plan", Shift: Nano(0.5), Spread: Nano(-0.25), Pair: Nano(9.5), Witness: Nano(0.75)}},
+		Pairs:    []wire.JointPair{{A: "plan", B: "age", Ref: Nano(0.0125), Cur: Nano(0.475), Change: Nano(9.5)}},
+	}
+	odd.Joint = &wire.JointVerdict{Verdict: "insufficient", N: 10, M: 10, Reason: Hostile}
 	odd.Model, odd.Features = Hostile, []wire.FeatureScore{{Name: Hostile, Kind: "numeric", N: 10, M: 10, PSI: Nano(0.4), Verdict: "learning", Reason: Hostile}}
 	odd.Judged, odd.All = 0, 1
 	rows = append(rows, ScoreRow(quiet), ScoreRow(odd))
@@ -110,6 +117,7 @@ func (w *World) seedScores(ctx context.Context, t testing.TB) {
 		days = append(days, store.PerformanceDay{Model: Bike, Version: version, Day: time.UnixMilli(FirstEnd + int64(i)*dayMS).UTC().Format(time.DateOnly), Predicted: 24, Labelled: 24, Classed: 24, Correct: correct, LabelClockMS: 1})
 	}
 	w.must(t, "performance", w.store.PutPerformanceDays(ctx, days))
+	w.putReports(ctx, t)
 }
 
 // putAlarm stores detected and ongoing events of one episode as the evaluation does.

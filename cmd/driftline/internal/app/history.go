@@ -30,20 +30,18 @@ func (p *Parts) NewHistory(ctx context.Context, l wire.Layout, specs *Specs) (*H
 	t := p.Topics()
 	db := &historyStore{p: p, layout: l, specs: specs}
 	perf := &historian.Performance{Store: db, Namespace: p.Cfg.Namespace}
-	for _, in := range labelInputs(l) {
-		n, err := p.Kafka.Partitions(ctx, in.Topic)
-		if err != nil {
-			return nil, fmt.Errorf("partitions of %s: %w", in.Topic, err)
-		}
-		for i := range n {
-			perf.Labels = append(perf.Labels, log.Partition{Topic: in.Topic, Index: int32(i)})
-		}
+	var err error
+	if perf.Labels, err = p.partitionsOf(ctx, labelInputs(l)); err != nil {
+		return nil, err
+	}
+	if perf.Predictions, err = p.partitionsOf(ctx, predictionInputs(l)); err != nil {
+		return nil, err
 	}
 	h := historian.New(p.Source(), db, historian.Config{
 		Topics: historian.Topics{Inputs: t.Inputs, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
 		Reader: p.Reader, Keep: specs.Keep, Columns: specs.Columns, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
 		Retry: func(err error) bool { return loop.Retryable(err) && !isInvalid(err) }, Pause: loop.Backoff(rand.Float64),
-		Retried: p.IO().Retried, Clock: perf.Clock, Invalid: isInvalid,
+		Retried: p.IO().Retried, Clock: perf.Clock, CaughtUp: perf.CaughtUp, Invalid: isInvalid,
 		Refused: func(err error) { p.Log.Error().Err(err).Msg("a row cannot be stored and is left out of the history") },
 	})
 	return &History{Historian: h, perf: perf}, nil
@@ -62,6 +60,30 @@ func labelInputs(l wire.Layout) []wire.Input {
 		return l.Inputs
 	}
 	return labels
+}
+
+// predictionInputs are the topics whose clock says how far predictions have come: those
+// without role labels, or all where there are none.
+func predictionInputs(l wire.Layout) []wire.Input {
+	others := slices.DeleteFunc(slices.Clone(l.Inputs), func(in wire.Input) bool { return in.Role == wire.RoleLabels })
+	if len(others) == 0 {
+		return l.Inputs
+	}
+	return others
+}
+
+func (p *Parts) partitionsOf(ctx context.Context, inputs []wire.Input) ([]log.Partition, error) {
+	var out []log.Partition
+	for _, in := range inputs {
+		n, err := p.Kafka.Partitions(ctx, in.Topic)
+		if err != nil {
+			return nil, fmt.Errorf("partitions of %s: %w", in.Topic, err)
+		}
+		for i := range n {
+			out = append(out, log.Partition{Topic: in.Topic, Index: int32(i)})
+		}
+	}
+	return out, nil
 }
 
 // historyStore is historian.Store and historian.PerformanceStore over the SQL store.
@@ -142,7 +164,7 @@ func (h *historyStore) PerformanceModels(ctx context.Context) ([]historian.Perfo
 		if !ok {
 			continue // a registered model whose events are not watched
 		}
-		m := historian.PerformanceModel{Model: c.Model, Champion: c.Version, Positive: spec.Label.Positive, MaturityMS: wholeDays(spec.Label.Maturity.Std())}
+		m := historian.PerformanceModel{Model: c.Model, Champion: c.Version, Positive: spec.Label.Positive, Cohort: CohortSpec(spec)}
 		if m.Baseline, err = h.baseline(ctx, c.Model, c.Version); err != nil {
 			return nil, err
 		}
@@ -196,30 +218,18 @@ func (h *historyStore) FirstDay(ctx context.Context, model string) (int64, bool,
 	return c.FirstMS - ((c.FirstMS%day)+day)%day, true, nil
 }
 
-// RealiseDay implements historian.PerformanceStore.
-func (h *historyStore) RealiseDay(ctx context.Context, model, positive string, dayMS, clockMS int64) ([]historian.Realised, error) {
-	day := time.UnixMilli(dayMS).UTC().Format(time.DateOnly)
-	var days []store.PerformanceDay
-	err := h.p.Store.Tx(ctx, func(t *store.Tx) (err error) {
-		if days, err = t.RealisedDay(ctx, model, day, positive, clockMS); err != nil {
-			return err
-		}
-		return t.PutPerformanceDays(ctx, days)
-	})
-	return convert(days, func(d store.PerformanceDay) historian.Realised {
-		return historian.Realised{Version: d.Version, Predicted: d.Predicted, Classed: d.Classed, Correct: d.Correct}
-	}), err
-}
-
 // SavePerformance implements historian.PerformanceStore.
-func (h *historyStore) SavePerformance(ctx context.Context, model string, state []byte, events []wire.Event) error {
+func (h *historyStore) SavePerformance(ctx context.Context, m historian.PerformanceModel, state []byte, events []wire.Event, reports []historian.Reported) error {
 	return h.p.Store.Tx(ctx, func(t *store.Tx) error {
 		for _, e := range events {
-			if err := t.AddOutbox(ctx, kindEvent, model, e.Data.Version, string(e.Encode())); err != nil {
+			if err := t.AddOutbox(ctx, kindEvent, m.Model, e.Data.Version, string(e.Encode())); err != nil {
 				return err
 			}
 		}
-		return t.PutMachine(ctx, machine(model), state, NowMS())
+		if err := putReports(ctx, t, m, reports); err != nil {
+			return err
+		}
+		return t.PutMachine(ctx, machine(m.Model), state, NowMS())
 	})
 }
 

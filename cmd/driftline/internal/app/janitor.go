@@ -45,6 +45,7 @@ func (r *Running) clean(ctx context.Context) error {
 	for _, model := range r.Specs.Names() {
 		note(r.Store.DeleteExamplesBefore(ctx, model, before(keep.ExampleDays).Format(time.DateOnly)))
 	}
+	note(r.Store.DeleteCohortsBefore(ctx, before(keep.ExampleDays).Format(time.DateOnly)))
 	note(r.Store.DeleteScoresBefore(ctx, before(keep.ScoreDays).Format(time.DateOnly)))
 	note(r.Store.DeleteEventsBefore(ctx, before(keep.EventDays).UnixMilli()))
 	note(r.Store.DeleteLedgerBefore(ctx, before(keep.CountDays).UnixMilli()))

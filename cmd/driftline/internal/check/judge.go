@@ -72,7 +72,7 @@ func (c Config) Validate() error {
 func (c Config) settings(features int) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Drifted, s.Warn = c.Rule, c.PSI, min(s.Warn, c.PSI)
-	s.Alpha, s.AlwaysLower, s.MinRows = drift.BudgetAlpha(0, features, 1, 1, 0), true, c.MinRows
+	s.Alpha, s.Full, s.MinRows = drift.BudgetAlpha(0, features, 1, 1, 0), true, c.MinRows
 	return s
 }
 

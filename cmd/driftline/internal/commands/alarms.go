@@ -10,6 +10,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/client"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/web"
 )
 
@@ -57,7 +58,7 @@ func more(a *cli.App, cut bool) error {
 func alarmsList(a *cli.App) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List alarms, newest first", Args: cobra.NoArgs}
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
-	f := filterFlags(c, "firing, resolved or superseded", "drift, quality or performance")
+	f := filterFlags(c, "firing, resolved or superseded", "drift, quality, performance or joint")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return r.do(c.Context(), func(_ *config.Loaded, api *client.Client) error {
 			var list web.List[web.Alarm]
@@ -107,6 +108,11 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 	add(al.SinceMS, "reference", "%s, policy %s", or(al.Reference, unknown), al.Policy)
 	for _, e := range al.Events {
 		add(e.TimeMS, "event", "%s", e.Type)
+	}
+	if n := len(al.Events); n > 0 && al.Kind == wire.KindOfJoint {
+		for _, line := range jointEvidence(al.Events[0].Event) {
+			add(al.SinceMS, "evidence", "%s", line)
+		}
 	}
 	for _, n := range al.Notes {
 		add(n.AtMS, "note", "%s: %s", n.Author, n.Text)

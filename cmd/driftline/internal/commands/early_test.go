@@ -43,10 +43,16 @@ func TestReference_WarnsEarly(t *testing.T) {
 		if e := got.Early; !e.InForce || e.Target != 0.5 || e.Achieved <= 0 || e.Low > e.High || e.Paths == 0 {
 			t.Errorf("early warning %+v, want one in force with 0.5 false alarms a month", e)
 		}
+		if j := got.Joint; !j.InForce || len(j.Laws) == 0 || j.Embedding == "" || !strings.Contains(j.words(), "all features together: windows of ") {
+			t.Errorf("all features together: %+v", j)
+		}
 		b.events(ctx, r)
 		live, replayed := b.lines(ctx, r), b.must("replay", "--json")
 		if live != replayed {
 			t.Errorf("replay differs from what ran (-live +replay):\n%s", cmp.Diff(live, replayed))
+		}
+		if n := strings.Count(live, `"joint":{"verdict":`); n == 0 {
+			t.Error("no score has a verdict on all features together")
 		}
 		if n := strings.Count(live, warned); n == 0 {
 			t.Errorf("nobody is warned of a shift by three standard deviations:\n%.3000s", live)

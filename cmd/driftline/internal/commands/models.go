@@ -92,6 +92,9 @@ func modelTable(m web.ModelDetail) cli.Table {
 		add("silence", s.ID, "%s, feature %s, until %s by %s: %s", or(s.Kind, "all kinds"), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
 	}
 	add("champion", or(m.Champion, unknown), "accuracy %s over %d labelled predictions", number(m.Accuracy), m.Labelled)
+	for i := range m.Performance {
+		performanceRows(&m.Performance[i], add)
+	}
 	for _, s := range m.Scores {
 		add("score", span(s.WindowMS)+" to "+moment(s.EndMS), "version %s: %d of %d judged features drifted, largest PSI %s (%s), %d rows, coverage %s, alarm %s",
 			s.Version, s.Drifted, s.Judged, number(s.MaxPSI), or(s.MaxFeature, unknown), s.Rows, number(s.Coverage), or(s.AlarmPhase, unknown))

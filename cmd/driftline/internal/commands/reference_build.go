@@ -42,6 +42,7 @@ type built struct {
 	ToMS      int64        `json:"to_ms"`
 	Windows   []int64      `json:"windows_ms"` // lengths whose dependence is known
 	Early     builtEarly   `json:"early"`
+	Joint     builtJoint   `json:"joint"`
 	Checks    []gateResult `json:"checks"`
 	Published bool         `json:"published"`
 	Stored    bool         `json:"stored"`
@@ -144,9 +145,9 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	if err != nil {
 		return err
 	}
-	spec.Early = app.EarlyOf(m, b.declared.Layout)
+	spec.Early, spec.Joint = app.EarlyOf(m, b.declared.Layout), app.JointOf(m, b.declared.Layout)
 	if g, ok := b.declared.View.Newest(b.model); ok {
-		spec.Keep = g.Grid
+		spec.Keep, spec.KeepJoint = g.Grid, g.Joint
 	}
 	if !src.columns() {
 		if b.excluded, err = b.exclusions(ctx); err != nil {
@@ -256,7 +257,7 @@ func (b *builder) describe(spec reference.Spec, src source, rows int) {
 	}
 	b.out.Reference, b.out.Grid = b.res.Reference.ID().String(), b.res.Grid.ID().String()
 	b.out.NewGrid, b.out.Why, b.out.FromMS, b.out.ToMS = b.res.NewGrid, b.res.Why, b.res.Reference.FromMS, b.res.Reference.ToMS
-	b.out.Early = b.early()
+	b.out.Early, b.out.Joint = b.early(), b.joint()
 	for _, x := range b.res.Reference.Blocks {
 		b.out.Windows = append(b.out.Windows, x.LengthMS)
 	}
@@ -304,8 +305,8 @@ func (b *builder) install(ctx context.Context) error {
 	}
 	// Sequences of records from other hands are counters; the clock is beyond them all.
 	now := app.NowMS()
-	if b.res.NewGrid {
-		g := wire.GridControl{Model: b.model, FromPane: from, Grid: b.res.Grid}
+	if b.res.NewGrid || b.res.NewJoint {
+		g := wire.GridControl{Model: b.model, FromPane: from, Grid: b.res.Grid, Joint: b.res.Embedding()}
 		controls = append(controls, wire.Control{Kind: "grid", ID: b.model, Seq: now, Value: g.Encode()})
 		b.out.AppliesMS = from * b.declared.Layout.PaneMS
 	}
@@ -385,8 +386,8 @@ func (b *builder) print(out cli.Format) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n",
-		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.effect())
+	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s\n",
+		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.effect())
 	return err
 }
 

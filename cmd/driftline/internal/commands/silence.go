@@ -31,7 +31,7 @@ known and silenced, so that a feature nobody reckoned with is heard.`,
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
 	model := c.Flags().String("model", "", "mute alarms of the model `NAME` (required)")
 	feature := c.Flags().String("feature", "", "only where the feature `NAME` is behind the alarm")
-	kind := c.Flags().String("kind", "", "only alarms of `KIND`: drift, quality or performance")
+	kind := c.Flags().String("kind", "", "only alarms of `KIND`: drift, quality, performance or joint")
 	length := c.Flags().String("for", "", "end after `LENGTH`: 90m, 24h, 7d or 2w")
 	until := c.Flags().String("until", "", "end at `TIME`, in UTC: 2026-01-02T03:04:05Z or 2026-01-02")
 	reason := reasonFlag(c)

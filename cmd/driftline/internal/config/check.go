@@ -271,6 +271,8 @@ func (m *Model) check(k *checker, key string, windows []Duration) {
 	k.enum(key+".examples", m.Examples, "off", "scores", "rows")
 	k.enum(key+".automation", m.Automation, "observe", "retrain", "approve", "promote")
 	k.must(m.Automation == "observe" || m.Training != nil, key+".automation", "%q without a training section", m.Automation)
+	k.enum(key+".label.kind", m.LabelKind(), "binary", "multiclass", "regression")
+	k.must(m.Training == nil || m.Training.Gate.Kind == m.LabelKind(), key+".label.kind", "%q; want that of training.gate.kind, or leave it out", m.Label.Kind)
 	k.span(key+".label.maturity", m.Label.Maturity, 0)
 	m.Policy.check(k, key+".policy", windows)
 	if m.Training != nil {

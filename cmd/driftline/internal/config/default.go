@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -82,6 +83,7 @@ func defaultPolicy() Policy {
 		Drifted:      0.2, // the ACIS platform's limit
 		FalseAlarms:  1,
 		Early:        "on",
+		Joint:        JointAuto,
 		MinRows:      100, // ten rows a bin
 		MinEffective: 30,
 		ShareFire:    0.3,
@@ -120,6 +122,7 @@ func (c *Config) NewModel(name string) Model {
 
 // settle fills in what depends on other options of the model.
 func (m *Model) settle() {
+	m.Label.Kind = m.LabelKind()
 	if m.Automation != "" {
 		return
 	}
@@ -127,6 +130,14 @@ func (m *Model) settle() {
 	if m.Training != nil {
 		m.Automation = "approve"
 	}
+}
+
+// LabelKind is what the model predicts: binary, multiclass or regression.
+func (m *Model) LabelKind() string {
+	if m.Label.Kind == "" && m.Training != nil {
+		return cmp.Or(m.Training.Gate.Kind, string(judge.KindBinary))
+	}
+	return cmp.Or(m.Label.Kind, string(judge.KindBinary))
 }
 
 // Model returns the model of that name; where none is configured, what an admitted

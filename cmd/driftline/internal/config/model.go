@@ -34,7 +34,8 @@ func (m *Model) classes() []string {
 
 // Label says how labels are read.
 type Label struct {
-	Positive string   `yaml:"positive" doc:"Label that counts as positive."`
+	Kind     string   `yaml:"kind" enum:"|binary|multiclass|regression" doc:"What is predicted: two classes, several, or a number. Default: that of training.gate, else binary."`
+	Positive string   `yaml:"positive" doc:"Label that counts as positive. The other class is the other one of two under classes, else 0 for 1, false for true, and the other way round."`
 	Maturity Duration `yaml:"maturity" doc:"Event time after a prediction until its label can be relied on to have come."`
 }
 

@@ -10,6 +10,7 @@ type Policy struct {
 	Drifted      float64    `yaml:"drifted" doc:"PSI above which a feature counts as drifted."`
 	FalseAlarms  float64    `yaml:"false_alarms" doc:"False alarms accepted per model and month; sets the level of the calibrated rule."`
 	Early        string     `yaml:"early" enum:"on|off" doc:"on: hour by hour (stream.slide), a model whose reference allows it is warned early, and half of false_alarms is for that; off: windows have all of it."`
+	Joint        string     `yaml:"joint" enum:"auto|off|score|alarm" doc:"All features together, where the reference allows it: score judges and shows each window, alarm raises an alarm too (a quarter of false_alarms is for that), off does neither. auto is score up to 1000 rows a second of the reference: counting a row of 50 features costs three times as much with it."`
 	MinRows      int        `yaml:"min_rows" doc:"Fewest rows of a window for a verdict."`
 	MinEffective float64    `yaml:"min_effective" doc:"Fewest effective rows (dependence counted in) for a calibrated verdict."`
 	ShareFire    float64    `yaml:"share_fire" doc:"Share of judged features drifted at which the alarm fires."`
@@ -30,6 +31,9 @@ type Policy struct {
 	Seasonal     Seasonal   `yaml:"seasonal" doc:"Where references names seasonal. Hours of the week are in UTC."`
 	Quality      Quality    `yaml:"quality" doc:"Data-quality alarms. While one is open no retrain starts by itself."`
 }
+
+// JointAuto lets the traffic decide whether all features are looked at together.
+const JointAuto = "auto"
 
 // Quality holds the limits of the data-quality alarms.
 type Quality struct {
@@ -54,6 +58,9 @@ func (p Policy) Wire() wire.Policy {
 		out.Early = wire.EarlyOff // on is what the stream does by itself
 	}
 	p.moving(&out)
+	if p.Joint != JointAuto && p.Joint != wire.JointScore {
+		out.Joint = p.Joint // score is what the stream does by itself
+	}
 	for _, w := range p.Windows {
 		out.WindowsMS = append(out.WindowsMS, w.MS())
 	}

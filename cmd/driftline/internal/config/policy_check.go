@@ -11,6 +11,7 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 	k.must(p.Name != "" && len(p.Name) <= 64, key+"name", "%q; want 1 to 64 bytes", p.Name)
 	k.enum(key+"rule", p.Rule, "calibrated", "classic")
 	k.enum(key+"early", p.Early, "on", "off")
+	k.enum(key+"joint", p.Joint, JointAuto, "off", "score", "alarm")
 	k.must(p.Drifted > 0, key+"drifted", "%v; want above 0", p.Drifted)
 	k.must(p.Warn > 0 && p.Warn <= p.Drifted, key+"warn", "%v; want above 0 and at most drifted, %v", p.Warn, p.Drifted)
 	k.must(p.FalseAlarms > 0 && p.FalseAlarms <= 1000, key+"false_alarms", "%v; want above 0, at most 1000 a month", p.FalseAlarms)

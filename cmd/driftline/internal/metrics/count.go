@@ -102,7 +102,7 @@ func result(err error) string {
 func (m *Metrics) Event(model, eventType string, timeMS int64) {
 	kind, what := "other", "other"
 	if parts := strings.Split(eventType, "."); len(parts) == 5 {
-		kind, what = oneOf(parts[2], "drift", "quality", "performance"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
+		kind, what = oneOf(parts[2], "drift", "quality", "performance", "joint"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
 	}
 	m.events.WithLabelValues(m.modelLabel(model), kind, what).Inc()
 	if what == "detected" && !m.cfg.Historical {

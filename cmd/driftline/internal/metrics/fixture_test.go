@@ -61,6 +61,7 @@ func score(model string, windowMS, endMS int64, n int, alarms ...wire.AlarmAt) s
 	s := wire.Score{
 		Model: model, Version: wire.AnyVersion, Reference: "ref1", WindowMS: windowMS, EndMS: endMS, State: wire.StateJudged,
 		Rows: 1000, Covered: 57, Expected: 60, Drifted: 1, Judged: n, All: n, Alarms: alarms,
+		Joint: &wire.JointVerdict{Verdict: "stable", N: 5000, M: 1000, Score: nano(1.5), Limit: nano(3.25), Path: "pair"},
 	}
 	for i := range n {
 		s.Features = append(s.Features, wire.FeatureScore{Name: fmt.Sprintf("f%d", i), PSI: nano(0.5 - 0.01*float64(i)), JS: nano(0.1), KSLow: nano(0.2)})
@@ -155,12 +156,29 @@ func full(t *testing.T, s *store.Store) {
 			{Model: "fraud", Version: "1", Day: "2025-12-30", Labelled: 40, Classed: 40, Correct: 36, Positives: 10, PredictedPositive: 12, TruePositive: 9, Scored: 40, LogLossSum: 15, BrierSum: 6},
 		})
 	}))
+	putReport(t, s, "2025-12-30", 9, `{"kind":"binary","mature":true,"coverage":0.8,"reading":"concept drift","figures":[
+		{"kind":"realised","metric":"accuracy","value":0.9},{"kind":"realised","metric":"roc_auc","value":0.95},{"kind":"realised","metric":"brier","value":null,"reason":"r"},
+		{"kind":"realised","metric":"f1","class":"(macro)","value":0.6},{"kind":"realised","metric":"f1","class":"1","value":0.5},
+		{"kind":"estimated","metric":"accuracy","value":0.97},{"kind":"error","metric":"accuracy","value":0.07}]}`)
+	putReport(t, s, "2025-12-31", 0, `{"kind":"binary","mature":false,"reading":"not available","figures":[{"kind":"estimated","metric":"accuracy","value":0.96},{"kind":"estimated","metric":"roc_auc","value":null,"reason":"r"}]}`)
 	do(t, s.PutSources(ctx, []store.SourceRow{
 		{Topic: "ml.predictions", Part: 0, UptoMS: startMS - 120_000, Partitions: 2, SeenMS: startMS - 4000},
 		{Topic: "ml.predictions", Part: 1, UptoMS: startMS - 150_000, Partitions: 2, SeenMS: startMS - 9000},
 		{Topic: "ml.labels", Part: 0, UptoMS: startMS - 300_000, Partitions: 1, SeenMS: startMS - 1000},
 	}))
 	retrain(t, s, "r1", "fraud")
+}
+
+// putReport stores what was said of the week that ended with the day, by version 1.
+func putReport(t *testing.T, s *store.Store, day string, clock int64, report string) {
+	t.Helper()
+	row := store.CohortRow{Model: "fraud", Version: "1", Day: day, Kind: "binary", LabelClockMS: clock, Answers: []byte{1}, Report: report}
+	do(t, s.Tx(t.Context(), func(x *store.Tx) error {
+		if err := x.PutCohorts(t.Context(), []store.CohortRow{row}); err != nil {
+			return err
+		}
+		return x.PutCohortReport(t.Context(), row)
+	}))
 }
 
 // gather returns what a scrape shows, in the text of metric families: name{labels} → value.

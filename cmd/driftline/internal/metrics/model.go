@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -16,8 +17,19 @@ const (
 	alarmSilenced = 3 // firing, and every alarm behind it is silenced: rules ask for 2
 )
 
-// alarmKinds are the kinds of alarm that every window has.
+// alarmKinds are the kinds of alarm that every window has; jointKind is one that some have.
 var alarmKinds = []string{"drift", "quality"}
+
+const jointKind = wire.KindOfJoint
+
+// kinds are the kinds of alarm that the window has.
+func (w *windowRead) kinds() []string {
+	has := func(a wire.AlarmAt) bool { return a.Kind == jointKind }
+	if len(w.fires[jointKind]) > 0 || slices.ContainsFunc(w.alarm.Alarms, has) {
+		return append(slices.Clone(alarmKinds), jointKind)
+	}
+	return alarmKinds
+}
 
 // model shows one model under its label.
 func (m *Metrics) model(out *output, r *modelRead, label string) {
@@ -36,7 +48,10 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 		return
 	}
 	out.gauge("driftline_model_performance_alarm_state", float64(firing(r.falling, alarmOK)), label)
-	performance(out, r.performance, label)
+	if r.mature == nil || r.mature.Kind == cohort.Binary { // the sums are those of two classes
+		performance(out, r.performance, label)
+	}
+	reports(out, r, label)
 }
 
 // firing is the state where alarms are open, else the one given. One alarm that is not
@@ -77,8 +92,12 @@ func (m *Metrics) window(out *output, w windowRead, label string) {
 	if w.row.MaxPSI != nil {
 		gauge("driftline_model_drift_score", *w.row.MaxPSI)
 	}
+	if j := w.score.Joint; j != nil && j.Score != nil && j.Limit != nil {
+		gauge("driftline_model_joint_score", float64(*j.Score)/1e9)
+		gauge("driftline_model_joint_limit", float64(*j.Limit)/1e9)
+	}
 	stale := false
-	for _, kind := range alarmKinds {
+	for _, kind := range w.kinds() {
 		state := alarmOK
 		for _, a := range w.alarm.Alarms {
 			if a.Kind == kind {

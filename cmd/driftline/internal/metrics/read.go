@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/stream/wire"
 )
@@ -38,6 +39,8 @@ type modelRead struct {
 	windows     []windowRead
 	falling     []store.AlarmRow       // its performance alarms that are firing
 	performance []store.PerformanceDay // of the champion, the newest days
+	mature      *cohort.Report         // its newest report with labels; nil: none
+	awaited     *cohort.Report         // … of a later day, without; nil: none
 }
 
 // windowRead is the newest final window of one length.
@@ -221,8 +224,11 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 		return nil
 	}
 	days, err := t.PerformanceDays(ctx, store.PerformanceQuery{Model: r.name, Version: r.champion})
+	if err != nil {
+		return err
+	}
 	r.performance = lastDays(days)
-	return err
+	return m.readReports(ctx, t, r)
 }
 
 // newest returns the newest score over all versions of one window length; where two
