@@ -15,7 +15,7 @@ import (
 
 // glossary are the words that one may use; docs/concepts.md must explain each.
 var glossary = []string{
-	"model", "feature", "window", "reference", "alarm", "incident", "drift event", "early warning", "silence", "pause", "retrain", "gate", "version", "champion", "lag",
+	"model", "feature", "window", "reference", "alarm", "incident", "drift event", "early warning", "moving reference", "exclusion", "silence", "pause", "retrain", "gate", "version", "champion", "lag",
 	"record", "record clock", "tick", "late", "future", "final", "hop", "coverage", "grid", "cell", "atom", "current", "verdict",
 	"cohort", "realised", "estimated", "concept drift", "covariate drift", "calibration drift",
 	"episode", "trigger", "run", "challenger", "artifact", "lineage",

@@ -60,6 +60,7 @@ const freedom = 1.5
 // immutable and may be shared.
 type Dependence struct {
 	kind DependenceKind
+	both bool // what was learnt from live windows holds of the reference too
 	j    uint64
 	bins int
 	p    []float64 // pooled shares of the blocks
@@ -112,6 +113,17 @@ func (d Dependence) Borrowed() Dependence {
 	}
 	return d
 }
+
+// OnBothSides says that the reference was recorded from the same stream as the windows,
+// so that its records hang together as theirs do: V = ω·S as with blocks of the reference,
+// where else the reference side counts as independent.
+func (d Dependence) OnBothSides() Dependence {
+	d.both = d.kind == FromLive || d.kind == BorrowedLive
+	return d
+}
+
+// sameSides reports whether both sides have the covariance S.
+func (d Dependence) sameSides() bool { return d.kind == FromBlocks || d.both }
 
 func fromSums(b *sketches.BlockSums, kind DependenceKind) (Dependence, error) {
 	if b.J < minBlocks || b.N.Sign() <= 0 {
@@ -186,7 +198,7 @@ func (d Dependence) trace(r []float64, group []int) (t traced) {
 		}
 	}
 	metric := p
-	if d.kind != FromBlocks {
+	if !d.sameSides() {
 		metric = r
 		ref := make([]float64, bins*bins) // S_ref = diag(r) − rrᵀ
 		for i := range bins {
@@ -215,7 +227,7 @@ func (d Dependence) finish(t traced, bins int, n, m float64) effect {
 		return e
 	}
 	e.eta, e.few = freedom*float64(d.j-1), d.j < fewBlocks
-	if d.kind == FromBlocks {
+	if d.sameSides() {
 		e.finish(t.s*omega, t.ss*omega*omega, b1, omega)
 	} else {
 		e.finish(t.r/n+t.s/m, t.rr/(n*n)+2*t.cross/(n*m)+t.ss/(m*m), b1, omega)

@@ -174,3 +174,29 @@ func TestDependentStreamsDoNotCryWolf(t *testing.T) {
 		t.Errorf("effects seen in %d of %d windows without drift (independent: %d), want at most %d (seed %d)", calibrated, runs, naive, runs/20, seed)
 	}
 }
+
+// Live windows on both sides are what blocks of the reference are, but for their name.
+func TestOnBothSides_IsTheLawOfBlocks(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 5))
+	f, ref, cur := onGrid(t, normals(rng, 3000, 0, 1), normals(rng, 900, 0.3, 1))
+	sums := ar1Blocks(t, f, ref, 21, 0.8, 30, 500)
+	blocks, err := FromReferenceBlocks(sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := FromLiveWindows(sums)
+	want := Judge(f, ref, cur, blocks, DefaultSettings())
+	for _, dep := range []Dependence{live.OnBothSides(), live.Borrowed().OnBothSides()} {
+		got := Judge(f, ref, cur, dep, DefaultSettings())
+		if got.DesignEffect != want.DesignEffect || got.A2 != want.A2 || got.PSILower != want.PSILower || got.Verdict != want.Verdict {
+			t.Errorf("%s on both sides: d1 %g, a² %g, lower %g; blocks give %g, %g, %g", dep.Kind(), got.DesignEffect, got.A2, got.PSILower, want.DesignEffect, want.A2, want.PSILower)
+		}
+	}
+	if one := Judge(f, ref, cur, live, DefaultSettings()); !(one.DesignEffect < want.DesignEffect) {
+		t.Errorf("one side: d1 %g, want below both sides' %g", one.DesignEffect, want.DesignEffect)
+	}
+	if d := Independent().OnBothSides(); d.both {
+		t.Error("independent records are independent on both sides already")
+	}
+}

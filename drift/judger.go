@@ -58,9 +58,15 @@ func (s *Scratch) fit(bins int) {
 // bins of this very reference. None of them may change afterwards. Judgers of one
 // goroutine may share a scratch.
 func NewJudger(f *sketches.FeatureGrid, ref *sketches.FeatureCounts, dep Dependence, s Settings, shared *Scratch) *Judger {
+	return NewJudgerOn(f, ref, ref, dep, s, shared)
+}
+
+// NewJudgerOn is NewJudger for a reference that is judged on the verdict bins of another
+// one: counts that move along change from day to day, and their bins must not.
+func NewJudgerOn(f *sketches.FeatureGrid, bins, ref *sketches.FeatureCounts, dep Dependence, s Settings, shared *Scratch) *Judger {
 	j := &Judger{f: f, ref: ref, dep: dep, s: s, n: ref.Total(), sides: ref.Sides(), Scratch: shared}
 	var cellToBin []int
-	cellToBin, j.bins = f.VerdictBins(ref)
+	cellToBin, j.bins = f.VerdictBins(bins)
 	j.cellToBin = make([]uint8, len(cellToBin)) // at most sketches.MaxVerdictBins
 	j.first, j.last = make([]int, j.bins), make([]int, j.bins)
 	for cell, bin := range slices.Backward(cellToBin) {

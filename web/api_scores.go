@@ -11,6 +11,7 @@ type Score struct {
 	Model       string    `json:"model"`
 	Version     string    `json:"version" doc:"* for all versions together."`
 	Reference   string    `json:"reference"`
+	Moving      bool      `json:"moving" doc:"Against a reference that moves along beside the model's own."`
 	WindowMS    int64     `json:"window_ms"`
 	EndMS       int64     `json:"end_ms" doc:"End of the window, exclusive, event time."`
 	Rows        int64     `json:"rows"`
@@ -28,7 +29,14 @@ type Score struct {
 	AlarmPhase  string    `json:"alarm_phase"`
 	State       string    `json:"state,omitempty" doc:"judged, learning or empty; only with features."`
 	Features    []Feature `json:"features,omitempty" doc:"Only where asked for."`
-	Joint       *Joint    `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
+
+	ReferenceKind   string `json:"reference_kind,omitempty" doc:"Where the reference came from; trailing and seasonal ones move along. This and the following only with features."`
+	ReferenceDigest string `json:"reference_digest,omitempty" doc:"Of a reference that moves along: hash of what it held."`
+	ReferenceFromMS int64  `json:"reference_from_ms,omitempty" doc:"Event time of its rows."`
+	ReferenceToMS   int64  `json:"reference_to_ms,omitempty"`
+	ReferenceRows   int64  `json:"reference_rows,omitempty"`
+	Reason          string `json:"reason,omitempty" doc:"Why there is no verdict against it: it holds too little."`
+	Joint           *Joint `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
 }
 
 // Feature is one feature of a score.
@@ -63,7 +71,7 @@ type Cell struct {
 
 func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	s := Score{
-		Model: r.Model, Version: r.Version, Reference: r.Reference, WindowMS: r.WindowMS, EndMS: r.EndMS, Rows: r.Rows,
+		Model: r.Model, Version: r.Version, Reference: r.Reference, Moving: r.Moving, WindowMS: r.WindowMS, EndMS: r.EndMS, Rows: r.Rows,
 		Provisional: r.Provisional, Revision: r.Revision, Restated: r.Revision > 0, Replayed: r.Replayed, Drifted: r.Drifted, Judged: r.Judged, Total: r.Total,
 		MaxPSI: r.MaxPSI, MaxFeature: r.MaxFeature, AlarmPhase: r.AlarmPhase,
 	}
@@ -82,6 +90,8 @@ func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	if err != nil {
 		return s, err
 	}
+	s.ReferenceKind, s.ReferenceDigest, s.Reason = b.ReferenceKind, b.ReferenceDigest, b.Reason
+	s.ReferenceFromMS, s.ReferenceToMS, s.ReferenceRows = b.ReferenceFromMS, b.ReferenceToMS, b.ReferenceRows
 	s.State, s.Features, s.Joint = b.State, featuresOf(b.Features), b.Joint.joint()
 	return s, nil
 }
@@ -106,7 +116,8 @@ type scoresInput struct {
 	ModelPath
 	Window    string `query:"window" doc:"Length: 24h, 7d, or milliseconds; default all."`
 	Version   string `query:"version" doc:"A version, or * for all together; default both."`
-	Reference string `query:"reference"`
+	Reference string `query:"reference" doc:"Id of a reference."`
+	Of        string `query:"references" enum:"own,moving,all" doc:"Without an id: those against the model's own references (default), those that move along, or both."`
 	From      string `query:"from" doc:"Window ends after this: RFC 3339, a day, epoch milliseconds, or now-7d."`
 	To        string `query:"to" doc:"Window ends at or before this."`
 	Features  bool   `query:"features" doc:"Give every feature, too."`
@@ -117,6 +128,12 @@ type scoresInput struct {
 func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], error) {
 	q := store.ScoreQuery{
 		Model: in.Model, Version: in.Version, Reference: in.Reference, FinalOnly: in.Final, Newest: true, NoBody: !in.Features, Limit: in.Limit + 1,
+	}
+	switch in.Of {
+	case "moving":
+		q.References = store.MovingReferences
+	case "all":
+		q.References = store.AllReferences
 	}
 	var err error
 	if in.Window != "" {

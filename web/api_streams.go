@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/driftline/driftline/registry/store"
 )
@@ -123,6 +125,10 @@ type Reference struct {
 	ToMS      int64           `json:"to_ms"`
 	CreatedMS int64           `json:"created_ms"`
 	Meta      json.RawMessage `json:"meta" doc:"What its maker noted; an object, or empty text."`
+	// Moving references are as the newest window was compared with them.
+	Moving bool   `json:"moving" doc:"Made by the stream itself, and moves along: as of the newest window, which ended at created_ms."`
+	Digest string `json:"digest,omitempty" doc:"Of one that moves: hash of what it held."`
+	Reason string `json:"reason,omitempty" doc:"Of one that moves: why nothing is compared with it."`
 }
 
 type referencesInput struct {
@@ -133,8 +139,19 @@ type referencesInput struct {
 const kindGrid = "grid"
 
 func listReferences(ctx context.Context, s *server, in *referencesInput) (List[Reference], error) {
-	rows, err := s.Store.References(ctx, in.Model)
-	var out []Reference
+	var rows []store.ReferenceRow
+	var moving []store.ScoreRow
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		if rows, err = t.References(ctx, in.Model); err != nil {
+			return err
+		}
+		moving, err = t.LatestMoving(ctx, in.Model)
+		return err
+	})
+	if err != nil {
+		return List[Reference]{}, err
+	}
+	out, err := movingReferences(moving)
 	for _, r := range rows {
 		if r.Kind == kindGrid {
 			continue // what references are counted on, not one of them
@@ -144,6 +161,29 @@ func listReferences(ctx context.Context, s *server, in *referencesInput) (List[R
 		})
 	}
 	return listOf(out, len(out)), err
+}
+
+// movingReferences are the newest of each kind: one that was replaced is compared with no
+// more.
+func movingReferences(latest []store.ScoreRow) (out []Reference, err error) {
+	newest := map[string]Reference{}
+	for _, r := range latest {
+		b, err := parseScore(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if old, had := newest[b.ReferenceKind]; had && old.CreatedMS >= r.EndMS {
+			continue
+		}
+		newest[b.ReferenceKind] = Reference{
+			Model: r.Model, ID: r.Reference, Kind: b.ReferenceKind, Rows: b.ReferenceRows, FromMS: b.ReferenceFromMS, ToMS: b.ReferenceToMS,
+			CreatedMS: r.EndMS, Meta: specJSON(""), Moving: true, Digest: b.ReferenceDigest, Reason: b.Reason,
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(newest)) {
+		out = append(out, newest[kind])
+	}
+	return out, nil
 }
 
 // AuditEntry says who did what to which object, and when.

@@ -98,7 +98,14 @@ type scoreBody struct {
 	Features    []featureBody   `json:"features"`
 	Predictions *predictionBody `json:"predictions"`
 	Alarms      []alarmBody     `json:"alarms"`
-	Joint       *jointBody      `json:"joint"`
+
+	ReferenceKind   string     `json:"reference_kind"`
+	ReferenceDigest string     `json:"reference_digest"`
+	ReferenceFromMS int64      `json:"reference_from_ms"`
+	ReferenceToMS   int64      `json:"reference_to_ms"`
+	ReferenceRows   int64      `json:"reference_rows"`
+	Reason          string     `json:"reason"`
+	Joint           *jointBody `json:"joint"`
 }
 
 // predictionBody is what one version answered in a window.
@@ -162,6 +169,9 @@ type eventData struct {
 	Check         string         `json:"check"`
 	Rows          int64          `json:"rows"`
 	ReferenceRows int64          `json:"reference_rows"`
+	ReferenceKind string         `json:"reference_kind"`
+	ReferenceFrom int64          `json:"reference_from_ms"`
+	ReferenceTo   int64          `json:"reference_to_ms"`
 	Covered       int64          `json:"covered"`
 	Expected      int64          `json:"expected"`
 	Drifted       int            `json:"drifted"`

@@ -24,6 +24,7 @@ type Explanation struct {
 	Policy    string    `json:"policy"`
 	Rule      string    `json:"rule"`
 	Reference string    `json:"reference"`
+	RefKind   string    `json:"reference_kind" doc:"Where it came from; trailing and seasonal ones move along. Empty in events of older versions."`
 	WindowMS  int64     `json:"window_ms"`
 	StartMS   int64     `json:"start_ms" doc:"Of the window in which it fired."`
 	EndMS     int64     `json:"end_ms"`
@@ -84,6 +85,7 @@ func explain(ctx context.Context, t *store.Tx, id string) (Explanation, error) {
 	}
 	if d := s.first; d != nil {
 		e.Rule, e.Rows, e.RefRows, e.Drifted, e.Judged, e.Total, e.Share = d.Rule, d.Rows, d.ReferenceRows, d.Drifted, d.Judged, d.All, d.share()
+		e.RefKind = d.ReferenceKind
 		e.Limit, e.Threshold, e.Hops = d.ShareFire, d.Threshold, d.Hops
 		if d.Expected > 0 {
 			c := float64(d.Covered) / float64(d.Expected)

@@ -66,8 +66,21 @@ func (s *story) why() string {
 	if d.Rule == drift.RuleCalibrated {
 		above = "with " + statistic + " above " + short(d.Threshold)
 	}
-	return fmt.Sprintf("%s: %d of %s features %s (share %.2f ≥ %s) in %s, n = %s against reference %s.",
-		name, d.Drifted, judged, above, d.share(), short(d.ShareFire), inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), groupText(d.ReferenceRows))
+	return fmt.Sprintf("%s: %d of %s features %s (share %.2f ≥ %s) in %s, n = %s against %s.",
+		name, d.Drifted, judged, above, d.share(), short(d.ShareFire), inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), referenceText(d))
+}
+
+// referenceText says what a window was compared with. One that moves along is named with
+// the time that it was made of.
+func referenceText(d *eventData) string {
+	rows := groupText(d.ReferenceRows)
+	switch d.ReferenceKind {
+	case "trailing":
+		return fmt.Sprintf("the trailing reference of %s to %s UTC, %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
+	case "seasonal":
+		return fmt.Sprintf("the same hours of the weeks before (%s to %s UTC), %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
+	}
+	return "reference " + rows
 }
 
 // inARow says in how many windows, and which the last one was.
@@ -240,6 +253,8 @@ func (s *story) done() (out []string) {
 		return []string{"Not retrained: a data-quality alarm is open."}
 	case s.watched.Automation == "observe":
 		return []string{"Not retrained: automation of the model is observe."}
+	case d != nil && (d.ReferenceKind == "trailing" || d.ReferenceKind == "seasonal"):
+		return []string{"Not retrained: an alarm against a " + d.ReferenceKind + " reference starts no retrain."}
 	case d != nil && !d.MayRetrain:
 		return []string{"Not retrained: windows of this length do not start retrains."}
 	}

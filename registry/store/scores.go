@@ -18,6 +18,7 @@ type ScoreRow struct {
 	Provisional bool  // made while input was behind
 	Revision    int64 // 0, or above for a restated history
 	Replayed    bool  // written by a replay, not by live operation
+	Moving      bool  // against a reference that moves along beside the model's own
 	Drifted     int64 // features drifted, of those judged, of all
 	Judged      int64
 	Total       int64
@@ -29,10 +30,10 @@ type ScoreRow struct {
 
 var (
 	scoreKeys    = []string{"model", "version", "reference", "window_ms", "end_ms"}
-	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "replayed", "body"}
+	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "replayed", "moving", "body"}
 	scoreUpsert  = keepNewer("scores", scoreKeys, scoreColumns, "(%s.revision, 1 - %s.provisional, 1 - %s.replayed, %s.covered, %s.body)")
 
-	latestUpsert = keepNewer("latest_scores", []string{"model", "version", "reference", "window_ms"}, []string{"end_ms"}, "%s.end_ms")
+	latestUpsert = keepNewer("latest_scores", []string{"model", "version", "reference", "window_ms"}, []string{"end_ms", "moving"}, "%s.end_ms")
 )
 
 // PutScores writes rows of at least one window. Of several writings of the same
@@ -61,7 +62,7 @@ func (t *Tx) PutScores(ctx context.Context, rows []ScoreRow) error {
 		}
 		args[i] = []any{
 			r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS, day, r.Rows, r.Covered, r.Expected, bit(r.Provisional), r.Revision,
-			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, bit(r.Replayed), r.Body,
+			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, bit(r.Replayed), bit(r.Moving), r.Body,
 		}
 	}
 	if err := t.insertAll(ctx, scoreUpsert.head, scoreUpsert.tail, args, func(i int) int { return len(rows[i].Body) }); err != nil {
@@ -82,7 +83,7 @@ func (t *Tx) putLatest(ctx context.Context, rows []ScoreRow) error {
 	})
 	args := make([][]any, len(final))
 	for i, r := range final {
-		args[i] = []any{r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS}
+		args[i] = []any{r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS, bit(r.Moving)}
 	}
 	return t.insertAll(ctx, latestUpsert.head, latestUpsert.tail, args, nil)
 }
@@ -107,18 +108,27 @@ func (s *Store) PutScores(ctx context.Context, rows []ScoreRow) error {
 	return s.Tx(ctx, func(t *Tx) error { return t.PutScores(ctx, rows) })
 }
 
-// ScoreQuery selects scores of one model; a zero field does not restrict.
+// Which of a model's references a query is about, where it names none.
+const (
+	OwnReference     = ""       // the model's own, whichever it was
+	MovingReferences = "moving" // those that move along beside it
+	AllReferences    = "all"
+)
+
+// ScoreQuery selects scores of one model; a zero field does not restrict, but for
+// References.
 type ScoreQuery struct {
-	Model     string // required
-	Version   string
-	Reference string
-	WindowMS  int64
-	FromMS    int64 // window end, exclusive, as a score at FromMS tells of what was before it
-	ToMS      int64 // window end, inclusive
-	FinalOnly bool  // leave provisional rows out
-	Newest    bool  // newest first; else oldest first
-	NoBody    bool  // leave Body empty: lists and charts of many windows stay light
-	Limit     int   // default 1,000, at most 100,000
+	Model      string // required
+	Version    string
+	Reference  string
+	References string // without Reference: OwnReference, MovingReferences or AllReferences
+	WindowMS   int64
+	FromMS     int64 // window end, exclusive, as a score at FromMS tells of what was before it
+	ToMS       int64 // window end, inclusive
+	FinalOnly  bool  // leave provisional rows out
+	Newest     bool  // newest first; else oldest first
+	NoBody     bool  // leave Body empty: lists and charts of many windows stay light
+	Limit      int   // default 1,000, at most 100,000
 }
 
 func scoreSelect(noBody bool) string {
@@ -127,7 +137,7 @@ func scoreSelect(noBody bool) string {
 		body = "''"
 	}
 	return `SELECT s.model, s.version, s.reference, s.window_ms, s.end_ms, s.row_count, s.covered, s.expected, s.provisional, s.revision,
-		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, s.replayed, ` + body + " FROM "
+		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, s.replayed, s.moving, ` + body + " FROM "
 }
 
 // Scores returns the scores that q selects, ordered by window end, then version,
@@ -139,6 +149,9 @@ func (t *Tx) Scores(ctx context.Context, q ScoreQuery) ([]ScoreRow, error) {
 		if c.value != "" {
 			b.text(" AND " + c.column + " = " + b.arg(c.value))
 		}
+	}
+	if q.Reference == "" && q.References != AllReferences {
+		b.text(" AND s.moving = " + b.arg(bit(q.References == MovingReferences)))
 	}
 	if q.WindowMS != 0 {
 		b.text(" AND s.window_ms = " + b.arg(q.WindowMS))
@@ -165,15 +178,29 @@ func (s *Store) Scores(ctx context.Context, q ScoreQuery) ([]ScoreRow, error) {
 	return inRead(ctx, s, func(t *Tx) ([]ScoreRow, error) { return t.Scores(ctx, q) })
 }
 
-// LatestScores returns, for each version, reference and window length of the
+// LatestScores returns, for each version, own reference and window length of the
 // model, the final score with the latest window end.
 func (t *Tx) LatestScores(ctx context.Context, model string) ([]ScoreRow, error) {
+	return t.latestScores(ctx, model, false)
+}
+
+// LatestMoving is LatestScores against the references that move along.
+func (t *Tx) LatestMoving(ctx context.Context, model string) ([]ScoreRow, error) {
+	return t.latestScores(ctx, model, true)
+}
+
+func (t *Tx) latestScores(ctx context.Context, model string, moving bool) ([]ScoreRow, error) {
 	var b builder
 	// CROSS JOIN makes SQLite begin with the short table.
 	b.text(scoreSelect(false) + `latest_scores m CROSS JOIN scores s
 		WHERE s.model = m.model AND s.version = m.version AND s.reference = m.reference AND s.window_ms = m.window_ms AND s.end_ms = m.end_ms
-		AND m.model = ` + b.arg(model) + ` ORDER BY m.version, m.reference, m.window_ms`)
+		AND m.model = ` + b.arg(model) + ` AND m.moving = ` + b.arg(bit(moving)) + ` ORDER BY m.version, m.reference, m.window_ms`)
 	return t.scoreRows(ctx, &b)
+}
+
+// LatestMoving is Tx.LatestMoving over a snapshot of its own.
+func (s *Store) LatestMoving(ctx context.Context, model string) ([]ScoreRow, error) {
+	return inRead(ctx, s, func(t *Tx) ([]ScoreRow, error) { return t.LatestMoving(ctx, model) })
 }
 
 // LatestScores is Tx.LatestScores over a snapshot of its own.
@@ -185,10 +212,10 @@ func (t *Tx) scoreRows(ctx context.Context, b *builder) ([]ScoreRow, error) {
 	var out []ScoreRow
 	err := t.rows(ctx, b.sql(), b.args, func(row scanner) error {
 		var r ScoreRow
-		var provisional, replayed int64
+		var provisional, replayed, moving int64
 		err := row.Scan(&r.Model, &r.Version, &r.Reference, &r.WindowMS, &r.EndMS, &r.Rows, &r.Covered, &r.Expected, &provisional, &r.Revision,
-			&r.Drifted, &r.Judged, &r.Total, &r.MaxPSI, &r.MaxFeature, &r.AlarmPhase, &replayed, &r.Body)
-		r.Provisional, r.Replayed = provisional != 0, replayed != 0
+			&r.Drifted, &r.Judged, &r.Total, &r.MaxPSI, &r.MaxFeature, &r.AlarmPhase, &replayed, &moving, &r.Body)
+		r.Provisional, r.Replayed, r.Moving = provisional != 0, replayed != 0, moving != 0
 		out = append(out, r)
 		return err
 	})

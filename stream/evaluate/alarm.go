@@ -20,16 +20,14 @@ const (
 type alarmKey struct {
 	version, policy, kind string
 	windowMS              int64
+	reference             sketches.ID
 }
 
 func (k alarmKey) compare(o alarmKey) int {
-	return cmp.Or(cmp.Compare(k.version, o.version), cmp.Compare(k.policy, o.policy), cmp.Compare(k.kind, o.kind), cmp.Compare(k.windowMS, o.windowMS))
+	return cmp.Or(cmp.Compare(k.version, o.version), cmp.Compare(k.policy, o.policy), cmp.Compare(k.kind, o.kind), cmp.Compare(k.windowMS, o.windowMS), slices.Compare(k.reference[:], o.reference[:]))
 }
 
-type alarm struct {
-	reference sketches.ID
-	state     drift.AlarmState
-}
+type alarm struct{ state drift.AlarmState }
 
 func (m *model) alarmKeys() []alarmKey {
 	ks := make([]alarmKey, 0, len(m.alarms))
@@ -40,32 +38,44 @@ func (m *model) alarmKeys() []alarmKey {
 	return ks
 }
 
-func (m *model) alarmStates() []wire.SlotAlarm {
+func (f *Fold) alarmStates(m *model) []wire.SlotAlarm {
 	var out []wire.SlotAlarm
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		out = append(out, wire.SlotAlarm{Version: k.version, Policy: k.policy, Kind: k.kind, WindowMS: k.windowMS, Reference: a.reference, State: a.state.Encode()})
+		out = append(out, wire.SlotAlarm{Version: k.version, Policy: k.policy, Kind: k.kind, WindowMS: k.windowMS, Reference: k.reference, State: a.state.Encode()})
+	}
+	if m.moving != nil {
+		out = append(out, wire.SlotAlarm{Version: wire.AnyVersion, Kind: wire.KindOfMoving, State: f.movingFrame(m.moving.state)})
 	}
 	return out
 }
 
 func (m *model) loadAlarms(as []wire.SlotAlarm) error {
 	clear(m.alarms)
+	m.moving = nil
 	for _, a := range as {
+		if a.Kind == wire.KindOfMoving {
+			s, err := wire.DecodeMovingState(a.State)
+			if err != nil {
+				return err
+			}
+			m.moving = newMoving(s)
+			continue
+		}
 		st, err := drift.DecodeAlarmState(a.State)
 		if err != nil {
 			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
 		}
-		m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS}] = &alarm{reference: a.Reference, state: st}
+		m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS, a.Reference}] = &alarm{state: st}
 	}
 	return nil
 }
 
 // alarm returns the alarm for a key, a new one where there is none.
-func (f *Fold) alarm(m *model, k alarmKey, in *installed) *alarm {
+func (f *Fold) alarm(m *model, k alarmKey) *alarm {
 	a := m.alarms[k]
 	if a == nil {
-		a = &alarm{reference: in.id}
+		a = &alarm{}
 		if f.unknown(m, drift.DefaultAlarm(k.windowMS, f.cfg.Layout.Hop(k.windowMS)).HopMS) && !(checkOf(k.kind) != "" && m.told[k.windowMS]) {
 			a.state = drift.UnknownAlarm()
 		}
@@ -90,14 +100,14 @@ func (m *model) qualityOpen() bool {
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if in != nil && a.reference == in.id && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
+		if m.stands(k, in, policy) && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
 			continue
 		}
 		changed = true
 		cfg := f.alarmConfig(k.windowMS, policy)
 		_, events := drift.Step(cfg, a.state, drift.Evidence{EndMS: f.end(pane), Superseded: true, QualityOpen: m.qualityOpen()})
 		data := wire.EventData{
-			Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: policy.Rule, Reference: a.reference.String(),
+			Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: policy.Rule, Reference: k.reference.String(),
 			WindowMS: k.windowMS, StartMS: f.end(pane) - k.windowMS, EndMS: f.end(pane), Warn: policy.Warn, Threshold: policy.Drifted, ShareFire: policy.ShareFire,
 		}
 		f.emit(m, k, cfg, events, data, out)
@@ -116,9 +126,18 @@ func (m *model) quietMS(j *judgement, valid bool) int64 {
 	return j.cfg.HopMS
 }
 
+// quietFor is quietMS for an alarm against a reference that holds too little: no verdict
+// could be expected, but of an alarm that fires.
+func (m *model) quietFor(j *judgement, a *alarm, valid bool) int64 {
+	if j.score.State == wire.StateLearning && a.state.Phase != drift.PhaseFiring {
+		return j.cfg.HopMS
+	}
+	return m.quietMS(j, valid)
+}
+
 func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
-	k := alarmKey{wire.AnyVersion, j.policy.Name, kindQuality, j.window.lengthMS}
-	a := f.alarm(m, k, j.in)
+	k := alarmKey{wire.AnyVersion, j.policy.Name, kindQuality, j.window.lengthMS, j.against.id}
+	a := f.alarm(m, k)
 	n := len(j.results)
 	ev := drift.Evidence{
 		EndMS: j.window.endMS, Drifted: len(j.bad), Judged: n, All: n, Critical: len(j.bad) > 0, Full: j.window.full,
@@ -138,18 +157,18 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 }
 
 func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) {
-	k := alarmKey{wire.AnyVersion, j.policy.Name, kindDrift, j.window.lengthMS}
-	a := f.alarm(m, k, j.in)
+	k := alarmKey{wire.AnyVersion, j.policy.Name, kindDrift, j.window.lengthMS, j.against.id}
+	a := f.alarm(m, k)
 	ev := drift.Evidence{
 		EndMS: j.window.endMS, Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.window.filled),
 	}
-	ev.QuietMS = m.quietMS(j, ev.Valid)
+	ev.QuietMS = m.quietFor(j, a, ev.Valid)
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
 	data := f.evidence(m, k, j)
 	data.QualityOpen = qualityOpen
-	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS
+	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS && !wire.Moves(j.against.kind)
 	data.Top = topFeatures(j.score.Features)
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
@@ -166,9 +185,10 @@ func (j *judgement) note(k alarmKey, a *alarm) {
 
 func (f *Fold) evidence(m *model, k alarmKey, j *judgement) wire.EventData {
 	return wire.EventData{
-		Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: j.policy.Rule, Reference: j.in.hex,
+		Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: j.policy.Rule, Reference: j.against.hex,
+		ReferenceKind: j.against.kind, ReferenceDigest: j.against.digest, ReferenceFromMS: j.against.fromMS, ReferenceToMS: j.against.toMS,
 		WindowMS: k.windowMS, StartMS: j.window.endMS - k.windowMS, EndMS: j.window.endMS,
-		Rows: j.score.Rows, ReferenceRows: j.in.ref.Counts.Rows, Covered: j.score.Covered, Expected: j.score.Expected,
+		Rows: j.score.Rows, ReferenceRows: j.against.rows, Covered: j.score.Covered, Expected: j.score.Expected,
 		Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All,
 		Warn: j.policy.Warn, Threshold: j.policy.Drifted, ShareFire: j.policy.ShareFire,
 	}

@@ -57,7 +57,7 @@ type check struct {
 // stepCheck moves a check's alarm, and notes how it stands. One that has found nothing yet
 // is not made: that of most models stays so for ever.
 func (f *Fold) stepCheck(m *model, j *judgement, c check, out *output) {
-	k := alarmKey{wire.AnyVersion, j.policy.Name, c.kind, j.window.lengthMS}
+	k := alarmKey{wire.AnyVersion, j.policy.Name, c.kind, j.window.lengthMS, j.against.id}
 	a := m.alarms[k]
 	if !c.on && a != nil && !f.switchedOff(j.policy, c.kind) {
 		j.note(k, a) // not its turn: it stands as it stood
@@ -66,7 +66,7 @@ func (f *Fold) stepCheck(m *model, j *judgement, c check, out *output) {
 	if a == nil && (!c.on || !c.bad || !c.valid) {
 		return
 	}
-	a = f.alarm(m, k, j.in)
+	a = f.alarm(m, k)
 	ev := drift.Evidence{EndMS: j.window.endMS, QuietMS: j.window.endMS, Judged: 1, All: 1, Full: j.window.full, Valid: c.valid}
 	if c.bad {
 		ev.Drifted, ev.Critical = 1, true

@@ -49,6 +49,9 @@ func (c Config) Validate() error {
 	if err := c.Layout.Validate(); err != nil {
 		return err
 	}
+	if err := c.Policy.CheckLayout(c.Layout); err != nil {
+		return err
+	}
 	if c.MaxRun > maxRun(c.Layout) {
 		return fmt.Errorf("run of %d panes: the ring holds %d panes, so that a run may be %d at most", c.MaxRun, c.Layout.Ring0(), maxRun(c.Layout))
 	}
@@ -99,6 +102,7 @@ type Fold struct {
 	uncovered [2]map[int64]bool
 	repairs   []log.Record // slots made again, of the next cycle
 	summed    uint64       // how many
+	keptLost  uint64       // slots kept for moving references that a load did not find
 	scratch   drift.Scratch
 
 	first    int64 // first pane that was ever final

@@ -167,8 +167,8 @@ func (f *Fold) stepJoint(m *model, j *judgement, qualityOpen bool, out *output) 
 		return
 	}
 	v := j.score.Joint
-	k := alarmKey{wire.AnyVersion, j.policy.Name, wire.KindOfJoint, j.window.lengthMS}
-	a := f.alarm(m, k, j.in)
+	k := alarmKey{wire.AnyVersion, j.policy.Name, wire.KindOfJoint, j.window.lengthMS, j.against.id}
+	a := f.alarm(m, k)
 	drifted, judged := 0, 0
 	if v.Verdict != drift.Insufficient.String() {
 		judged = 1

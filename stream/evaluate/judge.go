@@ -15,6 +15,7 @@ type judgement struct {
 	window   *window
 	policy   wire.Policy
 	in       *installed
+	against  standing
 	cfg      drift.AlarmConfig
 	results  []drift.FeatureResult
 	score    wire.Score
@@ -33,7 +34,8 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 		return false, err
 	}
 	stepped = f.supersede(m, in, pane, policy, out)
-	var hops []*judgement
+	stepped = f.remember(m, in, policy, pane) || stepped
+	var hops, moving []*judgement
 	for _, length := range f.cfg.Layout.WindowsMS {
 		if !watches(policy, length) {
 			continue
@@ -56,6 +58,11 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			return stepped, err
 		}
 		hops = append(hops, j)
+		more, err := f.beside(m, in, j, policy)
+		if err != nil {
+			return stepped, err
+		}
+		moving = append(moving, more...)
 	}
 	for i, j := range hops {
 		if j.isHop {
@@ -70,15 +77,20 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	if err := f.teach(m, pane, policy, hops, out); err != nil {
 		return stepped, err
 	}
-	open := m.qualityOpen()
-	for _, j := range hops {
+	open, all := m.qualityOpen(), slices.Concat(hops, moving)
+	for _, j := range all {
 		if j.isHop {
 			f.stepDrift(m, j, open, out)
 			f.stepJoint(m, j, open, out)
 		}
+	}
+	f.recall(m, policy, pane, hops, out)
+	for _, j := range all {
 		if j.isHop || j.score.Rows > 0 {
 			out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, j.score.Encode()))
 		}
+	}
+	for _, j := range hops {
 		if err := m.learn(in, j.window); err != nil {
 			return stepped, err
 		}
@@ -152,26 +164,42 @@ func sum(xs []uint64) (n uint64) {
 func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (*judgement, error) {
 	w.counts = w.sum.on(in.ref.Counts.Grid.ID())
 	w.fill(max(f.first, in.grid.FromPane), f.cfg.Layout.PaneMS)
-	j := &judgement{window: w, policy: policy, in: in, cfg: f.alarmConfig(w.lengthMS, policy)}
+	j := &judgement{window: w, policy: policy, in: in, against: in.standing(), cfg: f.alarmConfig(w.lengthMS, policy)}
 	j.isHop = j.cfg.IsHop(w.endMS)
-	counts := w.counts
-	if counts == nil {
-		counts = sketches.NewCounts(in.ref.Counts.Grid)
-	}
+	counts := w.countsOn(in)
 	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)), &f.scratch)
-	j.results = make([]drift.FeatureResult, len(counts.Features))
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{
-		Model: m.name, Version: wire.AnyVersion, Reference: in.hex, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
+		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
 		Rows: counts.Rows, Covered: covered, Expected: expected, Provisional: w.provisional,
-		Features: make([]wire.FeatureScore, len(counts.Features)),
 	}
+	j.against.say(&j.score)
 	if counts.Rows == 0 {
 		j.score.State = wire.StateEmpty
 	}
+	j.assess(counts, in.ref.Counts, judges)
+	var err error
+	j.score.Joint, err = in.judgeJoint(w, counts.Rows, policy)
+	return j, err
+}
+
+// countsOn returns the window's counts on the reference's grid.
+func (w *window) countsOn(in *installed) *sketches.Counts {
+	if w.counts == nil {
+		return sketches.NewCounts(in.ref.Counts.Grid)
+	}
+	return w.counts
+}
+
+// assess judges the features of a window one by one; how good its data is, is held against
+// ref, the model's own reference.
+func (j *judgement) assess(counts, reference *sketches.Counts, judges []*drift.Judger) {
+	policy := j.policy
+	j.results = make([]drift.FeatureResult, len(counts.Features))
+	j.score.Features = make([]wire.FeatureScore, len(counts.Features))
 	var shared []drift.FeatureResult
 	for i := range counts.Features {
-		ref, cur := &in.ref.Counts.Features[i], &counts.Features[i]
+		ref, cur := &reference.Features[i], &counts.Features[i]
 		r := judges[i].Judge(cur)
 		j.results[i] = r
 		j.score.Features[i] = featureScore(r)
@@ -186,9 +214,6 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 		}
 	}
 	j.score.Drifted, j.score.Judged, j.score.All = drift.Share(shared)
-	var err error
-	j.score.Joint, err = in.judgeJoint(w, counts.Rows, policy)
-	return j, err
 }
 
 // badQuality reports whether a feature's share of missing, out-of-range, unseen or

@@ -26,7 +26,7 @@ func (f *Fold) Control(recs []log.Record, next int64) error {
 			f.admitted[c.ID] = true
 		case "fold":
 			f.refold(c)
-		case "reference", "policy":
+		case "reference", "policy", "exclusions":
 			if pane, known := f.effective[c.Key()]; known {
 				f.install(c, pane)
 			} else {
@@ -90,6 +90,7 @@ type loaded struct {
 	slots    map[string]wire.Slot
 	coverage map[string]wire.Coverage
 	learnt   []wire.Learnt
+	kept     []wire.Kept
 	early    map[string]wire.EarlyState // by key and slot
 	pace     map[string]wire.CadenceState
 	garbled  []place // keys of slots and coverage that cannot be read
@@ -150,6 +151,7 @@ func (f *Fold) stand(l *loaded, m wire.Done) error {
 	if err := f.loadSlots(l); err != nil {
 		return err
 	}
+	f.loadKept(l.kept)
 	if err := f.sumUp(); err != nil {
 		return err
 	}
@@ -207,6 +209,12 @@ func (f *Fold) read(l *loaded, kind byte, r log.Record) error {
 		x, err := wire.DecodeLearnt(r.Value)
 		if err == nil {
 			l.learnt = append(l.learnt, x)
+		}
+		return err
+	case wire.KindKept:
+		x, err := wire.DecodeKept(r.Value)
+		if err == nil {
+			l.kept = append(l.kept, x)
 		}
 		return err
 	case wire.KindEarly:

@@ -14,6 +14,8 @@ type Quota struct {
 	Versions int                     // of a model, that predictions are told apart by
 	Owned    func(model string) bool // whether a model belongs to one of this process's partitions
 	More     int                     // models beside those of the view, of which rows and scores alone are counted
+	// BackMS is how far a model's moving references look back; nil: none has any.
+	BackMS func(model string) int64
 	// KeptMS is how long the panes topic keeps records: of a pane that waits longer
 	// nothing is left to be known.
 	KeptMS int64
@@ -34,7 +36,7 @@ const (
 
 // Memory returns the most bytes that the folds of one process hold:
 //
-//	Σ_models of owned partitions [ (ring 0 + ring 1 + pending + run + windows) · pane bytes + reference ]
+//	Σ_models of owned partitions [ (ring 0 + ring 1 + pending + run + windows) · pane bytes + kept · grid bytes + reference ]
 //	  + Σ_sources (claims + digests of pending and done panes) + panes passed over
 //
 // pane bytes = Σ_grids (Σ_features (8·cells + sums) + joint sums) + (versions + 1) · scores. Counts of
@@ -42,7 +44,7 @@ const (
 // while its panes are held, hence twice the run.
 func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 	panes := l.Ring0() + l.Ring1() + pendingPanes + 2*runPanes + int64(len(l.WindowsMS))
-	var total, partials int64
+	var total, partials, seasons int64
 	for _, m := range slices.Concat(v.Models(), make([]wire.AdmittedModel, q.More)) {
 		if m.Name != "" && !q.Owned(m.Name) {
 			continue
@@ -61,14 +63,31 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 			}
 			one += jointBytes(g.Joint)
 			pane += one
-			reference += one + jointReferenceBytes(g.Joint)
+			reference += one + jointReferenceBytes(g.Joint) + kept(l, q, m.Name)*one
+			if l.SeasonMS() > 0 && kept(l, q, m.Name) > 0 { // of one model at a time, for its longest window
+				seasons = max(seasons, 2*(l.LongestMS()/l.SeasonMS()+2)*one)
+			}
 			partials += versions * int64(wire.Chunks(features))
 		}
 		total += panes*pane + reference + policiesBytes + cadenceBytes
 	}
 	known := 2*pendingPanes + int64(runPanes) // panes whose partials are known by their digest
+	total += seasons
 	total += int64(q.Sources) * (claimsBytes + known*partials*seenBytes)
 	return total + int64(math.Ceil(float64(q.KeptMS)/float64(l.PaneMS)))*passedBytes
+}
+
+// kept is how many slots, sums of slots included, are held of a model for its moving
+// references.
+func kept(l wire.Layout, q Quota, model string) int64 {
+	if q.BackMS == nil || model == "" {
+		return 0
+	}
+	back := q.BackMS(model)
+	if back == 0 {
+		return 0
+	}
+	return back/l.SlotMS() + 4
 }
 
 // dependenceBytes is the most memory that what is known of a feature's dependence takes

@@ -21,6 +21,8 @@ type model struct {
 	newest   [2]int64           // number of the newest slot written per ring
 	refs     []installed        // in log order
 	policies []installedPolicy
+	excluded []installedExclusions
+	moving   *moving // nil: no moving reference is asked for
 	alarms   map[alarmKey]*alarm
 	alarmsOf int64 // pane whose slot the alarms were loaded from
 	learnt   map[int64]*learnt
@@ -103,11 +105,24 @@ func (f *Fold) install(c wire.Control, pane int64) {
 		m.refs = append(m.refs, in)
 	case "policy":
 		p, err := wire.DecodePolicy(c.Value)
+		if err == nil {
+			err = p.CheckLayout(f.cfg.Layout)
+		}
 		if err != nil {
 			f.refuse(c, err)
 			return
 		}
 		m.policies = append(m.policies, installedPolicy{pane: pane, policy: p})
+	case "exclusions":
+		x, err := wire.DecodeExclusions(c.Value)
+		if err == nil && x.Model != c.ID {
+			err = fmt.Errorf("exclusions of model %q under the key of %q", x.Model, c.ID)
+		}
+		if err != nil {
+			f.refuse(c, err)
+			return
+		}
+		m.excluded = append(m.excluded, installedExclusions{pane: pane, all: x})
 	}
 }
 
@@ -133,6 +148,9 @@ func (m *model) forget(pane int64) {
 	}
 	for len(m.policies) > 1 && m.policies[1].pane <= pane {
 		m.policies = slices.Delete(m.policies, 0, 1)
+	}
+	for len(m.excluded) > 1 && m.excluded[1].pane <= pane {
+		m.excluded = slices.Delete(m.excluded, 0, 1)
 	}
 }
 
@@ -196,11 +214,11 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []
 }
 
 // settings turns a policy into the settings of one decision: the alert budget spread
-// over all features and alarm hops. An early warning has its part of it.
+// over all features, references and alarm hops. An early warning has its part of it.
 func settings(p wire.Policy, features int, hopMS int64, early bool) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
-	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, 1, 1, hopMS)
+	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, 1, 1+len(p.Moving()), hopMS)
 	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
 	return s
 }

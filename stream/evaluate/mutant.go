@@ -22,6 +22,15 @@ func (f *Fold) markerTable(last final) []wire.SourceClaims {
 	return out
 }
 
+// movingFrame is the state of a model's moving references as slots carry it; a mutant
+// leaves out which slots never enter.
+func (f *Fold) movingFrame(s wire.MovingState) []byte {
+	if f.cfg.Mutant == loop.MovingForgotten {
+		s.Out = nil
+	}
+	return s.Encode()
+}
+
 // forgeDone is the mutant that takes the newest slot for the done marker.
 func (l *loaded) forgeDone() {
 	newest := int64(math.MinInt64)

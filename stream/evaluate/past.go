@@ -19,7 +19,7 @@ func (f *Fold) begins(pending int64, found bool, upto int64) (first int64, ok bo
 	if p == nil || p.First == wire.NoPane {
 		return pending, found
 	}
-	first = max(p.First, floorDiv(p.AtMS-f.cfg.Layout.LongestMS(), f.cfg.Layout.PaneMS))
+	first = max(p.First, floorDiv(p.AtMS-f.BackMS(), f.cfg.Layout.PaneMS))
 	if found {
 		first = min(first, pending)
 	}
@@ -66,7 +66,16 @@ func (f *Fold) join(pane int64) error {
 // policy was replaced before it ended there.
 func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 	in, policy := m.reference(pane), m.policy(pane, f.cfg.Policy)
+	var moved *wire.MovingState
 	for _, a := range told.Alarms {
+		if a.Kind == wire.KindOfMoving {
+			s, err := wire.DecodeMovingState(a.State)
+			if err != nil {
+				return err
+			}
+			moved = &s
+			continue
+		}
 		if a.Kind == wire.KindOfEarly {
 			if err := f.joinEarly(m, a, in, policy); err != nil {
 				return err
@@ -86,11 +95,12 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 		if err != nil {
 			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
 		}
-		stands := in != nil && in.id == a.Reference && a.Policy == policy.Name && watches(policy, a.WindowMS)
-		if stands || f.cfg.Past.Whole {
-			m.alarms[alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS}] = &alarm{reference: a.Reference, state: st}
+		k := alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS, a.Reference}
+		if f.cfg.Past.Whole || m.stands(k, in, policy) && a.Policy == policy.Name && watches(policy, a.WindowMS) {
+			m.alarms[k] = &alarm{state: st}
 		}
 	}
+	f.joinMoving(m, moved, pane)
 	return nil
 }
 
@@ -158,7 +168,7 @@ func (f *Fold) Past() wire.Past {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		m := f.models[name]
 		x := wire.ModelPast{Model: name, Born: m.born, Following: m.following}
-		for _, a := range m.alarmStates() {
+		for _, a := range f.alarmStates(m) {
 			x.Alarms = append(x.Alarms, wire.PastAlarm(a))
 		}
 		if s, known := m.early.state(name); known {

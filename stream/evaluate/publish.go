@@ -114,7 +114,7 @@ func (f *Fold) pane(fin final, out *output) error {
 			if c == nil {
 				c = newCell()
 			}
-			fine += f.writeSlots(m, c, wire.Slot{Ring: 0, Number: fin.pane, Alarms: m.alarmStates()}, l.Ring0(), out)
+			fine += f.writeSlots(m, c, wire.Slot{Ring: 0, Number: fin.pane, Alarms: f.alarmStates(m)}, l.Ring0(), out)
 		}
 		if slotEnds {
 			if c := m.ring[1][f.slotOf(fin.pane)]; c != nil {

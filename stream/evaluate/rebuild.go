@@ -205,12 +205,12 @@ func (l *loaded) learntKnown(pane int64) bool {
 func (f *Fold) reset() {
 	for _, m := range f.models {
 		fresh := newModel(m.name)
-		fresh.refs, fresh.policies = m.refs, m.policies
+		fresh.refs, fresh.policies, fresh.excluded = m.refs, m.policies, m.excluded
 		*m = *fresh
 	}
 	f.cover = [2]map[int64]wire.Coverage{{}, {}}
 	f.uncovered = [2]map[int64]bool{{}, {}}
-	f.repairs, f.summed, f.stats.LostSlots = nil, 0, 0
+	f.repairs, f.summed, f.keptLost, f.stats.LostSlots = nil, 0, 0, 0
 }
 
 // takeRepairs returns what the next cycle writes beside its own slots.
@@ -221,4 +221,4 @@ func (f *Fold) takeRepairs() []log.Record {
 }
 
 // countLost sets the count of what a load could not make whole.
-func (f *Fold) countLost() { f.stats.LostSlots = uint64(len(f.lacks())) }
+func (f *Fold) countLost() { f.stats.LostSlots = uint64(len(f.lacks())) + f.keptLost }

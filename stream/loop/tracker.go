@@ -43,6 +43,7 @@ const (
 	SlotsWithoutJoint           // a load does not take the joint sums of ring slots
 	ThinByOffset                // thinning by a record's offset in place of its hash
 	ForgetsCadence              // a load begins to learn the cadence anew
+	MovingForgotten             // which slots never enter a moving reference is not written down
 )
 
 // Origin says where a run of a source starts.

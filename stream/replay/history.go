@@ -24,7 +24,8 @@ func LastHop(l wire.Layout, windowMS, ms int64) int64 {
 // PastAlarms reads the states of alarms at fromMS out of the history: a score says how
 // each alarm stood after its window. Only scores of the last alarm hop at or before
 // fromMS count; an older one says that the history has a gap, and the alarm stays
-// unknown. The same holds of early warnings and the last end of a slot.
+// unknown. The same holds of early warnings and the last end of a slot, and of the state of
+// moving references, which the shortest window carries.
 func PastAlarms(l wire.Layout, fromMS int64, scores []wire.Score) (map[string][]wire.PastAlarm, error) {
 	out := map[string][]wire.PastAlarm{}
 	for _, s := range scores {
@@ -42,6 +43,12 @@ func PastAlarms(l wire.Layout, fromMS int64, scores []wire.Score) (map[string][]
 		}
 		if s.EndMS != LastHop(l, s.WindowMS, fromMS) || s.Provisional {
 			continue
+		}
+		if len(s.Moving) > 0 {
+			if _, err := wire.DecodeMovingState(s.Moving); err != nil {
+				return nil, fmt.Errorf("moving references in the score of model %q, window %d ms to %d: %w", s.Model, s.WindowMS, s.EndMS, err)
+			}
+			out[s.Model] = append(out[s.Model], wire.PastAlarm{Version: s.Version, Kind: wire.KindOfMoving, State: s.Moving})
 		}
 		for _, a := range s.Alarms {
 			var st drift.AlarmState

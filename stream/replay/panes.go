@@ -14,6 +14,8 @@ type Fold interface {
 	loop.PanesFold
 	// Past returns what a fold that goes on after the last published pane must be told.
 	Past() wire.Past
+	// BackMS returns how far before its end a window looks back, moving references included.
+	BackMS() int64
 }
 
 // panes drives fold 2 for one partition of the panes topic.

@@ -31,6 +31,15 @@ func (r *runner) readFrom() int64 {
 	return from
 }
 
+// backMS is how far before a range its windows look back.
+func (r *runner) backMS() int64 {
+	back := r.cfg.Layout.LongestMS()
+	for _, e := range r.panes {
+		back = max(back, e.fold.BackMS())
+	}
+	return back
+}
+
 func (r *runner) startSource(ctx context.Context, id wire.Source, partitions int) error {
 	p := log.Partition{Topic: id.Topic, Index: id.Partition}
 	s := &source{id: id, partitions: partitions, clockMS: loop.Unset}
@@ -44,7 +53,7 @@ func (r *runner) startSource(ctx context.Context, id wire.Source, partitions int
 	if from := r.readFrom(); from == loop.Unset {
 		origin, err = loop.Start(-1, lo, hi, loop.Oldest, p)
 	} else {
-		at := from - l.LongestMS() - l.LatenessMS - l.SkewMS - l.DisorderMS - 2*l.PaneMS
+		at := from - r.backMS() - l.LatenessMS - l.SkewMS - l.DisorderMS - 2*l.PaneMS
 		origin, err = loop.StartAt(ctx, r.io.Log, p, at, loop.Times{PaneMS: l.PaneMS, LatenessMS: l.LatenessMS, SkewMS: l.SkewMS, DisorderMS: l.DisorderMS})
 	}
 	if err != nil {

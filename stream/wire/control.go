@@ -22,7 +22,7 @@ var ErrControl = errors.New("control record unusable")
 // Control is one whole control record in log order.
 type Control struct {
 	Offset int64  // of the record, or of the manifest where the value was split
-	Kind   string // layout, model, grid, fold, reference, policy
+	Kind   string // layout, model, grid, fold, reference, policy, exclusions
 	ID     string
 	Seq    int64
 	Value  []byte // frame

@@ -34,36 +34,40 @@ const PolicyCheck = "check"
 
 // EventData is the evidence inside a drift event.
 type EventData struct {
-	Model         string         `json:"model"`
-	Version       string         `json:"version"`
-	Kind          string         `json:"kind"`            // drift, quality, performance, early or joint
-	Check         string         `json:"check,omitempty"` // of kind quality: volume, freshness or schema; none: values
-	Policy        string         `json:"policy"`
-	Rule          string         `json:"rule"`
-	Episode       string         `json:"episode"`
-	Reference     string         `json:"reference"`
-	WindowMS      int64          `json:"window_ms"`
-	StartMS       int64          `json:"start_ms"`
-	EndMS         int64          `json:"end_ms"`
-	SinceMS       int64          `json:"since_ms"`
-	Phase         string         `json:"phase"`
-	Level         int            `json:"level"`
-	Rows          uint64         `json:"rows"`
-	ReferenceRows uint64         `json:"reference_rows"`
-	Covered       uint64         `json:"covered"`
-	Expected      uint64         `json:"expected"`
-	Drifted       int            `json:"drifted"`
-	Judged        int            `json:"judged"`
-	All           int            `json:"all"`
-	Warn          float64        `json:"warn"`
-	Threshold     float64        `json:"threshold"`
-	ShareFire     float64        `json:"share_fire"`
-	Hops          int            `json:"hops"` // in a row that it takes to fire
-	QualityOpen   bool           `json:"quality_open"`
-	BlocksRetrain bool           `json:"blocks_retrain"`
-	MayRetrain    bool           `json:"may_retrain"` // the window is long enough to trigger a retrain
-	Top           []FeatureScore `json:"top,omitempty"`
-	Detail        map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin, and what the report of the week says (historian.tell); kind early: see EarlyDetail; with a check: see VolumeDetail, FreshnessDetail, SchemaDetail; kind joint: joint, see JointVerdict
+	Model           string         `json:"model"`
+	Version         string         `json:"version"`
+	Kind            string         `json:"kind"`            // drift, quality, performance, early or joint
+	Check           string         `json:"check,omitempty"` // of kind quality: volume, freshness or schema; none: values
+	Policy          string         `json:"policy"`
+	Rule            string         `json:"rule"`
+	Episode         string         `json:"episode"`
+	Reference       string         `json:"reference"`
+	WindowMS        int64          `json:"window_ms"`
+	StartMS         int64          `json:"start_ms"`
+	EndMS           int64          `json:"end_ms"`
+	SinceMS         int64          `json:"since_ms"`
+	Phase           string         `json:"phase"`
+	Level           int            `json:"level"`
+	Rows            uint64         `json:"rows"`
+	ReferenceRows   uint64         `json:"reference_rows"`
+	ReferenceKind   string         `json:"reference_kind,omitempty"`   // training, topic, …; trailing and seasonal ones move along
+	ReferenceDigest string         `json:"reference_digest,omitempty"` // of what a moving reference held
+	ReferenceFromMS int64          `json:"reference_from_ms,omitempty"`
+	ReferenceToMS   int64          `json:"reference_to_ms,omitempty"`
+	Covered         uint64         `json:"covered"`
+	Expected        uint64         `json:"expected"`
+	Drifted         int            `json:"drifted"`
+	Judged          int            `json:"judged"`
+	All             int            `json:"all"`
+	Warn            float64        `json:"warn"`
+	Threshold       float64        `json:"threshold"`
+	ShareFire       float64        `json:"share_fire"`
+	Hops            int            `json:"hops"` // in a row that it takes to fire
+	QualityOpen     bool           `json:"quality_open"`
+	BlocksRetrain   bool           `json:"blocks_retrain"`
+	MayRetrain      bool           `json:"may_retrain"` // the window is long enough to trigger a retrain
+	Top             []FeatureScore `json:"top,omitempty"`
+	Detail          map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin, and what the report of the week says (historian.tell); kind early: see EarlyDetail; with a check: see VolumeDetail, FreshnessDetail, SchemaDetail; kind joint: joint, see JointVerdict
 }
 
 // eventPrefix begins every event type.

@@ -69,6 +69,9 @@ func FuzzDecodeApplied(f *testing.F)    { fuzz(f, "applied") }
 func FuzzDecodeLearnt(f *testing.F)     { fuzz(f, "learnt") }
 func FuzzDecodeEarly(f *testing.F)      { fuzz(f, "early") }
 func FuzzDecodeCadence(f *testing.F)    { fuzz(f, "cadence") }
+func FuzzDecodeExclusions(f *testing.F) { fuzz(f, "exclusions") }
+func FuzzDecodeKept(f *testing.F)       { fuzz(f, "kept") }
+func FuzzDecodeMoving(f *testing.F)     { fuzz(f, "moving") }
 func FuzzDecodeScore(f *testing.F)      { fuzz(f, "score") }
 func FuzzDecodePast(f *testing.F)       { fuzz(f, "past") }
 func FuzzDecodeEvent(f *testing.F)      { fuzz(f, "event") }

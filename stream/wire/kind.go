@@ -9,24 +9,27 @@ import (
 
 // Frame kinds of this package; sketches owns 1–15.
 const (
-	KindPartial   byte = 16
-	KindLedger    byte = 17
-	KindFrontier  byte = 18
-	KindLayout    byte = 32
-	KindModel     byte = 33
-	KindGrid      byte = 34
-	KindReference byte = 35
-	KindPolicy    byte = 36
-	KindManifest  byte = 37
-	KindPart      byte = 38
-	KindFold      byte = 39
-	KindSlot      byte = 48
-	KindCoverage  byte = 49
-	KindDone      byte = 50
-	KindApplied   byte = 51
-	KindLearnt    byte = 52
-	KindEarly     byte = 53
-	KindCadence   byte = 54
+	KindPartial    byte = 16
+	KindLedger     byte = 17
+	KindFrontier   byte = 18
+	KindLayout     byte = 32
+	KindModel      byte = 33
+	KindGrid       byte = 34
+	KindReference  byte = 35
+	KindPolicy     byte = 36
+	KindManifest   byte = 37
+	KindPart       byte = 38
+	KindFold       byte = 39
+	KindExclusions byte = 44
+	KindSlot       byte = 48
+	KindCoverage   byte = 49
+	KindDone       byte = 50
+	KindApplied    byte = 51
+	KindLearnt     byte = 52
+	KindEarly      byte = 53
+	KindCadence    byte = 54
+	KindKept       byte = 60
+	KindMoving     byte = 61
 )
 
 // schema is the first schema of every kind, and of most the only one.

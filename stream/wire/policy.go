@@ -35,6 +35,8 @@ type Policy struct {
 	Critical      []string  `json:"critical,omitempty"`
 	Quality       Quality   `json:"quality"`
 	Early         string    `json:"early,omitempty"` // EarlyOff, or "": models are warned early where their reference has a plan
+	Trailing      *Trailing `json:"trailing,omitempty"`
+	Seasonal      *Seasonal `json:"seasonal,omitempty"`
 	Joint         string    `json:"joint,omitempty"` // JointOff, JointAlarm, or "": JointScore
 
 	// Cadence says when rows are to be expected; nil: what is learnt says so.
@@ -135,6 +137,7 @@ func (p Policy) Validate() error {
 	check(p.ShareFire > 0 && p.ShareResolve < p.ShareFire, "policy.share_resolve: %v, must be below policy.share_fire, %v", p.ShareResolve, p.ShareFire)
 	check(p.FireAfter >= 0 && p.ResolveAfter >= 0, "policy.fire_after: %v and policy.resolve_after: %v windows, must not be negative", p.FireAfter, p.ResolveAfter)
 	check(p.Retrigger > 0, "policy.retrigger: %v windows, must be above 0", p.Retrigger)
+	errs = append(errs, p.checkMoving()...)
 	for i, s := range p.Steps {
 		check(s > 0 && s <= 1 && (i == 0 || s > p.Steps[i-1]), "policy.steps: %v, want ascending shares", p.Steps)
 	}

@@ -151,6 +151,13 @@ func sampleLayout() Layout {
 	}
 }
 
+func samplePolicy() Policy {
+	p := DefaultPolicy()
+	p.Trailing = &Trailing{LengthMS: 28 * 86_400_000, GapMS: 7 * 86_400_000, Warn: 0.1, Drifted: 0.25}
+	p.Seasonal = &Seasonal{Weeks: 4, Warn: 0.1, Drifted: 0.2}
+	return p
+}
+
 func sampleID(first byte) sketches.ID { return sketches.ID{first, 1, 2, 3} }
 
 // forms returns every kind of record that passes between the parts.
@@ -222,6 +229,19 @@ func forms(t testing.TB) []form {
 			"empty": CadenceState{LastMS: NoPane}.Encode(),
 			"full":  CadenceState{Model: "fraud", Slot: 490_896, LastMS: 1_767_225_600_000, Volume: []byte{1, 2, 3}}.Encode(),
 		}},
+		{"policymoving", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"moving": samplePolicy().Encode()}},
+		{"exclusions", KindExclusions, again(DecodeExclusions, Exclusions.Encode), map[string][]byte{
+			"none": Exclusions{Model: "fraud"}.Encode(),
+			"full": Exclusions{Model: "fraud", Ranges: []Span{{-5, 60_000}, {-5, 70_000}, {1_767_225_600_000, 1_767_312_000_000}}}.Encode(),
+		}},
+		{"kept", KindKept, again(DecodeKept, Kept.Encode), map[string][]byte{
+			"empty": Kept{Prev: NoPane}.Encode(),
+			"full":  Kept{Model: "fraud", Chunk: 1, Number: 490_896, Prev: 490_895, Entries: []KeptEntry{{Grid: sampleID(4), Counts: []byte{1, 2}}, {}}}.Encode(),
+		}},
+		{"moving", KindMoving, again(DecodeMovingState, MovingState.Encode), map[string][]byte{
+			"new":  MovingState{Since: 490_896}.Encode(),
+			"full": MovingState{Since: -7, Out: []Run{{-7, -7}, {3, 9}}}.Encode(),
+		}},
 		{"slot", KindSlot, again(DecodeSlot, Slot.Encode), map[string][]byte{
 			"empty": Slot{Prev: NoPane}.Encode(),
 			"full": Slot{
@@ -275,6 +295,22 @@ func forms(t testing.TB) []form {
 					Pairs:    []JointPair{{A: "x", B: "s", Ref: &third, Cur: &third, Change: &third}},
 				},
 			}.Encode(),
+		}},
+		{"scoremoving", 0, again(DecodeScore, Score.Encode), map[string][]byte{
+			"seasonal": Score{
+				Model: "fraud", Version: AnyVersion, Reference: sampleID(2).String(), WindowMS: 3_600_000, EndMS: 7_200_000, State: StateLearning,
+				ReferenceKind: KindSeasonal, ReferenceDigest: sampleID(3).String(), ReferenceFromMS: -5, ReferenceToMS: 60_000, ReferenceRows: 7, Reason: "2 of 4 weeks",
+			}.Encode(),
+			"fixed": Score{
+				Model: "fraud", Version: AnyVersion, Reference: sampleID(1).String(), WindowMS: 3_600_000, EndMS: 7_200_000, State: StateEmpty,
+				ReferenceKind: "training", ReferenceRows: 90, Moving: MovingState{Since: 4}.Encode(),
+			}.Encode(),
+		}},
+		{"eventmoving", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
+			"trailing": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123, EventData{
+				Model: "fraud", Version: AnyVersion, Kind: "drift", Reference: sampleID(2).String(), ReferenceKind: KindTrailing,
+				ReferenceDigest: sampleID(3).String(), ReferenceFromMS: 60_000, ReferenceToMS: 120_000, ReferenceRows: 8,
+			}).Encode(),
 		}},
 		{"past", 0, again(DecodePast, Past.Encode), map[string][]byte{
 			"history": Past{AtMS: 7_200_000, First: NoPane, Unknown: true}.Encode(),

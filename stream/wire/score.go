@@ -38,6 +38,16 @@ type Score struct {
 	// Early is the frame of the early warning's state (EarlyState) at the end of the
 	// window, on the shortest window at the end of a slot: a replay begins with it.
 	Early []byte `json:"early,omitempty"`
+	// Which reference Reference is. A moving one has a digest of what it held, and where it
+	// held too little, why; the state of a model's moving references (MovingState) stands on
+	// the shortest window at its alarm hops.
+	ReferenceKind   string `json:"reference_kind,omitempty"`
+	ReferenceDigest string `json:"reference_digest,omitempty"`
+	ReferenceFromMS int64  `json:"reference_from_ms,omitempty"`
+	ReferenceToMS   int64  `json:"reference_to_ms,omitempty"`
+	ReferenceRows   uint64 `json:"reference_rows,omitempty"`
+	Reason          string `json:"reason,omitempty"`
+	Moving          []byte `json:"moving,omitempty"`
 	// Joint is the verdict on all features together, where the reference allows one.
 	Joint *JointVerdict `json:"joint,omitempty"`
 	// Cadence is the frame of what is known of the model's cadence (CadenceState), there too.

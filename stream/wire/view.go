@@ -111,7 +111,7 @@ func (v *View) apply(c Control) error {
 			return err
 		}
 		return v.addFold(f, c.Offset)
-	case "reference", "policy":
+	case "reference", "policy", "exclusions":
 		// The evaluating side decodes them when they take effect.
 	default:
 		return fmt.Errorf("%w: unknown kind %q", ErrControl, c.Kind)

@@ -104,6 +104,11 @@ func attach(ctx context.Context, cfg *config.Config, log zerolog.Logger, want Wa
 			return nil, &cli.Exit{Code: cli.Usage, Err: fmt.Errorf("store.database_url: %w", err)}
 		}
 	}
+	if want.Artifacts {
+		if err := p.openArtifacts(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 

@@ -281,7 +281,7 @@ func (w *backfill) compare(did *Backfilled, have store.ScoreRow, found *store.Sc
 		return store.Different, err
 	}
 	if w.repair {
-		now.Alarms, now.Early, now.Cadence = was.Alarms, was.Early, was.Cadence
+		now.Alarms, now.Early, now.Cadence, now.Moving = was.Alarms, was.Early, was.Cadence, was.Moving
 		found.Body, found.AlarmPhase = string(now.Encode()), have.AlarmPhase
 		if found.Body == have.Body {
 			return store.Same, nil
@@ -304,10 +304,13 @@ func (w *backfill) compare(did *Backfilled, have store.ScoreRow, found *store.Sc
 }
 
 // counted is the part of a score that follows from the counts of its window alone. The
-// rest also depends on windows before: alarms, and the dependence of records where it
+// rest also depends on windows before: alarms, moving references, and the dependence of records where it
 // is learnt from live windows, which a replay from the middle may not know.
 func counted(s wire.Score) []byte {
-	s.Alarms, s.Early, s.Cadence, s.Drifted, s.Judged = nil, nil, nil, 0, 0
+	s.Alarms, s.Early, s.Cadence, s.Moving, s.Drifted, s.Judged = nil, nil, nil, nil, 0, 0
+	if wire.Moves(s.ReferenceKind) { // made of windows before, all of it
+		s.Features, s.State, s.Reason, s.ReferenceDigest, s.ReferenceFromMS, s.ReferenceToMS, s.ReferenceRows = nil, "", "", "", 0, 0, 0
+	}
 	features := make([]wire.FeatureScore, len(s.Features))
 	for i, f := range s.Features {
 		features[i] = wire.FeatureScore{

@@ -244,7 +244,7 @@ func convert[A, B any](in []A, f func(A) B) []B {
 func scoreRow(s wire.Score) store.ScoreRow {
 	r := store.ScoreRow{
 		Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS,
-		Rows: int64(s.Rows), Covered: int64(s.Covered), Expected: int64(s.Expected), Provisional: s.Provisional,
+		Moving: wire.Moves(s.ReferenceKind), Rows: int64(s.Rows), Covered: int64(s.Covered), Expected: int64(s.Expected), Provisional: s.Provisional,
 		Drifted: int64(s.Drifted), Judged: int64(s.Judged), Total: int64(s.All), Body: string(s.Encode()),
 	}
 	if f, ok := s.Worst(); ok {

@@ -101,6 +101,10 @@ func (p *Parts) account(l wire.Layout, v *wire.View, roles Roles, all int, owned
 	if roles.Evaluate {
 		m.Evaluate = evaluate.Memory(l, v, evaluate.Quota{
 			Sources: all, Versions: p.Cfg.Stream.Versions, More: more, KeptMS: keepPanes.Milliseconds(),
+			BackMS: func(model string) int64 {
+				m, _ := p.Cfg.Model(model)
+				return m.Policy.Wire().BackMS(l)
+			},
 			Owned: func(model string) bool { return p.mine(int(wire.Home(model, int(l.PanesPartitions)))) },
 		})
 	}

@@ -75,16 +75,23 @@ func Open(ctx context.Context, cfg *config.Config, log zerolog.Logger, version s
 		}
 	}
 	if want.Artifacts {
-		opts := artifacts.FromEnv(os.Getenv)
-		if cfg.Artifacts.S3Endpoint != "" {
-			opts.S3Endpoint = cfg.Artifacts.S3Endpoint
+		if err := p.openArtifacts(ctx); err != nil {
+			return p, err
 		}
-		if p.Artifacts, err = artifacts.Open(ctx, cfg.ArtifactRoot(), opts); err != nil {
-			return p, &cli.Exit{Code: cli.Usage, Err: fmt.Errorf("artifacts.root %q: %w", cfg.ArtifactRoot(), err)}
-		}
-		p.closers = append(p.closers, p.Artifacts.Close)
 	}
 	return p, nil
+}
+
+func (p *Parts) openArtifacts(ctx context.Context) (err error) {
+	opts := artifacts.FromEnv(os.Getenv)
+	if p.Cfg.Artifacts.S3Endpoint != "" {
+		opts.S3Endpoint = p.Cfg.Artifacts.S3Endpoint
+	}
+	if p.Artifacts, err = artifacts.Open(ctx, p.Cfg.ArtifactRoot(), opts); err != nil {
+		return &cli.Exit{Code: cli.Usage, Err: fmt.Errorf("artifacts.root %q: %w", p.Cfg.ArtifactRoot(), err)}
+	}
+	p.closers = append(p.closers, p.Artifacts.Close)
+	return nil
 }
 
 // Close closes everything, last opened first.

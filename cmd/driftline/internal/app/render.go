@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/historian"
 	"github.com/driftline/driftline/stream/log"
@@ -57,6 +58,9 @@ func (p *Parts) Render(row historian.OutboxRow) ([]log.Record, error) {
 		}
 		return p.controlRecords(wire.Control{Kind: row.Kind[len("control."):], ID: row.Ref, Seq: rowSeq(row), Value: value}), nil
 	}
+	if row.Kind == store.KindExclusions {
+		return p.exclusionRecords(row)
+	}
 	typ, ok := lifecycleTypes[row.Kind]
 	if !ok {
 		typ = row.Kind
@@ -97,6 +101,19 @@ func (p *Parts) appliedRecords(row historian.OutboxRow) ([]log.Record, error) {
 	from := (NowMS()+l.SkewMS)/l.PaneMS + 2
 	recs := p.controlRecords(ModelControl(m, from))
 	return append(recs, p.controlRecords(wire.Control{Kind: "policy", ID: m.Name, Seq: rowSeq(row), Value: m.Policy.Wire().Encode()})...), nil
+}
+
+// exclusionRecords tells the stream which spans of a model are excluded.
+func (p *Parts) exclusionRecords(row historian.OutboxRow) ([]log.Record, error) {
+	var spans []store.ExcludedSpan
+	if err := json.Unmarshal([]byte(row.Payload), &spans); err != nil {
+		return nil, fmt.Errorf("outbox row %d, exclusions of model %q: %w", row.ID, row.Ref, err)
+	}
+	x := wire.Exclusions{Model: row.Ref}
+	for _, s := range spans {
+		x.Ranges = append(x.Ranges, wire.Span(s))
+	}
+	return p.controlRecords(wire.Control{Kind: "exclusions", ID: row.Ref, Seq: rowSeq(row), Value: x.Encode()}), nil
 }
 
 // rowSeq is the sequence of control that an outbox row publishes: the same when it is

@@ -15,10 +15,10 @@ import (
 	"github.com/driftline/driftline/web"
 )
 
-// Reference is "driftline reference build|list|show".
+// Reference is "driftline reference build|list|show|exclude".
 func Reference(a *cli.App) *cobra.Command {
-	return cli.Group("reference", "References, what windows are compared with: build, list, show",
-		referenceBuild(a), referenceList(a), referenceShow(a))
+	return cli.Group("reference", "References, what windows are compared with: build, list, show, exclude",
+		referenceBuild(a), referenceList(a), referenceShow(a), referenceExclude(a))
 }
 
 // references asks for a model's references, newest first. Rows that hold a grid alone
@@ -78,6 +78,9 @@ func referenceShow(a *cli.App) *cobra.Command {
 			}
 			x := found[0]
 			return a.Print(*out, x, func() cli.Table {
+				if x.Moving {
+					return movingTable(x)
+				}
 				return cli.Table{Head: []string{"WHAT", "VALUE"}, Rows: [][]string{
 					{"reference", x.ID}, {"model", x.Model}, {"version", or(x.Version, "any")}, {"kind", x.Kind}, {"rows", count(x.Rows)},
 					{"from", moment(x.FromMS)}, {"to", moment(x.ToMS)}, {"made", moment(x.CreatedMS)}, {"notes", string(x.Meta)},
@@ -86,4 +89,12 @@ func referenceShow(a *cli.App) *cobra.Command {
 		})
 	}
 	return c
+}
+
+// movingTable shows a reference that the stream makes itself, as of the newest window.
+func movingTable(x web.Reference) cli.Table {
+	return cli.Table{Head: []string{"WHAT", "VALUE"}, Rows: [][]string{
+		{"reference", x.ID}, {"model", x.Model}, {"kind", x.Kind + ", moves along"}, {"as of", moment(x.CreatedMS)}, {"rows", count(x.Rows)},
+		{"from", moment(x.FromMS)}, {"to", moment(x.ToMS)}, {"holds", or(x.Digest, unknown)}, {"too little", or(x.Reason, "no")},
+	}}
 }

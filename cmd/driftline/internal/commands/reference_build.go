@@ -36,6 +36,7 @@ type built struct {
 	Why       string       `json:"why"`
 	Source    string       `json:"source"`
 	Rows      int          `json:"rows"`
+	Excluded  int          `json:"excluded"` // rows that exclusions kept out
 	Features  []string     `json:"features"`
 	FromMS    int64        `json:"from_ms"`
 	ToMS      int64        `json:"to_ms"`
@@ -77,10 +78,11 @@ func referenceBuild(a *cli.App) *cobra.Command {
   sql:QUERY, table:NAME  rows of a database under sources:, read-only (--database)
   examples[:FROM..TO]    examples with features that the history keeps
   topic[:TOPIC]          events of the model that an input topic still holds
+  run:ID                 the rows that a retrain's run was trained and judged on
 
 Every condition is printed with what was found and what is needed; where one fails
 nothing changes and the command ends with code 4. Rows in order of time (--time-column,
-examples, topics) tell how dependent records are; without, that is learnt live.
+examples, topics, runs) tell how dependent records are; without, that is learnt live.
 
 Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 	}
@@ -105,7 +107,7 @@ Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 		if err != nil {
 			return err
 		}
-		want := app.Want{Broker: true, Store: true}
+		want := app.Want{Broker: true, Store: true, Artifacts: src.kind == fromRun}
 		p, _, err := app.Beside(c.Context(), &cfg.Config, quiet(a, cfg), a.Build.Version, want)
 		if err != nil {
 			return err
@@ -125,6 +127,8 @@ type builder struct {
 	model string
 
 	declared *app.Declared
+	excluded wire.Exclusions
+	kept     int // rows that exclusions kept out
 	res      reference.Result
 	out      built
 }
@@ -144,6 +148,11 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	spec.Early, spec.Joint = app.EarlyOf(m, b.declared.Layout), app.JointOf(m, b.declared.Layout)
 	if g, ok := b.declared.View.Newest(b.model); ok {
 		spec.Keep, spec.KeepJoint = g.Grid, g.Joint
+	}
+	if !src.columns() {
+		if b.excluded, err = b.exclusions(ctx); err != nil {
+			return err
+		}
 	}
 	rows, err := b.rows(ctx, src, &spec)
 	if err != nil {
@@ -202,6 +211,24 @@ func (b *builder) prepare(ctx context.Context) (err error) {
 	return err
 }
 
+// exclusions returns the spans of the model that are kept out of its references.
+func (b *builder) exclusions(ctx context.Context) (x wire.Exclusions, err error) {
+	list, err := b.parts.Store.Exclusions(ctx, store.ExclusionQuery{Model: b.model, InForce: true, Limit: wire.MaxExclusions})
+	for _, e := range list {
+		x.Ranges = append(x.Ranges, wire.Span{FromMS: e.FromMS, ToMS: e.ToMS})
+	}
+	return x, err
+}
+
+// skips tells whether a row is kept out, and counts it.
+func (b *builder) skips(ms int64) bool {
+	if !b.excluded.Covers(ms, ms+1) {
+		return false
+	}
+	b.kept++
+	return true
+}
+
 // qualityCheck refuses rows of a time in which a data-quality alarm was open.
 func (b *builder) qualityCheck(ctx context.Context, rows []reference.Row) (reference.Check, error) {
 	from, to := rows[0].TimeMS, rows[0].TimeMS
@@ -221,7 +248,7 @@ func (b *builder) qualityCheck(ctx context.Context, rows []reference.Row) (refer
 }
 
 func (b *builder) describe(spec reference.Spec, src source, rows int) {
-	b.out = built{Model: b.model, Source: src.text, Rows: rows, Features: spec.Names, Windows: []int64{}, Checks: []gateResult{}}
+	b.out = built{Model: b.model, Source: src.text, Rows: rows, Excluded: b.kept, Features: spec.Names, Windows: []int64{}, Checks: []gateResult{}}
 	for _, c := range b.res.Checks {
 		b.out.Checks = append(b.out.Checks, gateResult(c))
 	}
@@ -353,6 +380,11 @@ func (b *builder) print(out cli.Format) error {
 	})
 	if err != nil || out != cli.TableFormat || b.out.Reference == "" {
 		return err
+	}
+	if b.kept > 0 {
+		if _, err := fmt.Fprintf(b.app.Out, "\n%d rows are kept out: driftline reference exclude list %s shows why\n", b.kept, b.model); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s\n",
 		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.effect())

@@ -11,8 +11,10 @@ import (
 
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/commands/table"
+	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
+	"github.com/driftline/driftline/trainer"
 	"github.com/driftline/driftline/trainer/reference"
 )
 
@@ -23,6 +25,7 @@ const (
 	fromTable    = "table"
 	fromExamples = "examples"
 	fromTopic    = "topic"
+	fromRun      = "run"
 )
 
 // source is where rows come from.
@@ -31,6 +34,7 @@ type source struct {
 	path         string // of a file
 	query        string // to a database
 	topic        string // "" for every input topic
+	run          string // id
 	fromMS, toMS int64  // 0: no limit
 }
 
@@ -40,7 +44,7 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 	s = source{kind: kind, text: f.from}
 	switch {
 	case f.from == "":
-		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples or topic")
+		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples, topic or run:ID")
 	case kind == fromFile && rest != "":
 		s.path = rest
 	case (kind == fromSQL || kind == fromTable) && rest != "":
@@ -53,8 +57,10 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 		}
 	case kind == fromTopic:
 		s.topic = rest
+	case kind == fromRun && rest != "":
+		s.run = rest
 	default:
-		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic or topic:NAME", f.from)
+		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic, topic:NAME or run:ID", f.from)
 	}
 	if f.fromTime != "" {
 		if s.fromMS, err = parseMoment("--from-time", f.fromTime, now); err != nil {
@@ -91,7 +97,10 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 		return b.tableRows(ctx, src, spec, tell)
 	}
 	spec.Ordered = true
-	g := &gathered{limit: b.flags.columns, narrow: "narrow it with --from-time, --to-time or --columns"}
+	if src.kind == fromRun {
+		return b.runRows(ctx, src, spec)
+	}
+	g := &gathered{limit: b.flags.columns, skips: b.skips, narrow: "narrow it with --from-time, --to-time or --columns"}
 	f := feed{parts: b.parts, model: b.model, view: b.declared.View, flag: "--from"}
 	if err := f.read(ctx, src, g, tell); err != nil {
 		return nil, err
@@ -150,8 +159,9 @@ func (b *builder) order(names []string) []string {
 // gathered collects rows whose features differ from row to row.
 type gathered struct {
 	limit  []string
-	narrow string         // what to do where it is too much
-	seen   map[string]int // place of a name in the values of a record
+	narrow string              // what to do where it is too much
+	skips  func(ms int64) bool // kept out of references; nil: nothing is
+	seen   map[string]int      // place of a name in the values of a record
 	rowsOf
 	outside leftOut
 }
@@ -163,6 +173,9 @@ type rowsOf struct {
 }
 
 func (g *gathered) add(ms int64, features []event.Feature) error {
+	if g.skips != nil && g.skips(ms) {
+		return nil
+	}
 	if g.seen == nil {
 		g.seen = map[string]int{}
 	}
@@ -208,4 +221,31 @@ func (g *gathered) rows(names []string) []reference.Row {
 		out[i] = reference.Row{TimeMS: g.times[i], Values: row}
 	}
 	return out
+}
+
+// runRows reads the data set that a run logged.
+func (b *builder) runRows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
+	have, all, err := trainer.RunRows(ctx, b.parts.Store, b.parts.Artifacts, "", src.run)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, trainer.ErrNoRows) {
+		return nil, cli.Usagef("--from: %w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	want := have
+	for _, name := range b.flags.columns {
+		if !slices.Contains(have, name) {
+			return nil, cli.Usagef("--columns: run %s has no feature %q; it has %s", src.run, name, strings.Join(have, ", "))
+		}
+		want = b.flags.columns
+	}
+	var rows []reference.Row
+	for _, r := range all {
+		if src.fromMS != 0 && r.TimeMS < src.fromMS || src.toMS != 0 && r.TimeMS >= src.toMS || b.skips(r.TimeMS) {
+			continue
+		}
+		rows = append(rows, r)
+	}
+	spec.Names = b.order(want)
+	return reference.Pick(rows, have, spec.Names), nil
 }

@@ -107,6 +107,7 @@ func (c *Config) check(origin func(string) string) []error {
 	k.enum("admission.mode", c.Admission.Mode, "off", "auto")
 	k.whole("admission.max_models", c.Admission.MaxModels, 1, 100_000)
 	c.Policy.check(k, "policy", c.Stream.Windows)
+	c.Policy.checkReferences(k, "policy", &c.Stream)
 	seen := map[string]int{}
 	for i := range c.Models {
 		m, key := &c.Models[i], fmt.Sprintf("models[%d]", i)
@@ -116,6 +117,7 @@ func (c *Config) check(origin func(string) string) []error {
 			seen[m.Name] = i
 		}
 		m.check(k, key, c.Stream.Windows)
+		m.Policy.checkReferences(k, key+".policy", &c.Stream)
 	}
 	c.checkStores(k)
 	c.checkTrainer(k)

@@ -96,6 +96,9 @@ func defaultPolicy() Policy {
 		Retrigger:    1,
 		Steps:        []float64{0.5, 0.7, 0.9},
 		TriggerFrom:  24 * hour,
+		References:   []string{refTraining},
+		Trailing:     Trailing{Length: 4 * weeks, Gap: 7 * days, Warn: 0.1, Drifted: 0.2},
+		Seasonal:     Seasonal{Weeks: 4, Warn: 0.1, Drifted: 0.2},
 		Quality: Quality{
 			NullRate:   0.1,
 			OutOfRange: 0.1,
@@ -162,6 +165,7 @@ func (p Policy) clone() Policy {
 	p.Windows = slices.Clone(p.Windows)
 	c := &p.Cadence.Calendar
 	c.Weekdays, c.Hours, c.Holidays = slices.Clone(c.Weekdays), slices.Clone(c.Hours), slices.Clone(c.Holidays)
+	p.References = slices.Clone(p.References)
 	return p
 }
 

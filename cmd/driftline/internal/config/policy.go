@@ -26,6 +26,9 @@ type Policy struct {
 	Steps        []float64  `yaml:"steps" doc:"Shares at which a firing alarm is reported as worsened, ascending."`
 	TriggerFrom  Duration   `yaml:"trigger_from" doc:"Shortest window whose drift may start a retrain."`
 	Windows      []Duration `yaml:"windows" doc:"Windows that are judged; empty for all of stream.windows."`
+	References   []string   `yaml:"references" doc:"What windows are compared with. training: the model's own reference, however it was made; it always stays. Beside it trailing: what came some time before; seasonal: the same hours of the weeks before. Each has alarms of its own, and false_alarms is for all together; those beside never start a retrain."`
+	Trailing     Trailing   `yaml:"trailing" doc:"Where references names trailing. It takes slow drift along: that is what training is there for."`
+	Seasonal     Seasonal   `yaml:"seasonal" doc:"Where references names seasonal. Hours of the week are in UTC."`
 	Quality      Quality    `yaml:"quality" doc:"Data-quality alarms. While one is open no retrain starts by itself."`
 	Cadence      Cadence    `yaml:"cadence" doc:"When rows are to be expected: quiet hours make no alarm stale, and a delivery that is missed does. Nothing set: as learnt from the rows of each hour of the last four weeks."`
 }
@@ -72,6 +75,7 @@ func (p Policy) Wire() wire.Policy {
 	if p.Early == wire.EarlyOff {
 		out.Early = wire.EarlyOff // on is what the stream does by itself
 	}
+	p.moving(&out)
 	if p.Joint != JointAuto && p.Joint != wire.JointScore {
 		out.Joint = p.Joint // score is what the stream does by itself
 	}
