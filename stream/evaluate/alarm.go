@@ -131,6 +131,9 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	data.Threshold, data.Warn = j.policy.Quality.NullRate, j.policy.Quality.NullRate
 	data.Rule = "missing, out of range, unseen or wrong type"
 	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.bad, s.Name) })
+	for i := range data.Top {
+		data.Top[i].Brief = nil
+	}
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
 }
@@ -142,12 +145,14 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 		EndMS: j.window.endMS, QuietMS: j.quietMS(), Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All, Critical: j.critical, Full: j.window.full, QualityOpen: qualityOpen,
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.window.filled),
 	}
+	j.weight(&ev)
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
 	data := f.evidence(m, k, j)
+	j.origin(&data)
 	data.QualityOpen = qualityOpen
 	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS
-	data.Top = topFeatures(j.score.Features)
+	data.Top = j.top()
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
 }
@@ -174,10 +179,28 @@ func (f *Fold) evidence(m *model, k alarmKey, j *judgement) wire.EventData {
 // topCount is how many features an event names.
 const topCount = 5
 
-func topFeatures(fs []wire.FeatureScore) []wire.FeatureScore {
-	top := slices.Clone(fs)
-	slices.SortStableFunc(top, func(a, b wire.FeatureScore) int { return cmp.Compare(psiOf(b), psiOf(a)) })
-	return top[:min(len(top), topCount)]
+// top are the features of largest PSI with what is evidence in an event: the parts of the
+// range of each, also of those that nobody is warned about, and no brief.
+func (j *judgement) top() []wire.FeatureScore {
+	order := make([]int, len(j.score.Features))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(psiOf(j.score.Features[b]), psiOf(j.score.Features[a])) })
+	out := []wire.FeatureScore{}
+	for _, i := range order[:min(len(order), topCount)] {
+		s := j.score.Features[i]
+		s.Brief, s.Top = nil, cellsOf(j.results[i])
+		out = append(out, s)
+	}
+	return out
+}
+
+func cellsOf(r drift.FeatureResult) (out []wire.Cells) {
+	for _, t := range r.Top {
+		out = append(out, wire.Cells{Label: t.Label, Part: nano(t.Term), Ref: nano(t.Ref), Cur: nano(t.Cur)})
+	}
+	return out
 }
 
 func psiOf(f wire.FeatureScore) int64 {

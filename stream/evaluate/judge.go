@@ -20,6 +20,7 @@ type judgement struct {
 	score    wire.Score
 	bad      []string // features beyond a limit of the policy's quality rules
 	critical bool     // a critical feature drifted
+	weighed  float64  // part of all weight that was judged, where features weigh
 	isHop    bool
 }
 
@@ -161,11 +162,13 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	if counts.Rows == 0 {
 		j.score.State = wire.StateEmpty
 	}
-	var shared []drift.FeatureResult
 	for i := range counts.Features {
+		j.results[i] = judges[i].Judge(&counts.Features[i])
+	}
+	judgeTogether(j.results, policy, j.cfg.HopMS, in.warnsEarly(policy))
+	var shared []drift.FeatureResult
+	for i, r := range j.results {
 		ref, cur := &in.ref.Counts.Features[i], &counts.Features[i]
-		r := judges[i].Judge(cur)
-		j.results[i] = r
 		j.score.Features[i] = featureScore(r)
 		if !slices.Contains(policy.Ignore, r.Name) {
 			shared = append(shared, r)
@@ -178,6 +181,16 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 		}
 	}
 	j.score.Drifted, j.score.Judged, j.score.All = drift.Share(shared)
+	if a := j.alpha(); a > 0 {
+		j.score.Alpha = nano(a)
+	}
+	if share, weighed, ok := weigh(shared, policy); ok {
+		j.score.ShareImportance, j.weighed = nano(share), weighed
+	}
+	if !w.full {
+		j.score.Filled = nano(w.filled)
+	}
+	j.reading(counts)
 	return j, nil
 }
 
@@ -230,7 +243,10 @@ func featureScore(r drift.FeatureResult) wire.FeatureScore {
 	s := wire.FeatureScore{
 		Name: r.Name, Kind: r.Kind.String(), N: r.N, M: r.M,
 		Null: nano(r.NullRate), Outside: nano(r.OutOfRange), Unseen: nano(r.Unseen),
-		Verdict: r.Verdict.String(), Warned: r.Warned, Rule: r.Rule, Reason: r.Reason,
+		Verdict: r.Verdict.String(), Warned: r.Warned, Rule: r.Rule, Reason: r.Reason, Bins: r.Bins, Blocks: r.BlockCount,
+	}
+	if r.Dependence != drift.AssumedNone {
+		s.Dependence = r.Dependence.String()
 	}
 	if r.N == 0 || r.M == 0 {
 		return s
@@ -246,9 +262,7 @@ func featureScore(r drift.FeatureResult) wire.FeatureScore {
 		s.Chi2, s.KSLow, s.KSHigh = nano(r.Chi2), nil, nil
 	}
 	if r.Warned {
-		for _, t := range r.Top {
-			s.Top = append(s.Top, wire.Cells{Label: t.Label, Part: nano(t.Term), Ref: nano(t.Ref), Cur: nano(t.Cur)})
-		}
+		s.Top = cellsOf(r)
 	}
 	return s
 }

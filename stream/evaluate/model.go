@@ -39,6 +39,8 @@ type installed struct {
 	grid  wire.ActiveGrid
 	cache map[int64]judges // by window
 
+	deviations []float64 // standard deviation per feature, 0 for none; see deviation
+
 	tables *sequential.Tables // of the early warning; nil: it has none
 	inc    []int64            // room for a slot's increments
 }

@@ -83,6 +83,8 @@ func defaultPolicy() Policy {
 		Drifted:      0.2, // the ACIS platform's limit
 		FalseAlarms:  1,
 		Early:        "on",
+		Multiplicity: "budget",
+		ShareBy:      "count",
 		MinRows:      100, // ten rows a bin
 		MinEffective: 30,
 		ShareFire:    0.3,
