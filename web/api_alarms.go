@@ -15,8 +15,9 @@ type Alarm struct {
 	Policy      string  `json:"policy"`
 	Reference   string  `json:"reference"`
 	WindowMS    int64   `json:"window_ms"`
-	Kind        string  `json:"kind" enum:"drift,quality,performance"`
-	State       string  `json:"state" enum:"firing,resolved,superseded"`
+	Kind        string  `json:"kind" enum:"drift,quality,performance,early"`
+	State       string  `json:"state" enum:"firing,resolved,superseded,warned" doc:"warned: an early warning, which opens no alarm and asks for no retrain."`
+	Incident    string  `json:"incident" doc:"Alarms of a model whose times overlap share it."`
 	SinceMS     int64   `json:"since_ms"`
 	LastMS      int64   `json:"last_ms" doc:"Last event of the alarm."`
 	ResolvedMS  int64   `json:"resolved_ms" doc:"0 while it fires."`
@@ -64,16 +65,30 @@ func alarmOf(a store.AlarmRow) Alarm {
 
 type alarmsInput struct {
 	Model string `query:"model"`
-	State string `query:"state" enum:"firing,resolved,superseded"`
-	Kind  string `query:"kind" enum:"drift,quality,performance"`
+	State string `query:"state" enum:"firing,resolved,superseded,warned"`
+	Kind  string `query:"kind" enum:"drift,quality,performance,early"`
 	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 
 func listAlarms(ctx context.Context, s *server, in *alarmsInput) (List[Alarm], error) {
-	rows, err := s.alarms(ctx, store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1})
+	q := store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1}
+	var rows []store.AlarmRow
+	ids := map[string]string{}
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		if rows, err = t.AllAlarms(ctx, q); err != nil {
+			return err
+		}
+		if err := t.MuteAlarms(ctx, rows, s.NowMS()); err != nil {
+			return err
+		}
+		ns, err := readIncidents(ctx, t, in.Model, s.NowMS())
+		ids = incidentIDs(ns)
+		return err
+	})
 	out := make([]Alarm, len(rows))
 	for i, a := range rows {
 		out[i] = alarmOf(a)
+		out[i].Incident = ids[a.Episode]
 	}
 	return listOf(out, in.Limit), err
 }
@@ -104,7 +119,12 @@ func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, e
 		for _, n := range a.Notes {
 			out.Notes = append(out.Notes, Note{AtMS: n.AtMS, Author: n.Author, Text: n.Text})
 		}
-		events, err := t.Events(ctx, store.EventQuery{Episode: in.ID, Oldest: true, Limit: 1000})
+		ns, err := readIncidents(ctx, t, a.Model, s.NowMS())
+		if err != nil {
+			return err
+		}
+		out.Incident = incidentIDs(ns)[a.Episode]
+		events, err := eventsOf(ctx, t, in.ID, 1000)
 		if err != nil {
 			return err
 		}
@@ -121,7 +141,18 @@ func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, e
 }
 
 func explainAlarm(ctx context.Context, s *server, in *AlarmPath) (Explanation, error) {
-	return Explain(ctx, s.Store, in.ID)
+	var told story
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		told, err = tell(ctx, t, in.ID, s.NowMS())
+		return err
+	})
+	if err != nil {
+		return Explanation{}, err
+	}
+	if err := s.describeStory(ctx, &told); err != nil {
+		return Explanation{}, err
+	}
+	return told.explanation(), nil
 }
 
 // Done confirms an act.
