@@ -43,17 +43,17 @@ const mostExplained = 10
 // rules said, and the features that contribute most.
 func explained(e web.Explanation) string {
 	var b strings.Builder
-	b.WriteString(e.Text + "\n")
+	b.WriteString(cli.Plain(e.Text) + "\n")
 	if len(e.Evidence) > 0 {
 		b.WriteString("\nWhat it rests on\n")
 		for _, f := range e.Evidence {
-			fmt.Fprintf(&b, "  %s: %s\n", f.Name, f.Text)
+			fmt.Fprintf(&b, "  %s: %s\n", f.Name, cli.Plain(f.Text))
 		}
 	}
 	if len(e.Others) > 0 {
 		b.WriteString("\nBy other rules\n")
 		for _, o := range e.Others {
-			fmt.Fprintf(&b, "  %s\n", o.Text)
+			fmt.Fprintf(&b, "  %s\n", cli.Plain(o.Text))
 		}
 	}
 	if len(e.Features) > 0 && e.Kind == "drift" {
@@ -86,7 +86,7 @@ func features(b *strings.Builder, fs []web.Feature) {
 			}
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n",
-			f.Name, f.Verdict, number(f.PSI), number(f.PSILower), ks, number(f.NEff), number(f.DesignEffect), f.M, f.N, number(f.Detectable), or(strings.Join(parts, "; "), unknown))
+			cli.Plain(f.Name), f.Verdict, number(f.PSI), number(f.PSILower), ks, number(f.NEff), number(f.DesignEffect), f.M, f.N, number(f.Detectable), or(cli.Plain(strings.Join(parts, "; ")), unknown))
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	if more := len(fs) - mostExplained; more > 0 {
