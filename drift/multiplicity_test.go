@@ -128,7 +128,7 @@ func TestThresholdP_AgreesWithTheLowerBound(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(11, 2))
 	s := DefaultSettings()
-	s.AlwaysLower = true
+	s.Full = true
 	both := map[bool]int{}
 	for i := range 60 {
 		f, ref, cur := onGrid(t, normals(rng, 4000, 0, 1), normals(rng, 2000, 0.015*float64(i), 1))

@@ -152,7 +152,9 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 	j.origin(&data)
 	data.QualityOpen = qualityOpen
 	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS
-	data.Top = j.top()
+	if len(events) > 0 {
+		data.Top = j.top()
+	}
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
 }
@@ -190,14 +192,16 @@ func (j *judgement) top() []wire.FeatureScore {
 	out := []wire.FeatureScore{}
 	for _, i := range order[:min(len(order), topCount)] {
 		s := j.score.Features[i]
-		s.Brief, s.Top = nil, cellsOf(j.results[i])
+		if s.Brief = nil; s.Top == nil && s.N > 0 && s.M > 0 {
+			s.Top = cellsOf(j.judges[i].Parts(&j.counts.Features[i]))
+		}
 		out = append(out, s)
 	}
 	return out
 }
 
-func cellsOf(r drift.FeatureResult) (out []wire.Cells) {
-	for _, t := range r.Top {
+func cellsOf(parts []drift.Contribution) (out []wire.Cells) {
+	for _, t := range parts {
 		out = append(out, wire.Cells{Label: t.Label, Part: nano(t.Term), Ref: nano(t.Ref), Cur: nano(t.Cur)})
 	}
 	return out

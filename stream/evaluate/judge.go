@@ -16,6 +16,8 @@ type judgement struct {
 	policy   wire.Policy
 	in       *installed
 	cfg      drift.AlarmConfig
+	judges   []*drift.Judger // by feature
+	counts   *sketches.Counts
 	results  []drift.FeatureResult
 	score    wire.Score
 	bad      []string // features beyond a limit of the policy's quality rules
@@ -165,7 +167,8 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	for i := range counts.Features {
 		j.results[i] = judges[i].Judge(&counts.Features[i])
 	}
-	judgeTogether(j.results, policy, j.cfg.HopMS, in.warnsEarly(policy))
+	j.judges, j.counts = judges, counts
+	j.judgeTogether()
 	var shared []drift.FeatureResult
 	for i, r := range j.results {
 		ref, cur := &in.ref.Counts.Features[i], &counts.Features[i]
@@ -262,7 +265,7 @@ func featureScore(r drift.FeatureResult) wire.FeatureScore {
 		s.Chi2, s.KSLow, s.KSHigh = nano(r.Chi2), nil, nil
 	}
 	if r.Warned {
-		s.Top = cellsOf(r)
+		s.Top = cellsOf(r.Top)
 	}
 	return s
 }

@@ -13,7 +13,8 @@ import (
 // The level of the hop is what the alert budget gives it: where no feature drifts, BH
 // rejects anything with at most that chance, so that the budget is kept. Features that the
 // share leaves out keep their own part of it.
-func judgeTogether(rs []drift.FeatureResult, p wire.Policy, hopMS int64, early bool) {
+func (j *judgement) judgeTogether() {
+	rs, p := j.results, j.policy
 	if p.Multiplicity != drift.ByBH || p.Rule != drift.RuleCalibrated {
 		return
 	}
@@ -23,7 +24,12 @@ func judgeTogether(rs []drift.FeatureResult, p wire.Policy, hopMS int64, early b
 			family = append(family, &rs[i])
 		}
 	}
-	drift.JudgeTogether(family, p.Warn, drift.BudgetAlpha(p.WindowAlarms(early), 1, 1, 1, hopMS))
+	drift.JudgeTogether(family, p.Warn, drift.BudgetAlpha(p.WindowAlarms(j.in.warnsEarly(p)), 1, 1, 1, j.cfg.HopMS))
+	for i := range rs { // BH warns of features that alone nobody would be warned of
+		if rs[i].Warned && rs[i].Top == nil {
+			rs[i].Top = j.judges[i].Parts(&j.counts.Features[i])
+		}
+	}
 }
 
 // weigh returns the share by importance of features that count towards the share, and
