@@ -93,17 +93,6 @@ func listAlarms(ctx context.Context, s *server, in *alarmsInput) (List[Alarm], e
 	return listOf(out, in.Limit), err
 }
 
-// alarms reads alarms with what silences say of them.
-func (s *server) alarms(ctx context.Context, q store.AlarmQuery) (rows []store.AlarmRow, err error) {
-	err = s.Store.Read(ctx, func(t *store.Tx) error {
-		if rows, err = t.Alarms(ctx, q); err != nil {
-			return err
-		}
-		return t.MuteAlarms(ctx, rows, s.NowMS())
-	})
-	return rows, err
-}
-
 // AlarmPath names a alarm in a path.
 type AlarmPath struct {
 	ID string `path:"id" doc:"Id of the alarm."`

@@ -60,10 +60,10 @@ func (n incident) Worst() store.AlarmRow {
 // endOf is until when an alarm counts towards an incident: an early warning as long as it
 // stands, since the windows that confirm it take their time.
 func endOf(a *store.AlarmRow) int64 {
-	switch {
-	case a.Phase == "firing":
+	switch a.Phase {
+	case "firing":
 		return math.MaxInt64
-	case a.Phase == store.PhaseWarned:
+	case store.PhaseWarned:
 		return a.LastMS + store.WarningStandsMS
 	}
 	return a.ResolvedMS
