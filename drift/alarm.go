@@ -182,10 +182,17 @@ type Evidence struct {
 	Superseded bool  // reference or version was replaced
 	// QualityOpen: a data-quality alarm of the model is firing. It stands on events.
 	QualityOpen bool
+	// Weighted: the share by importance decides, which is Weight.
+	Weighted bool
+	Weight   float64
 }
 
-// Share returns drifted ÷ judged, 0 for none judged.
+// Share returns drifted ÷ judged, 0 for none judged; or the share by importance where
+// that decides.
 func (ev Evidence) Share() float64 {
+	if ev.Weighted {
+		return ev.Weight
+	}
 	if ev.Judged <= 0 {
 		return 0
 	}

@@ -94,10 +94,10 @@ func FromReferenceBlocks(b *sketches.BlockSums) (Dependence, error) {
 
 // FromLiveWindows takes the window side's covariance from non-overlapping live
 // windows, centred on their own shares, so that a shift does not count as noise.
-// Fewer than 8 give LearningDependence.
+// Fewer than 8 give LearningDependence, which knows how many there were.
 func FromLiveWindows(b *sketches.BlockSums) Dependence {
 	if b.J < MinLiveWindows {
-		return LearningDependence()
+		return Dependence{kind: LearningLive, j: b.J}
 	}
 	d, err := fromSums(b, FromLive)
 	if err != nil {

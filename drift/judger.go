@@ -153,6 +153,16 @@ func (j *Judger) Judge(cur *sketches.FeatureCounts) FeatureResult {
 	return r
 }
 
+// Parts returns the bins that contribute most to the PSI of a window, also where nothing is
+// warned about: what Judge fills under Settings.Full.
+func (j *Judger) Parts(cur *sketches.FeatureCounts) []Contribution {
+	was := j.s.Full
+	j.s.Full = true
+	r := j.Judge(cur)
+	j.s.Full = was
+	return r.Top
+}
+
 // foldInto puts the counts of cells into bins and returns their sum.
 func (j *Judger) foldInto(bins []uint64, cells []uint64) (total uint64) {
 	if j.cellToBin == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"syscall"
 	"testing"
 
@@ -93,5 +94,23 @@ func TestJudger_OnePassAgreesWithTheDefinitions(t *testing.T) {
 		if r.KSLow != low || r.KSHigh != high || !near(r.W1, w) || !near(r.W1Low, wl) || !near(r.W1High, wh) || r.W1Certified != certified {
 			t.Fatalf("KS %v %v, W1 %v %v %v %v; want %v %v, %v %v %v %v", r.KSLow, r.KSHigh, r.W1, r.W1Low, r.W1High, r.W1Certified, low, high, w, wl, wh, certified)
 		}
+	}
+}
+
+// Parts names what contributes where Judge leaves it out, and leaves the judger as it was.
+func TestJudger_PartsOfAWindowNobodyIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(61, 4))
+	f, ref, cur := onGrid(t, normals(rng, 4000, 0, 1), normals(rng, 900, 0.05, 1))
+	j := NewJudger(f, ref, Independent(), DefaultSettings(), new(Scratch))
+	before := j.Judge(cur)
+	parts := j.Parts(cur)
+	full := DefaultSettings()
+	full.Full = true
+	if want := Judge(f, ref, cur, Independent(), full).Top; before.Warned || before.Top != nil || len(parts) == 0 || !reflect.DeepEqual(parts, want) {
+		t.Errorf("parts %+v, want %+v; before %+v", parts, want, before.Top)
+	}
+	if after := j.Judge(cur); !reflect.DeepEqual(after, before) {
+		t.Errorf("after asking for parts %+v, before %+v", after, before)
 	}
 }

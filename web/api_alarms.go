@@ -15,9 +15,10 @@ type Alarm struct {
 	Policy      string  `json:"policy"`
 	Reference   string  `json:"reference"`
 	WindowMS    int64   `json:"window_ms"`
-	Kind        string  `json:"kind" enum:"drift,quality,performance,joint"`
+	Kind        string  `json:"kind" enum:"drift,quality,performance,joint,early"`
 	Check       string  `json:"check" doc:"Of kind quality: volume, freshness or schema; empty for the values of features, and for other kinds."`
-	State       string  `json:"state" enum:"firing,resolved,superseded"`
+	State       string  `json:"state" enum:"firing,resolved,superseded,warned" doc:"warned: an early warning, which opens no alarm and asks for no retrain."`
+	Incident    string  `json:"incident" doc:"Alarms of a model whose times overlap share it."`
 	SinceMS     int64   `json:"since_ms"`
 	LastMS      int64   `json:"last_ms" doc:"Last event of the alarm."`
 	ResolvedMS  int64   `json:"resolved_ms" doc:"0 while it fires."`
@@ -65,29 +66,32 @@ func alarmOf(a store.AlarmRow) Alarm {
 
 type alarmsInput struct {
 	Model string `query:"model"`
-	State string `query:"state" enum:"firing,resolved,superseded"`
-	Kind  string `query:"kind" enum:"drift,quality,performance,joint"`
+	State string `query:"state" enum:"firing,resolved,superseded,warned"`
+	Kind  string `query:"kind" enum:"drift,quality,performance,joint,early"`
 	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 
 func listAlarms(ctx context.Context, s *server, in *alarmsInput) (List[Alarm], error) {
-	rows, err := s.alarms(ctx, store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1})
+	q := store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1}
+	var rows []store.AlarmRow
+	ids := map[string]string{}
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		if rows, err = t.AllAlarms(ctx, q); err != nil {
+			return err
+		}
+		if err := t.MuteAlarms(ctx, rows, s.NowMS()); err != nil {
+			return err
+		}
+		ns, err := readIncidents(ctx, t, in.Model, s.NowMS())
+		ids = incidentIDs(ns)
+		return err
+	})
 	out := make([]Alarm, len(rows))
 	for i, a := range rows {
 		out[i] = alarmOf(a)
+		out[i].Incident = ids[a.Episode]
 	}
 	return listOf(out, in.Limit), err
-}
-
-// alarms reads alarms with what silences say of them.
-func (s *server) alarms(ctx context.Context, q store.AlarmQuery) (rows []store.AlarmRow, err error) {
-	err = s.Store.Read(ctx, func(t *store.Tx) error {
-		if rows, err = t.Alarms(ctx, q); err != nil {
-			return err
-		}
-		return t.MuteAlarms(ctx, rows, s.NowMS())
-	})
-	return rows, err
 }
 
 // AlarmPath names a alarm in a path.
@@ -105,7 +109,12 @@ func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, e
 		for _, n := range a.Notes {
 			out.Notes = append(out.Notes, Note{AtMS: n.AtMS, Author: n.Author, Text: n.Text})
 		}
-		events, err := t.Events(ctx, store.EventQuery{Episode: in.ID, Oldest: true, Limit: 1000})
+		ns, err := readIncidents(ctx, t, a.Model, s.NowMS())
+		if err != nil {
+			return err
+		}
+		out.Incident = incidentIDs(ns)[a.Episode]
+		events, err := eventsOf(ctx, t, in.ID, 1000)
 		if err != nil {
 			return err
 		}
@@ -122,7 +131,18 @@ func getAlarm(ctx context.Context, s *server, in *AlarmPath) (out AlarmDetail, e
 }
 
 func explainAlarm(ctx context.Context, s *server, in *AlarmPath) (Explanation, error) {
-	return Explain(ctx, s.Store, in.ID)
+	var told story
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		told, err = tell(ctx, t, in.ID, s.NowMS())
+		return err
+	})
+	if err != nil {
+		return Explanation{}, err
+	}
+	if err := s.describeStory(ctx, &told); err != nil {
+		return Explanation{}, err
+	}
+	return told.explanation(), nil
 }
 
 // Done confirms an act.

@@ -25,6 +25,10 @@ type ModelSummary struct {
 	Drifted    int64   `json:"drifted"`
 	Judged     int64   `json:"judged"`
 	Total      int64   `json:"total"`
+	EarlyMS    int64   `json:"early_warning_ms" doc:"Event time of an early warning that stands, for a day; 0 for none."`
+	EarlyOf    string  `json:"early_warning_feature"`
+	Missing    string  `json:"missing" doc:"What a first verdict still takes, and when it comes; empty where there is one."`
+	FirstMS    int64   `json:"first_verdict_ms" doc:"Window end at which the first verdict comes if the traffic stays; 0 where that cannot be told."`
 	Accuracy   *Number `json:"accuracy" doc:"Share of right classes over the last 7 days with labels; null where unknown."`
 	Labelled   int64   `json:"labelled" doc:"Predictions behind the accuracy."`
 	Retrain    string  `json:"retrain" doc:"State of the last retrain; empty for none."`
@@ -101,6 +105,9 @@ func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, e
 		out = ModelDetail{ModelSummary: m.ModelSummary, Spec: specJSON(w.SpecJSON), Versions: []Version{}, Scores: []Score{}, Open: []Alarm{}, History: []Reign{}}
 		for _, row := range m.latest {
 			score, err := scoreOf(row, true)
+			if err == nil {
+				err = score.tellMissing(row, needsOf(w))
+			}
 			if err != nil {
 				return err
 			}

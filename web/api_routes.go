@@ -25,6 +25,7 @@ func apiRoutes() []route {
 		endpoint(post, "models/{model}/pause", e, "Stop what acts by itself for a model; counting and judging go on", pauseModel),
 		endpoint(post, "models/{model}/resume", e, "End the pause of a model", resumeModel),
 		endpoint(get, "alarms", v, "Alarms, newest first", listAlarms),
+		endpoint(get, "incidents", v, "Alarms of one model whose times overlap, as one; newest first", listIncidents),
 		endpoint(get, "alarms/{id}", v, "One alarm with events, notes and retrains", getAlarm),
 		endpoint(get, "alarms/{id}/explain", v, "Why an alarm fired, in words and figures", explainAlarm),
 		endpoint(post, "alarms/{id}/ack", e, "Take an alarm up", ackAlarm),

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 
 	"github.com/driftline/driftline/registry/store"
 )
@@ -37,6 +38,11 @@ type Score struct {
 	ReferenceRows   int64  `json:"reference_rows,omitempty"`
 	Reason          string `json:"reason,omitempty" doc:"Why there is no verdict against it: it holds too little."`
 	Joint           *Joint `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
+
+	ShareImportance *Number `json:"share_importance,omitempty" doc:"Share drifted where features weigh what policy.importance says; only with features."`
+	Alpha           *Number `json:"alpha,omitempty" doc:"Chance of a false verdict per decision; absent under the classic rule; only with features."`
+	Missing         string  `json:"missing,omitempty" doc:"What a verdict still takes, and when the first comes; only with features, of the newest score of its window."`
+	FirstVerdictMS  int64   `json:"first_verdict_ms,omitempty" doc:"Window end at which the first verdict comes if the traffic stays; 0 where that cannot be told."`
 }
 
 // Feature is one feature of a score.
@@ -59,6 +65,25 @@ type Feature struct {
 	Rule     string  `json:"rule"`
 	Reason   string  `json:"reason,omitempty"`
 	Top      []Cell  `json:"top,omitempty" doc:"Parts of the range that contribute most."`
+
+	PSIDebiased  *Number `json:"psi_debiased" doc:"PSI less what it is on average without drift; may be negative."`
+	DesignEffect *Number `json:"design_effect" doc:"How many records weigh as one."`
+	Dependence   string  `json:"dependence,omitempty" doc:"Where the design effect comes from; empty: records are taken as independent."`
+	Blocks       uint64  `json:"blocks,omitempty" doc:"Blocks of the reference, or live windows, behind it."`
+	Bins         int     `json:"bins,omitempty" doc:"Bins compared, after small ones were merged."`
+	Hellinger    *Number `json:"hellinger"`
+	TVD          *Number `json:"tvd"`
+	LInf         *Number `json:"linf"`
+	KSP          *Number `json:"ks_p" doc:"p-value of the lower end of KS, for display: no verdict rests on it. Records are taken as independent."`
+	Chi2         *Number `json:"chi2" doc:"Contingency statistic; categories only."`
+	Chi2P        *Number `json:"chi2_p" doc:"Its p-value, for display as ks_p."`
+	W1           *Number `json:"wasserstein_sd" doc:"Wasserstein-1 distance in standard deviations of the reference; numeric only."`
+	W1Low        *Number `json:"wasserstein_sd_low" doc:"It lies between this and the next."`
+	W1High       *Number `json:"wasserstein_sd_high" doc:"null where an extreme is not known."`
+
+	Detectable *Number `json:"smallest_detectable,omitempty" doc:"A true PSI of this size would have been called drifted with a chance of 0.8; only in explanations, calibrated rule."`
+
+	Statistics *Statistics `json:"statistics,omitempty" doc:"Only where asked for, and of windows at which alarms stepped."`
 }
 
 // Cell is a part of a feature's range.
@@ -93,6 +118,7 @@ func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	s.ReferenceKind, s.ReferenceDigest, s.Reason = b.ReferenceKind, b.ReferenceDigest, b.Reason
 	s.ReferenceFromMS, s.ReferenceToMS, s.ReferenceRows = b.ReferenceFromMS, b.ReferenceToMS, b.ReferenceRows
 	s.State, s.Features, s.Joint = b.State, featuresOf(b.Features), b.Joint.joint()
+	s.ShareImportance, s.Alpha = b.ShareImportance.value(), b.Alpha.value()
 	return s, nil
 }
 
@@ -103,6 +129,9 @@ func featuresOf(fs []featureBody) []Feature {
 			Name: f.Name, Kind: f.Kind, N: f.N, M: f.M, NEff: f.NEff.value(), PSI: f.PSI.value(), PSILower: f.PSILower.value(),
 			KSLow: f.KSLow.value(), KSHigh: f.KSHigh.value(), JS: f.JS.value(), Null: f.Null.value(), Outside: f.Outside.value(),
 			Unseen: f.Unseen.value(), Verdict: f.Verdict, Warned: f.Warned, Rule: f.Rule, Reason: f.Reason,
+			PSIDebiased: f.PSIDebiased.value(), DesignEffect: f.DesignEffect.value(), Dependence: f.Dependence, Blocks: f.Blocks, Bins: f.Bins,
+			Hellinger: f.Hellinger.value(), TVD: f.TVD.value(), LInf: f.LInf.value(), KSP: f.ksP(), Chi2: f.Chi2.value(), Chi2P: f.chi2P(),
+			W1: f.W1.value(), W1Low: f.W1Low.value(), W1High: f.W1High.value(),
 		}
 		for _, c := range f.Top {
 			x.Top = append(x.Top, Cell{Label: c.Label, Part: c.Part.value(), Ref: c.Ref.value(), Cur: c.Cur.value()})
@@ -121,11 +150,15 @@ type scoresInput struct {
 	From      string `query:"from" doc:"Window ends after this: RFC 3339, a day, epoch milliseconds, or now-7d."`
 	To        string `query:"to" doc:"Window ends at or before this."`
 	Features  bool   `query:"features" doc:"Give every feature, too."`
+	Stats     bool   `query:"statistics" doc:"Give the features with what people read beside a verdict: PSI on 10, 20 and 30 bins, moments, quantiles. At most 20 scores then."`
 	Final     bool   `query:"final" doc:"Leave provisional scores out."`
 	Limit     int    `query:"limit" default:"1000" minimum:"1" maximum:"20000"`
 }
 
 func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], error) {
+	if in.Stats {
+		in.Features, in.Limit = true, min(in.Limit, mostDescribed)
+	}
 	q := store.ScoreQuery{
 		Model: in.Model, Version: in.Version, Reference: in.Reference, FinalOnly: in.Final, Newest: true, NoBody: !in.Features, Limit: in.Limit + 1,
 	}
@@ -153,8 +186,9 @@ func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], e
 		}
 	}
 	var rows []store.ScoreRow
-	err = s.Store.Read(ctx, func(t *store.Tx) error {
-		if _, err := t.WatchedModel(ctx, in.Model); err != nil {
+	var w store.WatchedModel
+	err = s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		if w, err = t.WatchedModel(ctx, in.Model); err != nil {
 			return err
 		}
 		rows, err = t.Scores(ctx, q)
@@ -167,6 +201,16 @@ func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], e
 	for i, r := range rows {
 		if out[i], err = scoreOf(r, in.Features); err != nil {
 			return List[Score]{}, err
+		}
+		if in.Features && !slices.ContainsFunc(rows[:i], func(o store.ScoreRow) bool { return o.WindowMS == r.WindowMS && o.Version == r.Version }) {
+			if err := out[i].tellMissing(r, needsOf(w)); err != nil {
+				return List[Score]{}, err
+			}
+		}
+		if in.Stats && i < in.Limit {
+			if err := s.describeScore(ctx, r, &out[i]); err != nil {
+				return List[Score]{}, err
+			}
 		}
 	}
 	return listOf(out, in.Limit), nil

@@ -43,16 +43,16 @@ func silencesOf(rows []store.Silence, nowMS int64) []Silence {
 // silencedAlarm reads one alarm with what silences say of it, and those that are in force
 // for its model and kind.
 func silencedAlarm(ctx context.Context, t *store.Tx, id string, nowMS int64) (a store.AlarmRow, silences []store.Silence, err error) {
-	if a, err = t.Alarm(ctx, id); err != nil {
+	if a, err = t.AnyAlarm(ctx, id); err != nil {
 		return a, nil, err
 	}
-	if a.Phase != "firing" {
+	if a.Phase != "firing" && a.Phase != store.PhaseWarned {
 		return a, nil, nil
 	}
 	if silences, err = t.Silences(ctx, store.SilenceQuery{Model: a.Model, ActiveMS: nowMS, Limit: maxFiring}); err != nil {
 		return a, nil, err
 	}
-	silences = slices.DeleteFunc(silences, func(s store.Silence) bool { return s.Kind != "" && s.Kind != a.Kind })
+	silences = slices.DeleteFunc(silences, func(s store.Silence) bool { return !s.Regards(a.Kind) })
 	one := []store.AlarmRow{a}
 	store.Mute(one, silences, nowMS)
 	return one[0], silences, nil

@@ -59,6 +59,18 @@ type featureBody struct {
 	Rule         string     `json:"rule"`
 	Reason       string     `json:"reason"`
 	Top          []cellBody `json:"top"`
+	PSIDebiased  nano       `json:"psi_debiased"`
+	Hellinger    nano       `json:"hellinger"`
+	TVD          nano       `json:"tvd"`
+	LInf         nano       `json:"linf"`
+	Chi2         nano       `json:"chi2"`
+	W1           nano       `json:"w1"`
+	W1Low        nano       `json:"w1_low"`
+	W1High       nano       `json:"w1_high"`
+	Bins         int        `json:"bins"`
+	Dependence   string     `json:"dependence"`
+	Blocks       uint64     `json:"blocks"`
+	Brief        []byte     `json:"brief"`
 }
 
 // cellBody is a part of a feature's range with what it adds to the PSI.
@@ -106,6 +118,9 @@ type scoreBody struct {
 	ReferenceRows   int64      `json:"reference_rows"`
 	Reason          string     `json:"reason"`
 	Joint           *jointBody `json:"joint"`
+	Filled          nano       `json:"filled"`
+	Alpha           nano       `json:"alpha"`
+	ShareImportance nano       `json:"share_importance"`
 }
 
 // predictionBody is what one version answered in a window.
@@ -186,6 +201,13 @@ type eventData struct {
 	MayRetrain    bool           `json:"may_retrain"`
 	Top           []featureBody  `json:"top"`
 	Detail        map[string]any `json:"detail"`
+
+	Alpha           float64  `json:"alpha"`
+	FalseAlarms     float64  `json:"false_alarms"`
+	HopMS           int64    `json:"hop_ms"`
+	Multiplicity    string   `json:"multiplicity"`
+	ShareBy         string   `json:"share_by"`
+	ShareImportance *float64 `json:"share_importance"`
 }
 
 // parseEvent reads a drift event.
@@ -196,8 +218,17 @@ func parseEvent(text string) (e eventBody, err error) {
 	return e, nil
 }
 
-// share is drifted ÷ judged, 0 where nothing was judged.
-func (d *eventData) share() float64 { return share(int64(d.Drifted), int64(d.Judged)) }
+// share is the share that decided: drifted ÷ judged, 0 where nothing was judged, or that
+// by importance.
+func (d *eventData) share() float64 {
+	if d.ShareBy == byImportance && d.ShareImportance != nil {
+		return *d.ShareImportance
+	}
+	return share(int64(d.Drifted), int64(d.Judged))
+}
+
+// byImportance is the value of share_by in the policy with which weights decide.
+const byImportance = "importance"
 
 func share(drifted, judged int64) float64 {
 	if judged <= 0 {

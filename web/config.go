@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/rs/zerolog"
 
+	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/registry/store"
 )
 
@@ -69,6 +70,11 @@ type Config struct {
 	Trigger func(ctx context.Context, model, actor, reason string, force bool) (id string, err error)
 	// Approve, Cancel and Retry act on a retrain; nil: the store's own.
 	Approve, Cancel, Retry Act
+
+	// Describe tells what briefs of windows say beside a reference, by feature; features
+	// that the reference does not know are left out, and a reference that is no longer kept
+	// gives none. nil: statistics are not given.
+	Describe func(ctx context.Context, model, reference string, briefs map[string][]byte) (map[string]drift.Description, error)
 
 	// Ingest serves POST /api/v1/ingest. It must refuse every request without a token of
 	// its own: users and their roles mean nothing there. nil: no events are taken.

@@ -41,6 +41,16 @@ type Explanation struct {
 	Run       int       `json:"run" doc:"Windows in a row that were over the limit; 0 where it cannot be told."`
 	Features  []Feature `json:"features" nullable:"false" doc:"Largest PSI first."`
 	Joint     *Joint    `json:"joint,omitempty" doc:"Of all features together: the evidence of an alarm of kind joint."`
+
+	Incident        string       `json:"incident" doc:"Alarms of a model whose times overlap share it."`
+	Alpha           *Number      `json:"alpha" doc:"Chance of a false verdict per decision; null under the classic rule and where it is not known."`
+	FalseAlarms     *Number      `json:"false_alarms" doc:"Per model and month: the budget that alpha comes from."`
+	Multiplicity    string       `json:"multiplicity,omitempty" doc:"bh where the features of a hop were judged together."`
+	ShareBy         string       `json:"share_by,omitempty" doc:"importance where that share decides."`
+	ShareImportance *Number      `json:"share_importance" doc:"Share drifted where features weigh what the policy says; null without weights."`
+	Evidence        []Fact       `json:"evidence" nullable:"false" doc:"Statistic, sample, threshold and where it comes from, window, reference, and what else was known, each as a name and a sentence."`
+	Others          []OtherRule  `json:"other_rules" nullable:"false" doc:"What other rules, thresholds and windows said at the time."`
+	Definitions     []Definition `json:"definitions" nullable:"false" doc:"What the statistics of the features are."`
 }
 
 // checkPolicy is the policy of alarms that a check of rows told: no score of a window
@@ -55,7 +65,7 @@ const explainEvents = 1000
 // Errors: store.ErrNotFound for an unknown alarm.
 func Explain(ctx context.Context, st *store.Store, alarmID string) (e Explanation, err error) {
 	err = st.Read(ctx, func(t *store.Tx) error {
-		e, err = explain(ctx, t, alarmID)
+		e, err = explain(ctx, t, alarmID, 0)
 		return err
 	})
 	return e, err
@@ -71,13 +81,25 @@ type story struct {
 	retrains []store.Retrain
 	watched  store.WatchedModel
 	run      int
+
+	score     scoreBody              // of the window in which it fired, empty where it is gone
+	incident  incident               // that it belongs to
+	windows   []store.ScoreRow       // the newest final ones of other lengths at that time
+	reference *store.ReferenceRow    // nil: no longer kept
+	silences  []store.Silence        // in force, of its model and kind
+	found     map[string]*Statistics // by feature, where asked for
 }
 
-func explain(ctx context.Context, t *store.Tx, id string) (Explanation, error) {
-	s, err := tell(ctx, t, id)
+func explain(ctx context.Context, t *store.Tx, id string, nowMS int64) (Explanation, error) {
+	s, err := tell(ctx, t, id, nowMS)
 	if err != nil {
 		return Explanation{}, err
 	}
+	return s.explanation(), nil
+}
+
+// explanation puts the story in words and figures.
+func (s *story) explanation() Explanation {
 	a := s.alarm
 	e := Explanation{
 		ID: a.Episode, Model: a.Model, Version: a.Version, Kind: a.Kind, State: a.Phase, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS,
@@ -87,25 +109,30 @@ func explain(ctx context.Context, t *store.Tx, id string) (Explanation, error) {
 		e.Rule, e.Rows, e.RefRows, e.Drifted, e.Judged, e.Total, e.Share = d.Rule, d.Rows, d.ReferenceRows, d.Drifted, d.Judged, d.All, d.share()
 		e.RefKind = d.ReferenceKind
 		e.Limit, e.Threshold, e.Hops = d.ShareFire, d.Threshold, d.Hops
+		e.Multiplicity, e.ShareBy, e.ShareImportance = d.Multiplicity, d.ShareBy, d.ShareImportance
+		if d.Alpha > 0 {
+			e.Alpha, e.FalseAlarms = &d.Alpha, &d.FalseAlarms
+		}
 		if d.Expected > 0 {
 			c := float64(d.Covered) / float64(d.Expected)
 			e.Coverage = &c
 		}
 	}
 	e.Joint = s.joint()
-	e.Features = append(e.Features, featuresOf(s.features)...)
+	e.Features = append(e.Features, s.featuresTold()...)
+	e.Incident, e.Evidence, e.Others, e.Definitions = s.incident.ID, s.evidence(), s.otherRules(), s.definitions()
 	e.Why, e.Most, e.Silent, e.Done = s.why(), s.most(), s.silent(), append(e.Done, s.done()...)
 	e.Text = e.text()
-	return e, nil
+	return e
 }
 
-// tell reads everything about an alarm.
-func tell(ctx context.Context, t *store.Tx, id string) (s story, err error) {
-	if s.alarm, err = t.Alarm(ctx, id); err != nil {
+// tell reads everything about an alarm. nowMS is the wall clock, of silences; 0: without.
+func tell(ctx context.Context, t *store.Tx, id string, nowMS int64) (s story, err error) {
+	if s.alarm, s.silences, err = silencedAlarm(ctx, t, id, nowMS); err != nil {
 		return s, err
 	}
 	a := s.alarm
-	events, err := t.Events(ctx, store.EventQuery{Episode: id, Oldest: true, Limit: explainEvents})
+	events, err := eventsOf(ctx, t, id, explainEvents)
 	if err != nil {
 		return s, err
 	}
@@ -128,6 +155,9 @@ func tell(ctx context.Context, t *store.Tx, id string) (s story, err error) {
 		}
 	}
 	byContribution(s.features)
+	if err := s.readAround(ctx, t, nowMS); err != nil {
+		return s, err
+	}
 	if s.retrains, err = t.Retrains(ctx, store.RetrainQuery{Episode: id}); err != nil {
 		return s, err
 	}
@@ -158,7 +188,7 @@ func (s *story) readScore(ctx context.Context, t *store.Tx) error {
 		return err
 	}
 	if len(b.Features) > 0 {
-		s.features, s.hasScore = b.Features, true
+		s.features, s.hasScore, s.score = b.Features, true, b
 	}
 	if s.first == nil || s.first.Hops == 0 {
 		return nil

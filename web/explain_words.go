@@ -53,6 +53,8 @@ func (s *story) why() string {
 		return fmt.Sprintf("%s: %s, in %s, n = %s against reference %s.", name, text, inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), groupText(d.ReferenceRows))
 	case "performance":
 		return name + ": " + performanceText(d) + ", " + window + "." + performanceWords(d)
+	case store.KindEarly:
+		return name + ": " + s.earlyText()
 	}
 	statistic := "PSI"
 	if d.Rule == drift.RuleCalibrated {
@@ -81,6 +83,22 @@ func referenceText(d *eventData) string {
 		return fmt.Sprintf("the same hours of the weeks before (%s to %s UTC), %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
 	}
 	return "reference " + rows
+}
+
+// earlyText says what an early warning saw, and since when.
+func (s *story) earlyText() string {
+	d := s.first
+	word := func(key, other string) string {
+		if x, ok := d.Detail[key].(string); ok && x != "" {
+			return x
+		}
+		return other
+	}
+	out := fmt.Sprintf("early warning, %s: %s no longer follows the reference (%s) since about %s", momentText(d.EndMS)+" UTC", word("feature", "a feature"), word("path", "a shift"), momentText(s.alarm.SinceMS))
+	if sum, ok := d.Detail["sum"].(float64); ok && d.Threshold > 0 {
+		out += fmt.Sprintf("; evidence %s, threshold %s", decimals(sum), decimals(d.Threshold))
+	}
+	return out + ". It opens no alarm and asks for no retrain: the windows decide."
 }
 
 // inARow says in how many windows, and which the last one was.
@@ -242,6 +260,10 @@ func (s *story) ignored() []string {
 
 // done says what was done about the alarm, or why nothing.
 func (s *story) done() (out []string) {
+	return append(s.retrained(), s.acts()...)
+}
+
+func (s *story) retrained() (out []string) {
 	for _, r := range slices.Backward(s.retrains) {
 		out = append(out, retrainSentence(r))
 	}

@@ -90,6 +90,7 @@ type modelNow struct {
 	open     []store.AlarmRow
 	silences []store.Silence // in force
 	last     *store.Retrain
+	warning  *store.AlarmRow // an early warning that stands, nil for none
 	stale    bool
 	pending  bool
 }
@@ -113,6 +114,12 @@ func (f *fleetData) model(ctx context.Context, t *store.Tx, w store.WatchedModel
 		m.Drifted, m.Judged, m.Total = r.Drifted, r.Judged, r.Total
 	}
 	if err := m.readAlarms(); err != nil {
+		return m, err
+	}
+	if err := m.readWarning(ctx, t); err != nil {
+		return m, err
+	}
+	if err := m.readMissing(w); err != nil {
 		return m, err
 	}
 	if err := m.readAccuracy(ctx, t); err != nil {
@@ -230,7 +237,7 @@ func (m *modelNow) status() status {
 		return statusDrift
 	case m.stale:
 		return statusStale
-	case m.pending:
+	case m.pending, m.warning != nil:
 		return statusRising
 	case m.State == "paused": // judging goes on: what it finds comes first, a mark tells the rest
 		return statusPaused

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/driftline/driftline/registry/store"
@@ -185,6 +186,11 @@ func (h *history) readMarks(ctx context.Context, t *store.Tx) (err error) {
 			h.marks = append(h.marks, chart.Mark{MS: r.EndMS, Text: "restated", Title: "restated from here on: late events were counted afterwards, " + momentText(r.EndMS), Class: "restated", Shape: "↻"})
 		}
 	}
+	for _, a := range h.alarms {
+		if a.Kind == store.KindEarly && len(h.rows) > 0 && a.LastMS >= h.fromMS && a.LastMS <= h.toMS {
+			h.marks = append(h.marks, chart.Mark{MS: a.LastMS, Title: "early warning, " + strings.Join(a.Features, ", ") + ", " + momentText(a.LastMS), Class: "warning", Shape: "!"})
+		}
+	}
 	slices.SortStableFunc(h.marks, func(a, b chart.Mark) int { return cmp.Compare(a.MS, b.MS) })
 	return nil
 }
@@ -218,7 +224,7 @@ func dayStart(day string) int64 {
 // spans are the alarms of the window shown.
 func (h *history) spans() (out []chart.Span) {
 	for _, a := range h.alarms {
-		if a.WindowMS != h.windowMS {
+		if a.WindowMS != h.windowMS || a.Kind == store.KindEarly {
 			continue
 		}
 		to, title := a.ResolvedMS, a.Kind+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)

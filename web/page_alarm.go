@@ -1,42 +1,17 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/driftline/driftline/registry/store"
 )
 
 type alarmsView struct {
-	Incidents []incident
-	Ended     []store.AlarmRow
-}
-
-// incident is the alarms of one model that fire together: its windows and kinds.
-type incident struct {
-	Model   string
-	SinceMS int64 // of the oldest
-	Alarms  []store.AlarmRow
-}
-
-// incidentsOf groups alarms by model; the incident that began last comes first.
-func incidentsOf(firing []store.AlarmRow) (out []incident) {
-	at := map[string]int{}
-	for _, a := range firing {
-		i, ok := at[a.Model]
-		if !ok {
-			i = len(out)
-			at[a.Model] = i
-			out = append(out, incident{Model: a.Model, SinceMS: a.SinceMS})
-		}
-		out[i].Alarms = append(out[i].Alarms, a)
-		out[i].SinceMS = min(out[i].SinceMS, a.SinceMS)
-	}
-	slices.SortStableFunc(out, func(a, b incident) int { return cmp.Compare(b.SinceMS, a.SinceMS) })
-	return out
+	Incidents []incident // one of whose alarms fires
+	Warnings  []store.AlarmRow
+	Ended     []incident
 }
 
 // listed is how many rows a list page shows.
@@ -45,20 +20,23 @@ const listed = 200
 func (s *server) alarmsPage(ctx context.Context, r *http.Request) (page, error) {
 	var view alarmsView
 	model := r.URL.Query().Get("model")
-	rows, err := s.alarms(ctx, store.AlarmQuery{Model: model, Phase: "firing", Limit: listed})
-	if err != nil {
-		return page{}, err
-	}
-	view.Incidents = incidentsOf(rows)
-	if rows, err = s.Store.Alarms(ctx, store.AlarmQuery{Model: model, Limit: listed}); err != nil {
-		return page{}, err
-	}
-	for _, a := range rows {
-		if a.Phase != "firing" {
-			view.Ended = append(view.Ended, a)
+	var all []incident
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		all, err = readIncidents(ctx, t, model, s.NowMS())
+		return err
+	})
+	for _, n := range all {
+		switch {
+		case n.Open():
+			view.Incidents = append(view.Incidents, n)
+		case len(n.Alarms) > 0 && n.Worst().Phase == store.PhaseWarned:
+			view.Warnings = append(view.Warnings, n.Alarms...)
+		default:
+			view.Ended = append(view.Ended, n)
 		}
 	}
-	return page{Title: "Alarms", Nav: "alarms", Data: view}, nil
+	view.Warnings, view.Ended = view.Warnings[:min(len(view.Warnings), listed)], view.Ended[:min(len(view.Ended), listed)]
+	return page{Title: "Alarms", Nav: "alarms", Data: view}, err
 }
 
 type alarmView struct {
@@ -67,8 +45,19 @@ type alarmView struct {
 	Top      []featureBody
 	Events   []eventRow
 	Retrains []store.Retrain
-	Others   []store.AlarmRow // of the same incident
+	Beside   []store.AlarmRow // others of the same incident
 	Silences []store.Silence  // in force, of its model and kind
+}
+
+// Described are the features that statistics are known of, the few that contribute most.
+func (v *alarmView) Described() (out []Feature) {
+	const most = 10
+	for _, f := range v.Features {
+		if f.Statistics != nil && len(out) < most {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 type eventRow struct {
@@ -86,25 +75,18 @@ type eventRow struct {
 func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 	id := r.PathValue("id")
 	var view alarmView
-	err := s.Store.Read(ctx, func(t *store.Tx) error {
-		e, err := explain(ctx, t, id)
-		if err != nil {
+	var told story
+	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+		if told, err = tell(ctx, t, id, s.NowMS()); err != nil {
 			return err
 		}
-		told, err := tell(ctx, t, id)
-		if err != nil {
-			return err
-		}
-		view = alarmView{Explanation: e, Alarm: told.alarm, Top: told.features, Retrains: told.retrains}
-		if told.alarm.Phase == "firing" {
-			if view.Alarm, view.Silences, err = silencedAlarm(ctx, t, id, s.NowMS()); err != nil {
-				return err
-			}
-			if view.Others, err = othersOf(ctx, t, told.alarm, s.NowMS()); err != nil {
-				return err
+		view = alarmView{Alarm: told.alarm, Top: told.features, Retrains: told.retrains, Silences: told.silences}
+		for _, a := range told.incident.Alarms {
+			if a.Episode != id {
+				view.Beside = append(view.Beside, a)
 			}
 		}
-		events, err := t.Events(ctx, store.EventQuery{Episode: id, Oldest: true, Limit: listed})
+		events, err := eventsOf(ctx, t, id, listed)
 		for _, row := range events {
 			b, err := parseEvent(row.Body)
 			if err != nil {
@@ -116,17 +98,27 @@ func (s *server) alarmPage(ctx context.Context, r *http.Request) (page, error) {
 		}
 		return err
 	})
-	return page{Title: "Alarm of " + view.Model, Nav: "alarms", Data: view}, err
+	if err != nil {
+		return page{}, err
+	}
+	if err := s.describeStory(ctx, &told); err != nil {
+		return page{}, err
+	}
+	view.Explanation = told.explanation()
+	return page{Title: "Alarm of " + view.Model, Nav: "alarms", Data: &view}, nil
 }
 
-// othersOf are the other alarms of the incident.
-func othersOf(ctx context.Context, t *store.Tx, a store.AlarmRow, nowMS int64) ([]store.AlarmRow, error) {
-	rows, err := t.Alarms(ctx, store.AlarmQuery{Model: a.Model, Phase: "firing", Limit: listed})
-	if err != nil {
+// eventsOf reads the events of an alarm, oldest first; of an early warning its one.
+func eventsOf(ctx context.Context, t *store.Tx, id string, most int) ([]store.EventRow, error) {
+	events, err := t.Events(ctx, store.EventQuery{Episode: id, Oldest: true, Limit: most})
+	if err != nil || len(events) > 0 {
+		return events, err
+	}
+	e, found, err := t.Warning(ctx, id)
+	if !found {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(o store.AlarmRow) bool { return o.Episode == a.Episode })
-	return rows, t.MuteAlarms(ctx, rows, nowMS)
+	return []store.EventRow{e}, err
 }
 
 // eventWord is the part of an event's type that says what happened.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -44,6 +45,11 @@ type modelView struct {
 	Spec         string
 }
 
+// Warned tells whether an early warning is among the alarms.
+func (view *modelView) Warned() bool {
+	return slices.ContainsFunc(view.Alarms, func(a store.AlarmRow) bool { return a.Kind == store.KindEarly })
+}
+
 // modelRanges are stretches of event time a reader may choose, newest first.
 var modelRanges = []string{"7d", "30d", "90d", "365d", "all"}
 
@@ -70,7 +76,7 @@ func (s *server) modelPage(ctx context.Context, r *http.Request) (page, error) {
 		view, err = readModel(ctx, t, ask)
 		return err
 	})
-	return page{Title: name, Nav: "fleet", Data: view}, err
+	return page{Title: name, Nav: "fleet", Data: &view}, err
 }
 
 // modelAsk is what the reader wants to see.
@@ -145,7 +151,7 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 
 func (view *modelView) readLists(ctx context.Context, t *store.Tx, ask modelAsk) (err error) {
 	name := ask.name
-	if view.Alarms, err = t.Alarms(ctx, store.AlarmQuery{Model: name, Limit: listed}); err != nil {
+	if view.Alarms, err = t.AllAlarms(ctx, store.AlarmQuery{Model: name, Limit: listed}); err != nil {
 		return err
 	}
 	if err := t.MuteAlarms(ctx, view.Alarms, ask.nowMS); err != nil {
@@ -172,14 +178,14 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 		if i < 0 { // of all features together alone
 			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kindJoint })
 		}
-		e, err := explain(ctx, t, m.open[i].Episode)
+		e, err := explain(ctx, t, m.open[i].Episode, 0)
 		parts := append([]string{e.Why}, e.Done...)
 		if newest != nil && newest.Judged > 0 {
 			parts = append(parts, "Now: "+standing(newest)+".")
 		}
 		return strings.Join(parts, " "), err
 	case statusEmpty:
-		return "No window has been scored yet. Send events of this model to the input topics; driftline doctor says whether they arrive.", nil
+		return "No window has been scored yet: " + m.Missing + ". Send events of this model to the input topics; driftline doctor says whether they arrive.", nil
 	case statusPaused:
 		return "Paused: events are counted and windows judged, but nothing is retrained or promoted by itself until it is resumed.", nil
 	case statusStale:
@@ -190,13 +196,23 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 		r = newest
 	}
 	if r.Judged == 0 {
-		return "Learning: " + groupText(r.Rows) + " rows in the newest " + spanText(r.WindowMS) + " window (to " + momentText(r.EndMS) + " UTC), no verdict on any feature yet. Where there is no reference, driftline reference build makes one.", nil
+		text := "Learning: " + groupText(r.Rows) + " rows in the newest " + spanText(r.WindowMS) + " window (to " + momentText(r.EndMS) + " UTC), no verdict on any feature yet."
+		if m.Missing != "" {
+			text += " Missing: " + m.Missing + "."
+		}
+		return text, nil
+	}
+	if m.warning != nil && status(m.Status) == statusRising {
+		return "Rising: an early warning of " + momentText(m.EarlyMS) + " UTC says that " + cmp.Or(m.EarlyOf, "a feature") + " no longer follows the reference. " + capital(standing(r)) + ".", nil
 	}
 	if status(m.Status) == statusRising {
 		return "Rising: " + standing(r) + ". An alarm fires if it stays so.", nil
 	}
 	return "Quiet: " + standing(r) + ".", nil
 }
+
+// capital makes the first letter of a sentence large.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // standing sums up a window.
 func standing(r *store.ScoreRow) string {

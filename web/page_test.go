@@ -99,7 +99,7 @@ func TestPages_SayTheFacts(t *testing.T) {
 		}},
 		{"model that is quiet", "/models/churn", []string{"Quiet: 0 of 2 features drifted", "No values in this range."}},
 		{"model without data", "/models/fraud", []string{"No window has been scored yet", "driftline doctor", "driftline retrain fraud"}},
-		{"model that learns", "/models/" + url.PathEscape(hostile), []string{"Learning: 4,000 rows", "driftline reference build", "&lt;script&gt;alert(1)&lt;/script&gt;"}},
+		{"model that learns", "/models/" + url.PathEscape(hostile), []string{"Learning: 4,000 rows", "Missing: 0 of 8 windows of 24 h seen", "the first verdict comes about", "&lt;script&gt;alert(1)&lt;/script&gt;"}},
 		{"alarm", "/alarms/" + f.alarm, []string{
 			"Why did this fire?", "share 0.40 ≥ 0.3", "2 windows of 7 d in a row", "Silent with threshold ≥ 0.28 or share limit ≥ 0.41", "17 – 19", "version 2 promoted", "detected", "ongoing", "168 against 2,184", "still firing",
 			"driftline models rollback &#39;bike demand&#39;",

@@ -274,7 +274,7 @@ func (s *Store) AckAlarm(ctx context.Context, episode, by string, nowMS int64) e
 	return s.Tx(ctx, func(t *Tx) error {
 		a, err := t.Alarm(ctx, episode)
 		if err != nil || a.AckBy != "" {
-			return err
+			return t.episodeOnly(ctx, episode, err)
 		}
 		n, err := t.exec(ctx, "UPDATE alarm_episodes SET ack_by = $1, ack_ms = $2 WHERE episode = $3 AND ack_ms IS NULL", by, nowMS, episode)
 		if err != nil || n == 0 {
@@ -295,7 +295,7 @@ func (s *Store) NoteAlarm(ctx context.Context, episode, author, text string, now
 	}
 	return s.Tx(ctx, func(t *Tx) error {
 		if _, err := t.Alarm(ctx, episode); err != nil {
-			return err
+			return t.episodeOnly(ctx, episode, err)
 		}
 		if _, err := t.exec(ctx, "INSERT INTO alarm_notes (episode, at_ms, author, note) VALUES ($1, $2, $3, $4)", episode, nowMS, author, text); err != nil {
 			return err

@@ -162,7 +162,19 @@ func (t *Tx) MuteAlarms(ctx context.Context, alarms []AlarmRow, nowMS int64) err
 	return err
 }
 
-// Mute fills in SilencedUntilMS of the alarms that fire: the time up to which silences,
+// silencedBy is the kind of silence that mutes a kind of alarm: an early warning is one of
+// drift.
+func silencedBy(kind string) string {
+	if kind == KindEarly {
+		return "drift"
+	}
+	return kind
+}
+
+// Regards tells whether the silence is one of the kind of alarm.
+func (s *Silence) Regards(kind string) bool { return s.Kind == "" || s.Kind == silencedBy(kind) }
+
+// Mute fills in SilencedUntilMS of the alarms that fire and of early warnings: the time up to which silences,
 // those among the given ones that mute at nowMS, cover the alarm without a gap in what it
 // is about. A silence of the whole model covers all; silences of single features cover an
 // alarm only if all features behind it are known and each has one, so that a feature that
@@ -171,14 +183,14 @@ func Mute(alarms []AlarmRow, silences []Silence, nowMS int64) {
 	for i := range alarms {
 		a := &alarms[i]
 		a.SilencedUntilMS = 0
-		if a.Phase != phaseFiring {
+		if a.Phase != phaseFiring && a.Phase != PhaseWarned {
 			continue
 		}
 		whole, byFeature := int64(0), map[string]int64{}
 		for j := range silences {
 			s := &silences[j]
 			switch {
-			case s.Model != a.Model || s.Kind != "" && s.Kind != a.Kind || !s.ActiveAt(nowMS):
+			case s.Model != a.Model || !s.Regards(a.Kind) || !s.ActiveAt(nowMS):
 			case s.Feature == "":
 				whole = max(whole, s.UntilMS)
 			default:

@@ -152,6 +152,9 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	data.Threshold, data.Warn = j.policy.Quality.NullRate, j.policy.Quality.NullRate
 	data.Rule = "missing, out of range, unseen or wrong type"
 	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.bad, s.Name) })
+	for i := range data.Top {
+		data.Top[i].Brief = nil
+	}
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
 }
@@ -164,12 +167,16 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 		Valid: j.cfg.IsValid(j.window.coverage(), j.score.Rows, j.score.Judged, j.score.All, j.window.filled),
 	}
 	ev.QuietMS = m.quietFor(j, a, ev.Valid)
+	j.weight(&ev)
 	var events []drift.AlarmEvent
 	a.state, events = drift.Step(j.cfg, a.state, ev)
 	data := f.evidence(m, k, j)
+	j.origin(&data)
 	data.QualityOpen = qualityOpen
 	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS && !wire.Moves(j.against.kind)
-	data.Top = topFeatures(j.score.Features)
+	if len(events) > 0 {
+		data.Top = j.top()
+	}
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
 }
@@ -197,10 +204,30 @@ func (f *Fold) evidence(m *model, k alarmKey, j *judgement) wire.EventData {
 // topCount is how many features an event names.
 const topCount = 5
 
-func topFeatures(fs []wire.FeatureScore) []wire.FeatureScore {
-	top := slices.Clone(fs)
-	slices.SortStableFunc(top, func(a, b wire.FeatureScore) int { return cmp.Compare(psiOf(b), psiOf(a)) })
-	return top[:min(len(top), topCount)]
+// top are the features of largest PSI with what is evidence in an event: the parts of the
+// range of each, also of those that nobody is warned about, and no brief.
+func (j *judgement) top() []wire.FeatureScore {
+	order := make([]int, len(j.score.Features))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(psiOf(j.score.Features[b]), psiOf(j.score.Features[a])) })
+	out := []wire.FeatureScore{}
+	for _, i := range order[:min(len(order), topCount)] {
+		s := j.score.Features[i]
+		if s.Brief = nil; s.Top == nil && s.N > 0 && s.M > 0 {
+			s.Top = cellsOf(j.judges[i].Parts(&j.counts.Features[i]))
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func cellsOf(parts []drift.Contribution) (out []wire.Cells) {
+	for _, t := range parts {
+		out = append(out, wire.Cells{Label: t.Label, Part: nano(t.Term), Ref: nano(t.Ref), Cur: nano(t.Cur)})
+	}
+	return out
 }
 
 func psiOf(f wire.FeatureScore) int64 {

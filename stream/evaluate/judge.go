@@ -17,10 +17,13 @@ type judgement struct {
 	in       *installed
 	against  standing
 	cfg      drift.AlarmConfig
+	judges   []*drift.Judger // by feature
+	counts   *sketches.Counts
 	results  []drift.FeatureResult
 	score    wire.Score
 	bad      []string // features beyond a limit of the policy's quality rules
 	critical bool     // a critical feature drifted
+	weighed  float64  // part of all weight that was judged, where features weigh
 	isHop    bool
 }
 
@@ -191,17 +194,20 @@ func (w *window) countsOn(in *installed) *sketches.Counts {
 	return w.counts
 }
 
-// assess judges the features of a window one by one; how good its data is, is held against
-// ref, the model's own reference.
+// assess judges the features of a window; how good its data is, is held against the
+// model's own reference.
 func (j *judgement) assess(counts, reference *sketches.Counts, judges []*drift.Judger) {
 	policy := j.policy
 	j.results = make([]drift.FeatureResult, len(counts.Features))
 	j.score.Features = make([]wire.FeatureScore, len(counts.Features))
-	var shared []drift.FeatureResult
 	for i := range counts.Features {
+		j.results[i] = judges[i].Judge(&counts.Features[i])
+	}
+	j.judges, j.counts = judges, counts
+	j.judgeTogether()
+	var shared []drift.FeatureResult
+	for i, r := range j.results {
 		ref, cur := &reference.Features[i], &counts.Features[i]
-		r := judges[i].Judge(cur)
-		j.results[i] = r
 		j.score.Features[i] = featureScore(r)
 		if !slices.Contains(policy.Ignore, r.Name) {
 			shared = append(shared, r)
@@ -214,6 +220,16 @@ func (j *judgement) assess(counts, reference *sketches.Counts, judges []*drift.J
 		}
 	}
 	j.score.Drifted, j.score.Judged, j.score.All = drift.Share(shared)
+	if a := j.alpha(); a > 0 {
+		j.score.Alpha = nano(a)
+	}
+	if share, weighed, ok := weigh(shared, policy); ok {
+		j.score.ShareImportance, j.weighed = nano(share), weighed
+	}
+	if !j.window.full {
+		j.score.Filled = nano(j.window.filled)
+	}
+	j.reading(counts)
 }
 
 // badQuality reports whether a feature's share of missing, out-of-range, unseen or
@@ -274,7 +290,10 @@ func featureScore(r drift.FeatureResult) wire.FeatureScore {
 	s := wire.FeatureScore{
 		Name: r.Name, Kind: r.Kind.String(), N: r.N, M: r.M,
 		Null: nano(r.NullRate), Outside: nano(r.OutOfRange), Unseen: nano(r.Unseen),
-		Verdict: r.Verdict.String(), Warned: r.Warned, Rule: r.Rule, Reason: r.Reason,
+		Verdict: r.Verdict.String(), Warned: r.Warned, Rule: r.Rule, Reason: r.Reason, Bins: r.Bins, Blocks: r.BlockCount,
+	}
+	if r.Dependence != drift.AssumedNone {
+		s.Dependence = r.Dependence.String()
 	}
 	if r.N == 0 || r.M == 0 {
 		return s
@@ -290,9 +309,7 @@ func featureScore(r drift.FeatureResult) wire.FeatureScore {
 		s.Chi2, s.KSLow, s.KSHigh = nano(r.Chi2), nil, nil
 	}
 	if r.Warned {
-		for _, t := range r.Top {
-			s.Top = append(s.Top, wire.Cells{Label: t.Label, Part: nano(t.Term), Ref: nano(t.Ref), Cur: nano(t.Cur)})
-		}
+		s.Top = cellsOf(r.Top)
 	}
 	return s
 }

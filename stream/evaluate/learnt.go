@@ -120,7 +120,11 @@ func (m *model) learntDependence(in *installed, windowMS int64, windows []int64,
 			if d[i].Kind() != drift.LearningLive {
 				continue
 			}
-			if x := l.dependence()[i]; x.Kind() == drift.FromLive {
+			x := l.dependence()[i]
+			if windows[k] == windowMS {
+				d[i] = x // how many windows were seen, if nothing else
+			}
+			if x.Kind() == drift.FromLive {
 				if windows[k] < windowMS {
 					x = x.Borrowed()
 				}

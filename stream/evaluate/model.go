@@ -47,6 +47,8 @@ type installed struct {
 	grid  wire.ActiveGrid
 	cache map[int64]judges // by window
 
+	deviations []float64 // standard deviation per feature, 0 for none; see deviation
+
 	tables *sequential.Tables // of the early warning; nil: it has none
 	inc    []int64            // room for a slot's increments
 
@@ -218,7 +220,7 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []
 func settings(p wire.Policy, features int, hopMS int64, early bool) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
-	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, 1, 1+len(p.Moving()), hopMS)
+	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, 1, 1, hopMS)
 	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
 	return s
 }

@@ -67,7 +67,15 @@ type EventData struct {
 	BlocksRetrain   bool           `json:"blocks_retrain"`
 	MayRetrain      bool           `json:"may_retrain"` // the window is long enough to trigger a retrain
 	Top             []FeatureScore `json:"top,omitempty"`
-	Detail          map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin, and what the report of the week says (historian.tell); kind early: see EarlyDetail; with a check: see VolumeDetail, FreshnessDetail, SchemaDetail; kind joint: joint, see JointVerdict
+
+	Alpha           float64  `json:"alpha,omitempty"`        // error of one decision; absent under the classic rule
+	FalseAlarms     float64  `json:"false_alarms,omitempty"` // per model and month, the windows' part of the budget that Alpha comes from
+	HopMS           int64    `json:"hop_ms,omitempty"`       // between two decisions
+	Multiplicity    string   `json:"multiplicity,omitempty"` // bh; absent: every decision has its part of the budget
+	ShareBy         string   `json:"share_by,omitempty"`     // importance; absent: the plain share decides
+	ShareImportance *float64 `json:"share_importance,omitempty"`
+
+	Detail map[string]any `json:"detail,omitempty"` // kind performance: metric, value, baseline, margin, and what the report of the week says (historian.tell); kind early: see EarlyDetail; with a check: see VolumeDetail, FreshnessDetail, SchemaDetail; kind joint: joint, see JointVerdict
 }
 
 // eventPrefix begins every event type.

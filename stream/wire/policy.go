@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/drift/cadence"
 	"github.com/driftline/driftline/sketches"
 )
@@ -34,10 +37,14 @@ type Policy struct {
 	Ignore        []string  `json:"ignore,omitempty"`
 	Critical      []string  `json:"critical,omitempty"`
 	Quality       Quality   `json:"quality"`
-	Early         string    `json:"early,omitempty"` // EarlyOff, or "": models are warned early where their reference has a plan
-	Trailing      *Trailing `json:"trailing,omitempty"`
-	Seasonal      *Seasonal `json:"seasonal,omitempty"`
-	Joint         string    `json:"joint,omitempty"` // JointOff, JointAlarm, or "": JointScore
+	Multiplicity  string    `json:"multiplicity,omitempty"` // drift.ByBH, or "": every decision has its part of the budget
+	// Importance weighs features for the share by importance; ShareBy says that it decides.
+	Importance map[string]float64 `json:"importance,omitempty"`
+	ShareBy    string             `json:"share_by,omitempty"` // ByImportance, or "": the plain share
+	Early      string             `json:"early,omitempty"`    // EarlyOff, or "": models are warned early where their reference has a plan
+	Trailing   *Trailing          `json:"trailing,omitempty"`
+	Seasonal   *Seasonal          `json:"seasonal,omitempty"`
+	Joint      string             `json:"joint,omitempty"` // JointOff, JointAlarm, or "": JointScore
 
 	// Cadence says when rows are to be expected; nil: what is learnt says so.
 	Cadence *cadence.Plan `json:"cadence,omitempty"`
@@ -46,9 +53,15 @@ type Policy struct {
 // EarlyOff is the value of Policy.Early without early warnings.
 const EarlyOff = "off"
 
+// ByImportance is the value of Policy.ShareBy with which the share by importance decides.
+const ByImportance = "importance"
+
+// MaxImportance bounds a weight, so that sums stay finite.
+const MaxImportance = 1e12
+
 // WindowAlarms is the part of the alert budget, false alarms per model and month, that
 // features window by window have: all of it, or with an early warning half; where an
-// alarm on all features together steps, less its part.
+// alarm on all features together steps, less its part; shared by the references.
 func (p Policy) WindowAlarms(early bool) float64 {
 	left := p.FalseAlarms
 	if early {
@@ -57,7 +70,7 @@ func (p Policy) WindowAlarms(early bool) float64 {
 	if p.Joint == JointAlarm {
 		left -= p.JointAlarms()
 	}
-	return left
+	return left / float64(1+len(p.Moving()))
 }
 
 // JointAlarms is the part of the alert budget that all features together have: what their
@@ -114,6 +127,13 @@ func (p Policy) Validate() error {
 	check(p.Warn > 0 && p.Drifted >= p.Warn, "policy.warn: %v and policy.drifted: %v, want 0 < warn ≤ drifted", p.Warn, p.Drifted)
 	check(p.Early == "" || p.Early == EarlyOff, "policy.early: %q, want off or nothing", p.Early)
 	check(p.Joint == "" || p.Joint == JointOff || p.Joint == JointAlarm, "policy.joint: %q, want off, alarm or nothing", p.Joint)
+	check(p.Multiplicity == "" || p.Multiplicity == drift.ByBH, "policy.multiplicity: %q, want bh or nothing", p.Multiplicity)
+	check(p.ShareBy == "" || p.ShareBy == ByImportance, "policy.share_by: %q, want importance or nothing", p.ShareBy)
+	check(p.ShareBy == "" || len(p.Importance) > 0, "policy.share_by: %q without policy.importance", p.ShareBy)
+	for _, name := range slices.Sorted(maps.Keys(p.Importance)) {
+		w := p.Importance[name]
+		check(w >= 0 && w <= MaxImportance, "policy.importance: %v for %q, want 0 to %v", w, name, float64(MaxImportance))
+	}
 	check(p.FalseAlarms > 0, "policy.false_alarms: %v, must be above 0", p.FalseAlarms)
 	check(p.MinEffective >= 0, "policy.min_effective: %v, must not be negative", p.MinEffective)
 	share("share_fire", p.ShareFire)

@@ -166,7 +166,9 @@ func forms(t testing.TB) []form {
 	grid := sampleGrid(t)
 	find := func(_ string, id sketches.ID) (*sketches.Grid, bool) { return grid, id == grid.ID() }
 	source := Source{Topic: "ml.predictions", Incarnation: 1, Partition: 2}
-	third := int64(333_333_333)
+	third, half := int64(333_333_333), 0.5
+	weighed := DefaultPolicy()
+	weighed.Multiplicity, weighed.ShareBy, weighed.Importance = "bh", ByImportance, map[string]float64{"b": 0.25, "a": 3}
 	return []form{
 		{"partial", KindPartial, again(DecodePartial, Partial.Encode), map[string][]byte{
 			"empty": Partial{}.Encode(),
@@ -223,7 +225,7 @@ func forms(t testing.TB) []form {
 				Model: "fraud", Slot: 490_896, Reference: sampleID(6), Unknown: true, Gaps: []EarlyGap{{Before: 3, Slots: 2}, {Before: 700, Slots: 1}}, Track: []byte{1, 2, 3},
 			}.Encode(),
 		}},
-		{"policy", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"default": DefaultPolicy().Encode()}},
+		{"policy", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"default": DefaultPolicy().Encode(), "weighed": weighed.Encode()}},
 		{"policy2", KindPolicy, again(DecodePolicy, Policy.Encode), map[string][]byte{"with a cadence": sampleCadence(t).Encode()}},
 		{"cadence", KindCadence, again(DecodeCadenceState, CadenceState.Encode), map[string][]byte{
 			"empty": CadenceState{LastMS: NoPane}.Encode(),
@@ -283,6 +285,14 @@ func forms(t testing.TB) []form {
 				Features: []FeatureScore{{Name: "x<y>&", Kind: "numeric", N: 1, M: 2, PSI: &third, Verdict: "drifted", Top: []Cells{{Label: "[0, 1)", Part: &third}}}},
 				Alarms:   []AlarmAt{{Policy: "default", Kind: "drift", Phase: "firing", State: []byte(`{"phase":"firing"}`)}},
 			}.Encode(),
+			"read": Score{
+				Model: "fraud", Version: AnyVersion, Reference: sampleID(1).String(), WindowMS: 3_600_000, EndMS: 7_200_000, State: StateJudged,
+				Rows: 3, Covered: 1, Expected: 2, Judged: 1, All: 1, Filled: &third, Alpha: &third, ShareImportance: &third,
+				Features: []FeatureScore{{
+					Name: "x", Kind: "numeric", N: 1, M: 2, PSI: &third, Verdict: "stable",
+					Bins: 9, Dependence: "live windows", Blocks: 8, W1: &third, W1Low: &third, W1High: &third, Brief: []byte{1, 2, 3},
+				}},
+			}.Encode(),
 		}},
 		{"score2", 0, again(DecodeScore, Score.Encode), map[string][]byte{
 			"joint": Score{
@@ -322,6 +332,11 @@ func forms(t testing.TB) []form {
 		{"event", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
 			"detected": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123,
 				EventData{Model: "fraud", Version: AnyVersion, Kind: "drift", Policy: "default", Warn: 0.1, Threshold: 0.2, Detail: map[string]any{"b": 1.5, "a": "x"}}).Encode(),
+			"origin": NewEvent("prod", EventType("drift", "detected"), EventID("e", "t", 5), "warning", 1_767_225_600_123,
+				EventData{
+					Model: "fraud", Version: AnyVersion, Kind: "drift", Policy: "default", Alpha: 0.0001, FalseAlarms: 0.5, HopMS: 3_600_000,
+					Multiplicity: "bh", ShareBy: ByImportance, ShareImportance: &half,
+				}).Encode(),
 		}},
 		{"event2", 0, again(DecodeEvent, Event.Encode), map[string][]byte{
 			"of a check": NewEvent("prod", EventType("quality", "detected"), EventID("e", "t", 6), "warning", 1_767_225_600_123, EventData{

@@ -35,6 +35,13 @@ type Score struct {
 	Features    []FeatureScore `json:"features,omitempty"`
 	Predictions *Predictions   `json:"predictions,omitempty"`
 	Alarms      []AlarmAt      `json:"alarms,omitempty"`
+	// Filled is the part of the window that lies after counting began; absent: all of it.
+	Filled *int64 `json:"filled,omitempty"`
+	// Alpha is the error of one decision; absent under the classic rule.
+	Alpha *int64 `json:"alpha,omitempty"`
+	// ShareImportance is the share drifted where each judged feature weighs what the policy
+	// says; absent without weights, or where nothing that has one was judged.
+	ShareImportance *int64 `json:"share_importance,omitempty"`
 	// Early is the frame of the early warning's state (EarlyState) at the end of the
 	// window, on the shortest window at the end of a slot: a replay begins with it.
 	Early []byte `json:"early,omitempty"`
@@ -80,6 +87,15 @@ type FeatureScore struct {
 	Rule         string  `json:"rule"`
 	Reason       string  `json:"reason,omitempty"`
 	Top          []Cells `json:"top,omitempty"`
+	Bins         int     `json:"bins,omitempty"`       // compared, after small ones were merged
+	Dependence   string  `json:"dependence,omitempty"` // where the design effect comes from; absent: assumed none
+	Blocks       uint64  `json:"blocks,omitempty"`     // of the reference, or live windows, behind it
+	W1           *int64  `json:"w1,omitempty"`         // Wasserstein distance in standard deviations of the reference
+	W1Low        *int64  `json:"w1_low,omitempty"`
+	W1High       *int64  `json:"w1_high,omitempty"`
+	// Brief is what is kept of the window for reading (sketches.Brief), on windows that an
+	// alarm stepped with.
+	Brief []byte `json:"brief,omitempty"`
 }
 
 // Cells is a part of a feature's range and what it adds to the statistic.

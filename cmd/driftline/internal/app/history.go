@@ -296,6 +296,9 @@ func eventRow(e wire.Event) store.EventRow {
 	if d.Judged > 0 {
 		share = float64(d.Drifted) / float64(d.Judged)
 	}
+	if d.ShareBy == wire.ByImportance && d.ShareImportance != nil {
+		share = *d.ShareImportance // the one that decided
+	}
 	episode := d.Episode
 	if d.Phase == "stale" {
 		episode = "" // an alarm that only lacks data has no episode: the event stands for itself

@@ -31,6 +31,7 @@ func (r *Running) pages(ctx context.Context) (http.Handler, error) {
 			return s, err
 		},
 	}
+	cfg.Describe = (&describer{store: r.Store}).describe
 	for _, w := range r.Cfg.Stream.Windows {
 		cfg.Windows = append(cfg.Windows, w.MS())
 	}

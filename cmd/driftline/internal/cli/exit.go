@@ -98,6 +98,9 @@ func oneLine(text string) string {
 	return plain(strings.Join(lines, "; "))
 }
 
+// Plain replaces control characters, so that outside text cannot steer a terminal.
+func Plain(text string) string { return plain(text) }
+
 // plain replaces control characters, so that outside text cannot steer a terminal.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {

@@ -58,19 +58,23 @@ func more(a *cli.App, cut bool) error {
 func alarmsList(a *cli.App) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List alarms, newest first", Args: cobra.NoArgs}
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
-	f := filterFlags(c, "firing, resolved or superseded", "drift, quality, performance or joint")
+	f := filterFlags(c, "firing, resolved, superseded or warned; with --incidents firing or ended", "drift, quality, performance, joint or early")
+	incidents := c.Flags().Bool("incidents", false, "list incidents: the alarms of one model whose times overlap, as one")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *incidents {
+			return incidentsList(a, c, r, *out, f)
+		}
 		return r.do(c.Context(), func(_ *config.Loaded, api *client.Client) error {
 			var list web.List[web.Alarm]
 			if err := api.Get(c.Context(), "/alarms", f.query(), &list); err != nil {
 				return err
 			}
 			err := a.Print(*out, list.Items, func() cli.Table {
-				t := cli.Table{Head: []string{"ALARM", "MODEL", "VERSION", "KIND", "STATE", "WINDOW", "SINCE", "LAST", "SHARE", "TAKEN UP BY", "SILENCED UNTIL"}, Empty: "no alarms"}
+				t := cli.Table{Head: []string{"ALARM", "MODEL", "VERSION", "KIND", "STATE", "WINDOW", "SINCE", "LAST", "SHARE", "TAKEN UP BY", "SILENCED UNTIL", "INCIDENT"}, Empty: "no alarms"}
 				for _, al := range list.Items {
 					t.Rows = append(t.Rows, []string{
 						al.ID, al.Model, al.Version, kindOf(al), al.State, span(al.WindowMS), moment(al.SinceMS), moment(al.LastMS),
-						strconv.FormatFloat(al.Share, 'f', 2, 64), or(al.AckBy, unknown), moment(al.SilencedUntilMS),
+						strconv.FormatFloat(al.Share, 'f', 2, 64), or(al.AckBy, unknown), moment(al.SilencedUntilMS), or(al.Incident, unknown),
 					})
 				}
 				return t
@@ -105,6 +109,9 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 		t.Rows = append(t.Rows, []string{moment(ms), what, fmt.Sprintf(format, args...)})
 	}
 	add(al.SinceMS, "alarm", "%s of model %s, version %s, over %s: %s, share %.2f", kindOf(al.Alarm), al.Model, al.Version, span(al.WindowMS), al.State, al.Share)
+	if al.Incident != "" {
+		add(al.SinceMS, "incident", "%s", al.Incident)
+	}
 	add(al.SinceMS, "reference", "%s, policy %s", or(al.Reference, unknown), al.Policy)
 	for _, e := range al.Events {
 		add(e.TimeMS, "event", "%s", e.Type)
@@ -160,26 +167,6 @@ func (r *remote) done(c *cobra.Command, path string, body any, text string) erro
 		_, err := fmt.Fprintln(r.app.Out, text)
 		return err
 	})
-}
-
-// Explain is "driftline explain".
-func Explain(a *cli.App) *cobra.Command {
-	c := &cobra.Command{Use: "explain ALARM", Short: "Say why an alarm fired, and what would have kept it silent", Args: cobra.ExactArgs(1)}
-	r, out := remoteOf(a, c), cli.OutputFlag(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		return r.do(c.Context(), func(_ *config.Loaded, api *client.Client) error {
-			var e web.Explanation
-			if err := api.Get(c.Context(), "/alarms/"+url.PathEscape(args[0])+"/explain", nil, &e); err != nil {
-				return err
-			}
-			if *out != cli.TableFormat {
-				return a.Print(*out, e, nil)
-			}
-			_, err := fmt.Fprintln(a.Out, e.Text)
-			return err
-		})
-	}
-	return c
 }
 
 // kindOf is the kind of an alarm, with what a data-quality alarm checks.

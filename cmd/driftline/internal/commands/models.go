@@ -33,13 +33,13 @@ func modelsList(a *cli.App) *cobra.Command {
 			}
 			return a.Print(*out, list.Items, func() cli.Table {
 				t := cli.Table{
-					Head:  []string{"MODEL", "STATUS", "CHAMPION", "ALARMS", "WINDOW", "TO", "MAX PSI", "FEATURE", "DRIFTED", "ACCURACY", "RETRAIN"},
+					Head:  []string{"MODEL", "STATUS", "CHAMPION", "ALARMS", "WINDOW", "TO", "MAX PSI", "FEATURE", "DRIFTED", "ACCURACY", "RETRAIN", "MISSING"},
 					Empty: "no model is watched; list one under models: in the configuration, or run driftline models apply -f FILE",
 				}
 				for _, m := range list.Items {
 					t.Rows = append(t.Rows, []string{
 						m.Name, statusText(m), or(m.Champion, unknown), alarmCount(m), span(m.WindowMS), moment(m.EndMS), number(m.MaxPSI),
-						or(m.MaxFeature, unknown), fmt.Sprintf("%d/%d", m.Drifted, m.Judged), number(m.Accuracy), or(m.Retrain, unknown),
+						or(m.MaxFeature, unknown), fmt.Sprintf("%d/%d", m.Drifted, m.Judged), number(m.Accuracy), or(m.Retrain, unknown), or(m.Missing, unknown),
 					})
 				}
 				return t
@@ -88,6 +88,12 @@ func modelTable(m web.ModelDetail) cli.Table {
 	if m.PausedMS != 0 {
 		add("paused", "since "+moment(m.PausedMS), "by %s: %s", m.PausedBy, m.PausedReason)
 	}
+	if m.Missing != "" {
+		add("missing", "for a first verdict", "%s", m.Missing)
+	}
+	if m.EarlyMS != 0 {
+		add("early warning", moment(m.EarlyMS), "%s no longer follows the reference; driftline alarms list --kind early --model %s", or(m.EarlyOf, "a feature"), m.Name)
+	}
 	for _, s := range m.Silences {
 		add("silence", s.ID, "%s, feature %s, until %s by %s: %s", or(s.Kind, "all kinds"), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
 	}
@@ -98,6 +104,11 @@ func modelTable(m web.ModelDetail) cli.Table {
 	for _, s := range m.Scores {
 		add("score", span(s.WindowMS)+" to "+moment(s.EndMS), "version %s: %d of %d judged features drifted, largest PSI %s (%s), %d rows, coverage %s, alarm %s",
 			s.Version, s.Drifted, s.Judged, number(s.MaxPSI), or(s.MaxFeature, unknown), s.Rows, number(s.Coverage), or(s.AlarmPhase, unknown))
+	}
+	for _, s := range m.Scores {
+		if s.Missing != "" && s.Missing != m.Missing {
+			add("missing", span(s.WindowMS)+" to "+moment(s.EndMS), "%s", s.Missing)
+		}
 	}
 	for _, al := range m.Open {
 		add("alarm", al.ID, "%s over %s since %s", al.Kind, span(al.WindowMS), moment(al.SinceMS))

@@ -84,6 +84,8 @@ func defaultPolicy() Policy {
 		FalseAlarms:  1,
 		Early:        "on",
 		Joint:        JointAuto,
+		Multiplicity: "budget",
+		ShareBy:      "count",
 		MinRows:      100, // ten rows a bin
 		MinEffective: 30,
 		ShareFire:    0.3,

@@ -92,6 +92,16 @@ func TestLoad_NamesEveryFaultWithItsPlace(t *testing.T) {
 			"driftline.yaml:7: admission.max_models: 0; want 1 to 100000",
 			"driftline.yaml:5: policy.warn: 0.5; want above 0 and at most drifted, 0.2",
 		}},
+		{"weights of features", "policy:\n  multiplicity: by\n  importance: {a: -1, b: 2}\n  share_by: weight\n", []string{
+			`driftline.yaml:2: policy.multiplicity: "by"; want budget or bh`,
+			`driftline.yaml:4: policy.share_by: "weight"; want count or importance`,
+		}},
+		{"a negative weight", "policy:\n  importance: {a: -1, b: 2}\n", []string{
+			"driftline.yaml:2: policy.importance.a: -1; want 0 to 1e+12",
+		}},
+		{"a share by importance without weights", "policy:\n  share_by: importance\n", []string{
+			`driftline.yaml:2: policy.share_by: "importance" without policy.importance; want weights there, or count`,
+		}},
 		{"windows by the slide", "stream:\n  windows: [30s, 150m]\n", []string{
 			"driftline.yaml:2: stream.windows[0]: 30s is shorter than stream.resolution, 1m",
 			"driftline.yaml:2: stream.windows[1]: 2h30m is no multiple of 1h, stream.slide × stream.resolution, by which windows of this length slide",

@@ -1,6 +1,9 @@
 package config
 
-import "github.com/driftline/driftline/stream/wire"
+import (
+	"github.com/driftline/driftline/drift"
+	"github.com/driftline/driftline/stream/wire"
+)
 
 // Policy says when a feature counts as drifted and when a model alarms.
 type Policy struct {
@@ -11,10 +14,13 @@ type Policy struct {
 	FalseAlarms  float64    `yaml:"false_alarms" doc:"False alarms accepted per model and month; sets the level of the calibrated rule."`
 	Early        string     `yaml:"early" enum:"on|off" doc:"on: hour by hour (stream.slide), a model whose reference allows it is warned early, and half of false_alarms is for that; off: windows have all of it."`
 	Joint        string     `yaml:"joint" enum:"auto|off|score|alarm" doc:"All features together, where the reference allows it: score judges and shows each window, alarm raises an alarm too (a quarter of false_alarms is for that), off does neither. auto is score up to 1000 rows a second of the reference: counting a row of 50 features costs three times as much with it."`
+	Multiplicity string     `yaml:"multiplicity" enum:"budget|bh" doc:"How the calibrated rule answers for many features. budget: each decision has its part of false_alarms; bh: Benjamini–Hochberg over the features of a hop, which finds more where several drift together."`
 	MinRows      int        `yaml:"min_rows" doc:"Fewest rows of a window for a verdict."`
 	MinEffective float64    `yaml:"min_effective" doc:"Fewest effective rows (dependence counted in) for a calibrated verdict."`
 	ShareFire    float64    `yaml:"share_fire" doc:"Share of judged features drifted at which the alarm fires."`
 	ShareResolve float64    `yaml:"share_resolve" doc:"Share at or below which it resolves."`
+	Importance   Weights    `yaml:"importance" doc:"Weight of each feature, such as its importance in the model; the share by importance stands beside the plain one. A feature that is not named weighs nothing."`
+	ShareBy      string     `yaml:"share_by" enum:"count|importance" doc:"Which share fires and resolves the alarm: count, of features, or importance, of their weight."`
 	Critical     []string   `yaml:"critical" doc:"Features that fire the alarm alone once they drifted."`
 	Ignore       []string   `yaml:"ignore" doc:"Features that are scored but never count towards the share, such as calendar columns."`
 	MinCoverage  float64    `yaml:"min_coverage" doc:"Least share of the expected input that a window must hold to be judged."`
@@ -35,6 +41,9 @@ type Policy struct {
 
 // JointAuto lets the traffic decide whether all features are looked at together.
 const JointAuto = "auto"
+
+// Weights are a number per feature.
+type Weights map[string]float64
 
 // Quality holds the limits of the data-quality alarms.
 type Quality struct {
@@ -78,6 +87,15 @@ func (p Policy) Wire() wire.Policy {
 	p.moving(&out)
 	if p.Joint != JointAuto && p.Joint != wire.JointScore {
 		out.Joint = p.Joint // score is what the stream does by itself
+	}
+	if p.Multiplicity == drift.ByBH {
+		out.Multiplicity = drift.ByBH
+	}
+	if p.ShareBy == wire.ByImportance {
+		out.ShareBy = wire.ByImportance
+	}
+	if len(p.Importance) > 0 {
+		out.Importance = p.Importance
 	}
 	for _, w := range p.Windows {
 		out.WindowsMS = append(out.WindowsMS, w.MS())

@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/driftline/driftline/stream/wire"
 )
 
 // check adds the faults of one policy, which stands at key.
@@ -12,6 +15,13 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 	k.enum(key+"rule", p.Rule, "calibrated", "classic")
 	k.enum(key+"early", p.Early, "on", "off")
 	k.enum(key+"joint", p.Joint, JointAuto, "off", "score", "alarm")
+	k.enum(key+"multiplicity", p.Multiplicity, "budget", "bh")
+	k.enum(key+"share_by", p.ShareBy, "count", wire.ByImportance)
+	k.must(p.ShareBy != wire.ByImportance || len(p.Importance) > 0, key+"share_by", "%q without %simportance; want weights there, or count", p.ShareBy, key)
+	for _, f := range slices.Sorted(maps.Keys(p.Importance)) {
+		w := p.Importance[f]
+		k.must(f != "" && w >= 0 && w <= wire.MaxImportance, key+"importance."+f, "%v; want 0 to %v", w, float64(wire.MaxImportance))
+	}
 	k.must(p.Drifted > 0, key+"drifted", "%v; want above 0", p.Drifted)
 	k.must(p.Warn > 0 && p.Warn <= p.Drifted, key+"warn", "%v; want above 0 and at most drifted, %v", p.Warn, p.Drifted)
 	k.must(p.FalseAlarms > 0 && p.FalseAlarms <= 1000, key+"false_alarms", "%v; want above 0, at most 1000 a month", p.FalseAlarms)

@@ -38,8 +38,11 @@ func schemaOf(t reflect.Type, enum []string) map[string]any {
 		return map[string]any{"type": []string{"array", "null"}, "items": schemaOf(t.Elem(), enum)}
 	case reflect.Map:
 		s := map[string]any{"type": []string{"object", "null"}}
-		if t.Elem().Kind() == reflect.String {
+		switch t.Elem().Kind() {
+		case reflect.String:
 			s["additionalProperties"] = map[string]any{"type": "string"}
+		case reflect.Float64:
+			s["additionalProperties"] = map[string]any{"type": "number"}
 		}
 		return s
 	case reflect.Bool:

@@ -11,7 +11,7 @@ import (
 // read are the metrics that come from the database or from Config.Lag.
 var read = []string{
 	"driftline_model_alarm_state", "driftline_model_coverage_ratio", "driftline_model_drift_score", "driftline_model_drifted_features",
-	"driftline_model_features", "driftline_model_info", "driftline_model_judged_features", "driftline_model_performance",
+	"driftline_model_early_warning_state", "driftline_model_features", "driftline_model_info", "driftline_model_judged_features", "driftline_model_performance",
 	"driftline_model_performance_alarm_state", "driftline_model_performance_estimate_error", "driftline_model_performance_label_coverage_ratio",
 	"driftline_model_performance_reading", "driftline_model_performance_rows",
 	"driftline_model_provisional_coverage_ratio", "driftline_model_provisional_drift_score", "driftline_model_stale",

@@ -108,6 +108,15 @@ func episode(t *testing.T, s *store.Store, model, kind, phase string, windowMS, 
 	}}))
 }
 
+// warned stores an early warning of feature f0.
+func warned(t *testing.T, s *store.Store, model string, ms int64) {
+	t.Helper()
+	do(t, s.PutEvents(t.Context(), []store.EventRow{{
+		ID: fmt.Sprint(model, "warned", ms), Type: "dev.driftline.drift.warned.v1", Model: model, TimeMS: ms, Kind: "early",
+		Body: fmt.Sprintf(`{"data":{"window_ms":%d,"since_ms":%d,"detail":{"feature":"f0"}}}`, hourMS, ms-hourMS),
+	}}))
+}
+
 // retrain queues a retrain and walks it through states.
 func retrain(t *testing.T, s *store.Store, id, model string, states ...string) {
 	t.Helper()
@@ -149,6 +158,7 @@ func full(t *testing.T, s *store.Store) {
 		score("fraud", dayMS, startMS-hourMS, 12, at("drift", "firing", false), at("quality", "ok", true)),
 	}))
 	episode(t, s, "fraud", "drift", "firing", dayMS, startMS-dayMS)
+	warned(t, s, "fraud", startMS-2*hourMS)
 	do(t, s.Tx(ctx, func(x *store.Tx) error {
 		return x.PutPerformanceDays(ctx, []store.PerformanceDay{
 			{Model: "fraud", Version: "1", Day: "2025-12-01", Labelled: 1000, Classed: 1000},

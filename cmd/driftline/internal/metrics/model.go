@@ -50,6 +50,13 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 	if n := len(r.windows); n > 0 {
 		m.features(out, r.windows[n-1].score, label)
 	}
+	if r.warning != nil {
+		state := alarmOK
+		if r.stands {
+			state = firing([]store.AlarmRow{*r.warning}, alarmOK)
+		}
+		out.gauge("driftline_model_early_warning_state", float64(state), label)
+	}
 	if r.champion == "" {
 		return
 	}

@@ -38,6 +38,8 @@ type modelRead struct {
 	champion    string
 	windows     []windowRead
 	falling     []store.AlarmRow       // its performance alarms that are firing
+	warning     *store.AlarmRow        // its newest early warning; nil: none is kept
+	stands      bool                   // at the newest window
 	performance []store.PerformanceDay // of the champion, the newest days
 	mature      *cohort.Report         // its newest report with labels; nil: none
 	awaited     *cohort.Report         // … of a later day, without; nil: none
@@ -220,6 +222,9 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 		}
 		r.windows = append(r.windows, w)
 	}
+	if err := m.readWarning(ctx, t, r, silences); err != nil {
+		return err
+	}
 	if r.champion == "" {
 		return nil
 	}
@@ -229,6 +234,22 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 	}
 	r.performance = lastDays(days)
 	return m.readReports(ctx, t, r)
+}
+
+// readWarning finds the newest early warning, and whether it stands still at the newest
+// window.
+func (m *Metrics) readWarning(ctx context.Context, t *store.Tx, r *modelRead, silences []store.Silence) error {
+	rows, err := t.Warnings(ctx, store.AlarmQuery{Model: r.name, Limit: 1})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	store.Mute(rows, silences, m.cfg.NowMS())
+	end := int64(0)
+	for _, w := range r.windows {
+		end = max(end, w.row.EndMS)
+	}
+	r.warning, r.stands = &rows[0], rows[0].Stands(end)
+	return nil
 }
 
 // newest returns the newest score over all versions of one window length; where two
