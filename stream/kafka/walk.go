@@ -1,8 +1,10 @@
 package kafka
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/driftline/driftline/stream/kafka/recordbatch"
 	"github.com/driftline/driftline/stream/log"
@@ -11,8 +13,9 @@ import (
 // walker goes through the record batches of one partition's answer: whole batches only,
 // from the asked offset on, without markers and without what its transaction took back.
 //
-// Aborted transactions come ordered by first offset. One is under way from there
-// up to its abort marker, and every transactional batch of that producer in between is void.
+// An aborted transaction is under way from its first offset up to its abort marker, and
+// every transactional batch of that producer in between is void. Brokers list them in the
+// order of their markers, which need not be that of their beginnings.
 type walker struct {
 	limit  int // of a batch, decompressed
 	expand recordbatch.Expander
@@ -33,6 +36,7 @@ type walker struct {
 // begin sets out on an answer.
 func (w *walker) begin(p log.Partition, from int64, a *fetchAnswer) {
 	w.p, w.next, w.aborted, w.data, w.whole = p, from, a.aborted, a.records, false
+	slices.SortFunc(w.aborted, func(a, b abortedTxn) int { return cmp.Compare(a.first, b.first) })
 	clear(w.void)
 }
 

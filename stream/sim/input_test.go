@@ -336,9 +336,10 @@ func TestFault_AbortedTransaction_Kafka(t *testing.T) {
 	})
 	want := sim.undisturbed(t).results(t)
 	died := w.killedOn(t, rand.New(rand.NewPCG(10, 57)), 8, 0.02)
-	same(t, 10, want, w.results(t))
 	a, _ := sim.outcomes(t)
 	b, _ := w.outcomes(t)
+	t.Logf("outcomes %v, in memory %v", b, a)
+	same(t, 10, want, w.results(t))
 	if a != b || b[wire.Aborted] == 0 {
 		t.Errorf("outcomes %v, in memory %v; want them equal, some aborted", b, a)
 	}
