@@ -7,13 +7,21 @@ import (
 // performanceView is a report as the page shows it.
 type performanceView struct {
 	Performance
-	Measures []measureRow
+	Measures measureTable // of the model as a whole
+	Further  measureTable // of its calibration and by class
+}
+
+// measureTable is a table of measures; without labels it has no realised ones.
+type measureTable struct {
+	Mature bool
+	Rows   []measureRow
 }
 
 // measureRow is one measure from all sides.
 type measureRow struct {
 	Name                       string
 	Realised, Estimated, Error Figure
+	further                    bool
 }
 
 // measureWords are names of measures that are no words yet.
@@ -29,30 +37,21 @@ func measureWord(name string) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-// viewOf joins the figures of one measure, in the order of the report. Classes stand
-// behind the model as a whole.
+// viewOf joins the figures of one measure, in the order of the report. Calibration and
+// classes stand behind the model as a whole.
 func viewOf(p Performance) performanceView {
-	v := performanceView{Performance: p}
+	v := performanceView{Performance: p, Measures: measureTable{Mature: p.Mature}, Further: measureTable{Mature: p.Mature}}
 	at := map[[2]string]int{}
+	var rows []measureRow
 	for _, f := range p.Figures {
 		key := [2]string{f.Class, f.Metric}
 		i, ok := at[key]
 		if !ok {
-			i = len(v.Measures)
+			i = len(rows)
 			at[key] = i
-			name := measureWord(f.Metric)
-			if f.Class != "" {
-				name += " of " + f.Class
-			}
-			switch f.Class {
-			case "(macro)":
-				name = measureWord(f.Metric) + ", mean of classes"
-			case "(weighted)":
-				name = measureWord(f.Metric) + ", weighted mean of classes"
-			}
-			v.Measures = append(v.Measures, measureRow{Name: name})
+			rows = append(rows, measureRow{Name: measureName(f), further: f.Class != "" || strings.HasPrefix(f.Metric, "calibration_")})
 		}
-		switch m := &v.Measures[i]; f.Kind {
+		switch m := &rows[i]; f.Kind {
 		case "realised":
 			m.Realised = f
 		case "estimated":
@@ -61,7 +60,27 @@ func viewOf(p Performance) performanceView {
 			m.Error = f
 		}
 	}
+	for _, m := range rows {
+		if m.further {
+			v.Further.Rows = append(v.Further.Rows, m)
+		} else {
+			v.Measures.Rows = append(v.Measures.Rows, m)
+		}
+	}
 	return v
+}
+
+func measureName(f Figure) string {
+	switch name := measureWord(f.Metric); f.Class {
+	case "":
+		return name
+	case "(macro)":
+		return name + ", mean of classes"
+	case "(weighted)":
+		return name + ", weighted mean of classes"
+	default:
+		return name + " of " + f.Class
+	}
 }
 
 // Tone is the mark of a reading.

@@ -101,6 +101,8 @@ type Split struct {
 	Z float64 `json:"-"`
 	// FallZ is (realised − reference) ÷ standard error.
 	FallZ float64 `json:"-"`
+
+	margin, chance float64 // a fall up to chance is not certain, up to margin none
 }
 
 // Split reads a matured cohort. The estimator must have learnt from labels before the
@@ -152,7 +154,8 @@ func (e *Estimator) Split(cohort, reference *Outcomes, opt SplitOptions) (Split,
 		out.Z = -gap / est.Accuracy.SE
 	}
 	fall := out.Reference - out.Realised.Number
-	worse := fall-opt.Margin >= float64(z*seFall)
+	out.margin, out.chance = opt.Margin, opt.Margin+float64(z*seFall)
+	worse := fall >= out.chance
 	below := gap-opt.Margin >= float64(z*est.Accuracy.SE)
 	apart := math.Abs(gap)-opt.Margin >= float64(z*est.Accuracy.SE)
 	out.Reading = reading(worse, below, est.Accuracy.Number < out.Reference, apart)
@@ -177,8 +180,14 @@ func (s *Split) sentence(n float64) string {
 	case Covariate:
 		return head + fmt.Sprintf("Covariate drift: the scores fell with the accuracy, by %.3f; the inputs moved to where the model is weak.", s.Reference-est)
 	case Recalibrate:
+		if fall > s.margin {
+			return head + fmt.Sprintf("Calibration drift: the scores promise something else; fit the calibration again. Whether the model is worse these rows do not tell: chance explains a fall of up to %.3f.", s.chance)
+		}
 		return head + "Calibration drift: not worse, but the scores promise something else; fit the calibration again, a new model is not needed for it."
 	case Harmless:
+		if fall > s.margin {
+			return head + fmt.Sprintf("Harmless as far as these rows tell: chance explains a fall of up to %.3f; more labels will tell.", s.chance)
+		}
 		return head + "Harmless: not worse, and as promised."
 	}
 	return head + "Not available: worse, but the scores neither fell with it nor differ for certain; more labels will tell."

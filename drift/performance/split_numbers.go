@@ -19,6 +19,8 @@ type NumberSplit struct {
 	Reference Value   `json:"reference"`
 	Realised  Value   `json:"realised"`
 	Estimated Value   `json:"estimated"` // of the same rows, outcomes unknown
+
+	margin, chance float64 // a rise up to chance is not certain, up to margin none
 }
 
 // Split reads a matured cohort as Estimator.Split does, with the mean absolute error
@@ -64,7 +66,8 @@ func (x *ErrorEstimator) Split(cohort, reference *Numbers, opt SplitOptions) (Nu
 	was, is, promised := out.Reference.Number, out.Realised.Number, est.MAE.Number
 	margin := float64(opt.Margin * was)
 	gap := is - promised
-	worse := is-was-margin >= float64(z*math.Hypot(out.Realised.SE, out.Reference.SE))
+	out.margin, out.chance = margin, margin+float64(z*math.Hypot(out.Realised.SE, out.Reference.SE))
+	worse := is-was >= out.chance
 	above := gap-margin >= float64(z*est.MAE.SE)
 	apart := math.Abs(gap)-margin >= float64(z*est.MAE.SE)
 	out.Reading = reading(worse, above, promised > was, apart)
@@ -97,8 +100,14 @@ func (s *NumberSplit) sentence(rows uint64) string {
 	case Covariate:
 		return head + "Covariate drift: the promise grew with the error; the inputs moved to where the model is weak."
 	case Recalibrate:
+		if s.Realised.Number-s.Reference.Number > s.margin {
+			return head + fmt.Sprintf("Calibration drift: errors are of another size than promised. Whether the model is worse these rows do not tell: chance explains a rise of up to %.3g.", s.chance)
+		}
 		return head + "Calibration drift: not worse, but errors are of another size than promised; a new model is not needed for it."
 	case Harmless:
+		if s.Realised.Number-s.Reference.Number > s.margin {
+			return head + fmt.Sprintf("Harmless as far as these rows tell: chance explains a rise of up to %.3g; more labels will tell.", s.chance)
+		}
 		return head + "Harmless: not worse, and as promised."
 	}
 	return head + "Not available: worse, but the promise neither grew with it nor differs for certain; more labels will tell."

@@ -163,3 +163,23 @@ func TestReading_Words(t *testing.T) {
 		t.Error("any word is read")
 	}
 }
+
+// A fall that is there, but may be chance, is not called none.
+func TestSplit_AFallWithinChanceIsNamed(t *testing.T) {
+	t.Parallel()
+	s := Split{Reference: 0.934, Realised: Value{Number: 0.795}, margin: 0.01, chance: 0.163}
+	n := NumberSplit{Reference: Value{Number: 2}, Realised: Value{Number: 2.5}, margin: 0.1, chance: 0.75}
+	for _, r := range []Reading{Harmless, Recalibrate} {
+		s.Reading, n.Reading = r, r
+		if words := s.sentence(166); strings.Contains(words, "not worse") || !strings.Contains(words, "up to 0.163") {
+			t.Errorf("%s: %s", r, words)
+		}
+		if words := n.sentence(166); strings.Contains(words, "not worse") || !strings.Contains(words, "up to 0.75") {
+			t.Errorf("%s, of numbers: %s", r, words)
+		}
+	}
+	s.Realised.Number, s.Reading = 0.93, Harmless
+	if words := s.sentence(166); !strings.Contains(words, "not worse") {
+		t.Errorf("no fall: %s", words)
+	}
+}
