@@ -18,6 +18,8 @@ import (
 type PerformanceStore interface {
 	// PerformanceModels returns the models whose realised performance is watched.
 	PerformanceModels(ctx context.Context) ([]PerformanceModel, error)
+	// Baseline returns the accuracy the champion was promoted with, nil if none is known.
+	Baseline(ctx context.Context, m PerformanceModel) (*float64, error)
 	// PerformanceState returns what SavePerformance stored last, nil if nothing.
 	PerformanceState(ctx context.Context, model string) ([]byte, error)
 	// FirstDay returns the start of the first day with predictions, epoch ms.
@@ -41,7 +43,7 @@ type PerformanceModel struct {
 	Champion string
 	Positive string      // label that counts as positive in the sums of a day
 	Cohort   cohort.Spec // what it answers; its maturity is that of the labels
-	Baseline *float64    // accuracy the champion was promoted with; nil: none known
+	Baseline *float64    // see PerformanceStore; set where a day is judged
 }
 
 // maturityMS is how long until labels can be relied on to have come.
@@ -239,6 +241,9 @@ func (f *Performance) model(ctx context.Context, m PerformanceModel, now clockPa
 	st, ok, err := f.state(ctx, m)
 	mature := func() bool { return st.NextMS+dayMS+m.maturityMS() <= now.labels && st.NextMS+dayMS <= now.predictions }
 	if err != nil || !ok || !mature() {
+		return err
+	}
+	if m.Baseline, err = f.Store.Baseline(ctx, m); err != nil {
 		return err
 	}
 	series, err := f.series(ctx, m)

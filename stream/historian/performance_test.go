@@ -24,11 +24,19 @@ type days struct {
 	counted  []cohort.Day
 	answered []int64 // days estimated, in order
 	reports  []Reported
+
+	baseline  *float64
+	baselines int // how often it was asked for
 }
 
 func (d *days) PerformanceModels(context.Context) ([]PerformanceModel, error) { return d.models, nil }
-func (d *days) PerformanceState(context.Context, string) ([]byte, error)      { return d.state, nil }
-func (d *days) FirstDay(context.Context, string) (int64, bool, error)         { return 0, true, nil }
+
+func (d *days) Baseline(context.Context, PerformanceModel) (*float64, error) {
+	d.baselines++
+	return d.baseline, nil
+}
+func (d *days) PerformanceState(context.Context, string) ([]byte, error) { return d.state, nil }
+func (d *days) FirstDay(context.Context, string) (int64, bool, error)    { return 0, true, nil }
 func (d *days) Cohorts(context.Context, PerformanceModel) ([]cohort.Day, error) {
 	return slices.Clone(d.counted), nil
 }
@@ -62,7 +70,7 @@ func watching(d *days) *Performance {
 
 func newDays(correct func(day int64) int64) *days {
 	baseline := 0.9
-	d := &days{models: []PerformanceModel{{Model: "m", Champion: "1", Cohort: cohort.Spec{Kind: cohort.Binary, MaturityMS: 2 * dayMS}, Baseline: &baseline}}, correct: map[int64]int64{}}
+	d := &days{models: []PerformanceModel{{Model: "m", Champion: "1", Cohort: cohort.Spec{Kind: cohort.Binary, MaturityMS: 2 * dayMS}}}, baseline: &baseline, correct: map[int64]int64{}}
 	for day := range int64(60) {
 		d.correct[day] = correct(day)
 	}
@@ -116,6 +124,9 @@ func TestPerformance_RaisesAndResolvesOneEpisode(t *testing.T) {
 	for day := range int64(58) {
 		clock(t, f, day)
 	}
+	if d.baselines != 55 || len(d.asked) != 55 {
+		t.Errorf("the baseline was asked for %d times over %d days, want once a day", d.baselines, len(d.asked))
+	}
 	got := types(d.events)
 	if len(got) < 3 || got[0] != "detected" || got[len(got)-1] != "resolved" {
 		t.Fatalf("events %v, want detected … resolved", got)
@@ -159,7 +170,7 @@ func TestPerformance_RaisesAndResolvesOneEpisode(t *testing.T) {
 func TestPerformance_SaysNothingWithoutBaselineOrLabels(t *testing.T) {
 	t.Parallel()
 	d := newDays(func(int64) int64 { return 10 })
-	d.models[0].Baseline = nil
+	d.baseline = nil
 	clock(t, watching(d), 50)
 	if len(d.events) > 0 {
 		t.Errorf("events %v without a baseline", types(d.events))

@@ -97,7 +97,7 @@ func newCounter(ctx context.Context, t *store.Tx, model string, s cohort.Spec, s
 		if err != nil {
 			return nil, err
 		}
-		days, err := decodeDays(s, first)
+		days, err := (&keptDays{}).decodeDays(s, model, first)
 		if err != nil {
 			return nil, err
 		}
@@ -207,30 +207,6 @@ func (c *counter) stored(model, version string, labelClockMS int64) store.Cohort
 
 func dateOf(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
 
-// decodeDays reads stored days of this kind; those of which nothing was counted are
-// left out.
-func decodeDays(s cohort.Spec, rows []store.CohortRow) ([]cohort.Day, error) {
-	var out []cohort.Day
-	for _, r := range rows {
-		if r.Kind != s.Kind || len(r.Counts)+len(r.Answers) == 0 {
-			continue
-		}
-		at, err := time.Parse(time.DateOnly, r.Day)
-		if err != nil {
-			return nil, fmt.Errorf("day of model %q, version %q: %w", r.Model, r.Version, err)
-		}
-		d, err := cohort.Decode(s, at.UnixMilli(), r.Counts, r.Answers, cohort.GridOf(out))
-		if err != nil {
-			return nil, fmt.Errorf("counts of model %q, version %q, day %s: %w", r.Model, r.Version, r.Day, err)
-		}
-		if d.Mature() || d.Scores != nil || d.Predictions != nil {
-			d.Concept = r.Reading == historian.ConceptDrift
-			out = append(out, d)
-		}
-	}
-	return out, nil
-}
-
 // RealiseDay implements historian.PerformanceStore.
 func (h *historyStore) RealiseDay(ctx context.Context, m historian.PerformanceModel, startMS, clockMS int64) (out []historian.Realised, err error) {
 	err = h.p.Store.Tx(ctx, func(t *store.Tx) error {
@@ -328,7 +304,7 @@ func (h *historyStore) Cohorts(ctx context.Context, m historian.PerformanceModel
 	if err != nil {
 		return nil, err
 	}
-	return decodeDays(m.Cohort, rows)
+	return h.kept.decodeDays(m.Cohort, m.Model, rows)
 }
 
 // putReports writes what was said of the champion's days.

@@ -91,6 +91,7 @@ type historyStore struct {
 	p      *Parts
 	layout wire.Layout
 	specs  *Specs
+	kept   keptDays // of Cohorts, which one goroutine at a time calls
 }
 
 // Offsets implements historian.Store.
@@ -164,11 +165,7 @@ func (h *historyStore) PerformanceModels(ctx context.Context) ([]historian.Perfo
 		if !ok {
 			continue // a registered model whose events are not watched
 		}
-		m := historian.PerformanceModel{Model: c.Model, Champion: c.Version, Positive: spec.Label.Positive, Cohort: CohortSpec(spec)}
-		if m.Baseline, err = h.baseline(ctx, c.Model, c.Version); err != nil {
-			return nil, err
-		}
-		out = append(out, m)
+		out = append(out, historian.PerformanceModel{Model: c.Model, Champion: c.Version, Positive: spec.Label.Positive, Cohort: CohortSpec(spec)})
 	}
 	return out, nil
 }
@@ -178,9 +175,10 @@ func wholeDays(d time.Duration) int64 {
 	return (d + day - 1).Truncate(day).Milliseconds()
 }
 
-// baseline is the accuracy that the version's run was logged with, nil if none was.
-func (h *historyStore) baseline(ctx context.Context, model, version string) (*float64, error) {
-	v, err := h.p.Store.Version(ctx, model, version)
+// Baseline implements historian.PerformanceStore: the accuracy that the version's run was
+// logged with, nil if none was.
+func (h *historyStore) Baseline(ctx context.Context, pm historian.PerformanceModel) (*float64, error) {
+	v, err := h.p.Store.Version(ctx, pm.Model, pm.Champion)
 	if err != nil || v.RunID == "" {
 		return nil, ignoreMissing(err)
 	}
