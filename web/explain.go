@@ -109,6 +109,12 @@ func (s *story) explanation() Explanation {
 		e.Rule, e.Rows, e.RefRows, e.Drifted, e.Judged, e.Total, e.Share = d.Rule, d.Rows, d.ReferenceRows, d.Drifted, d.Judged, d.All, d.share()
 		e.RefKind = d.ReferenceKind
 		e.Limit, e.Threshold, e.Hops = d.ShareFire, d.Threshold, d.Hops
+		if !sharesFeatures(&a) {
+			e.Limit = 0 // of a share that this alarm does not have
+		}
+		if a.Check != "" {
+			e.Threshold = 0 // that of PSI, which this alarm does not look at
+		}
 		e.Multiplicity, e.ShareBy, e.ShareImportance = d.Multiplicity, d.ShareBy, d.ShareImportance
 		if d.Alpha > 0 {
 			e.Alpha, e.FalseAlarms = &d.Alpha, &d.FalseAlarms
@@ -124,6 +130,12 @@ func (s *story) explanation() Explanation {
 	e.Why, e.Most, e.Silent, e.Done = s.why(), s.most(), s.silent(), append(e.Done, s.done()...)
 	e.Text = e.text()
 	return e
+}
+
+// sharesFeatures tells whether an alarm goes by a share of the features, each with a
+// threshold.
+func sharesFeatures(a *store.AlarmRow) bool {
+	return a.Kind == "drift" || a.Kind == "quality" && a.Check == ""
 }
 
 // tell reads everything about an alarm. nowMS is the wall clock, of silences; 0: without.

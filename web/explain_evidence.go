@@ -176,6 +176,8 @@ func (s *story) sampleText() string {
 
 func dependenceText(f *featureBody) string {
 	switch {
+	case f.Dependence == "" && f.DesignEffect.or(1) > 1: // of an earlier build
+		return "from where was not kept"
 	case f.Dependence == "":
 		return "records taken as independent"
 	case f.Blocks > 0:
@@ -238,7 +240,7 @@ func (s *story) referenceText() string {
 	}
 	out := fmt.Sprintf("%s, of %s, %s rows", r.ID, cmp.Or(r.Kind, "unknown origin"), groupText(r.Rows))
 	if r.ToMS > 0 {
-		out += fmt.Sprintf(" from %s to %s UTC (%s)", momentText(r.FromMS), momentText(r.ToMS), spanText(r.ToMS-r.FromMS))
+		out += fmt.Sprintf(" from %s to %s UTC (%s)", momentText(r.FromMS), momentText(r.ToMS), roughText(r.ToMS-r.FromMS))
 	}
 	if r.Version != "" {
 		out += ", made for version " + r.Version
@@ -284,7 +286,7 @@ func (s *story) otherText() string {
 		var names []string
 		for _, a := range slices.Backward(n.Alarms) {
 			if a.Episode != s.alarm.Episode {
-				names = append(names, fmt.Sprintf("%s over %s since %s", a.Kind, spanText(a.WindowMS), momentText(a.SinceMS)))
+				names = append(names, fmt.Sprintf("%s over %s since %s", a.Name(), spanText(a.WindowMS), momentText(a.SinceMS)))
 			}
 		}
 		const most = 4

@@ -35,7 +35,7 @@ func (s *story) why() string {
 		name += " version " + a.Version
 	}
 	if d == nil {
-		return fmt.Sprintf("%s: a %s alarm of the %s window since %s; its events are no longer kept.", name, a.Kind, spanText(a.WindowMS), momentText(a.SinceMS))
+		return fmt.Sprintf("%s: a %s alarm of the %s window since %s; its events are no longer kept.", name, a.Name(), spanText(a.WindowMS), momentText(a.SinceMS))
 	}
 	window := fmt.Sprintf("%s to %s UTC", momentText(d.StartMS), momentText(d.EndMS))
 	switch a.Kind {
@@ -266,6 +266,9 @@ func (s *story) done() (out []string) {
 func (s *story) retrained() (out []string) {
 	for _, r := range slices.Backward(s.retrains) {
 		out = append(out, retrainSentence(r))
+	}
+	if len(out) == 0 && s.alarm.Kind == kindJoint {
+		return []string{"Not retrained: an alarm on all features together starts no retrain."}
 	}
 	if len(out) > 0 || s.alarm.Kind != "drift" {
 		return out

@@ -227,9 +227,9 @@ func (h *history) spans() (out []chart.Span) {
 		if a.WindowMS != h.windowMS || a.Kind == store.KindEarly {
 			continue
 		}
-		to, title := a.ResolvedMS, a.Kind+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)
+		to, title := a.ResolvedMS, a.Name()+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)
 		if to == 0 {
-			to, title = math.MaxInt64, a.Kind+" alarm since "+momentText(a.SinceMS)
+			to, title = math.MaxInt64, a.Name()+" alarm since "+momentText(a.SinceMS)
 		}
 		out = append(out, chart.Span{FromMS: a.SinceMS, ToMS: to, Class: "alarm", Title: title, Href: "/alarms/" + a.Episode})
 	}

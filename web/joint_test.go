@@ -52,7 +52,7 @@ func TestJoint_AnAlarmIsExplained(t *testing.T) {
 	}
 	data := wire.EventData{
 		Model: "churn", Version: "*", Kind: wire.KindOfJoint, Policy: "default", Rule: "all features together", Reference: "aa", WindowMS: dayMS,
-		StartMS: fixtureNow - dayMS, EndMS: fixtureNow, SinceMS: fixtureNow, Phase: "firing", Rows: 4000, ReferenceRows: 1000, Drifted: 1, Judged: 1, All: 1, Hops: 6, Detail: verdict.Detail(),
+		StartMS: fixtureNow - dayMS, EndMS: fixtureNow, SinceMS: fixtureNow, Phase: "firing", Rows: 4000, ReferenceRows: 1000, Drifted: 1, Judged: 1, All: 1, Hops: 6, Threshold: 3.4, ShareFire: 0.3, Detail: verdict.Detail(),
 	}
 	e := wire.NewEvent("test", wire.EventType(wire.KindOfJoint, "detected"), "j1", "warning", fixtureNow, data)
 	err := f.store.PutEvents(context.Background(), []store.EventRow{{
@@ -74,13 +74,14 @@ func TestJoint_AnAlarmIsExplained(t *testing.T) {
 			t.Errorf("explanation %q lacks %q", x.Text, want)
 		}
 	}
-	if x.Joint == nil || len(x.Done) > 0 {
+	if x.Joint == nil || len(x.Done) != 1 || x.Done[0] != "Not retrained: an alarm on all features together starts no retrain." {
 		t.Errorf("evidence %+v, done %q", x.Joint, x.Done)
 	}
 	if body := get(t, f.handler, "/models/churn").Body.String(); !strings.Contains(body, "all features together differ") {
 		t.Error("the headline of the model does not say what is open")
 	}
-	if r := get(t, f.handler, "/alarms/joint-episode"); r.Code != http.StatusOK || !strings.Contains(r.Body.String(), "all features together") {
+	r := get(t, f.handler, "/alarms/joint-episode")
+	if body := r.Body.String(); r.Code != http.StatusOK || !strings.Contains(body, "Limit of the score of all features together</dt><dd>3.4<") || strings.Contains(body, "1 of 1 judged, 1 in all") {
 		t.Errorf("page of the alarm: %d", r.Code)
 	}
 	if r := get(t, f.handler, "/api/v1/alarms?kind=joint"); r.Code != http.StatusOK || !strings.Contains(r.Body.String(), "joint-episode") {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -71,6 +72,23 @@ func spanText(ms int64) string {
 		return strconv.FormatInt(ms/1000, 10) + " s"
 	}
 	return strconv.FormatInt(ms, 10) + " ms"
+}
+
+// roughText is a length that need not be whole: in days or hours to a tenth, from two
+// minutes on in minutes.
+func roughText(ms int64) string {
+	round := func(unit int64, word string) string {
+		return strconv.FormatFloat(math.Round(10*float64(ms)/float64(unit))/10, 'f', -1, 64) + " " + word
+	}
+	switch {
+	case ms >= 2*dayMS:
+		return round(dayMS, "d")
+	case ms >= 2*hourMS:
+		return round(hourMS, "h")
+	case ms >= 120_000:
+		return round(60_000, "min")
+	}
+	return spanText(ms)
 }
 
 // momentText writes a time in UTC, to the minute.

@@ -49,6 +49,7 @@ func TestWordsForTimesAndCounts(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ got, want string }{
 		{spanText(dayMS), "24 h"}, {spanText(7 * dayMS), "7 d"}, {spanText(90 * 60_000), "90 min"}, {spanText(36 * hourMS), "36 h"}, {spanText(1500), "1500 ms"}, {spanText(5000), "5 s"},
+		{roughText(15721200001), "182 d"}, {roughText(36*hourMS + 1), "36 h"}, {roughText(150_001), "2.5 min"}, {roughText(1500), "1500 ms"},
 		{momentText(0), "–"}, {momentText(1767323045000), "2026-01-02 03:04"},
 		{agoText(0, 5), ""}, {agoText(1000, 2000), "just now"}, {agoText(1, 3*hourMS), "2 h ago"}, {agoText(1, 800*dayMS), "2 y ago"}, {agoText(5*dayMS, 1), "in 4 d"},
 		{groupText(0), "0"}, {groupText(999), "999"}, {groupText(12431), "12,431"}, {groupText(-1234567), "-1,234,567"},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/registry/store"
 )
 
@@ -48,6 +49,26 @@ type alarmView struct {
 	Beside   []store.AlarmRow // others of the same incident
 	Silences []store.Silence  // in force, of its model and kind
 }
+
+// ThresholdName is what the threshold is one of, "" where the alarm has none.
+func (v *alarmView) ThresholdName() string {
+	switch {
+	case v.Alarm.Kind == kindJoint:
+		return "Limit of the score of all features together"
+	case v.Alarm.Kind == store.KindEarly:
+		return "Threshold of the evidence"
+	case !sharesFeatures(&v.Alarm):
+		return ""
+	case v.Alarm.Kind == "quality":
+		return "Rise of missing values allowed"
+	case v.Rule == drift.RuleCalibrated:
+		return "Threshold of a feature, lower bound of PSI"
+	}
+	return "Threshold of a feature, PSI"
+}
+
+// OfFeatures tells whether the alarm goes by a share of the features.
+func (v *alarmView) OfFeatures() bool { return sharesFeatures(&v.Alarm) }
 
 // Described are the features that statistics are known of, the few that contribute most.
 func (v *alarmView) Described() (out []Feature) {

@@ -60,6 +60,14 @@ type AlarmRow struct {
 	SilencedUntilMS int64
 }
 
+// Name is the kind as people read it: of a data-quality alarm with what it checks.
+func (a AlarmRow) Name() string {
+	if a.Check == "" {
+		return a.Kind
+	}
+	return a.Kind + ": " + a.Check
+}
+
 // AlarmNote is what a person wrote to an alarm.
 type AlarmNote struct {
 	AtMS   int64

@@ -109,7 +109,7 @@ func incidentsList(a *cli.App, c *cobra.Command, r *remote, out cli.Format, f fi
 			for _, n := range list.Items {
 				var members []string
 				for _, al := range n.Alarms {
-					members = append(members, al.Kind+" "+span(al.WindowMS)+" "+al.State)
+					members = append(members, kindOf(al)+" "+span(al.WindowMS)+" "+al.State)
 				}
 				t.Rows = append(t.Rows, []string{n.ID, n.Model, n.State, moment(n.SinceMS), moment(n.UntilMS), n.Worst + " " + n.WorstID, strconv.FormatFloat(n.Share, 'f', 2, 64), strings.Join(members, ", ")})
 			}

@@ -111,7 +111,7 @@ func modelTable(m web.ModelDetail) cli.Table {
 		}
 	}
 	for _, al := range m.Open {
-		add("alarm", al.ID, "%s over %s since %s", al.Kind, span(al.WindowMS), moment(al.SinceMS))
+		add("alarm", al.ID, "%s over %s since %s", kindOf(al), span(al.WindowMS), moment(al.SinceMS))
 	}
 	for _, v := range m.Versions {
 		add("version", v.Version, "stage %s, aliases %s, run %s", v.Stage, or(strings.Join(v.Aliases, ","), unknown), or(v.RunID, unknown))

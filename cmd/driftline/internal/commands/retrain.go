@@ -20,6 +20,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/cmd/driftline/internal/datadir"
 	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/web"
 )
 
@@ -258,7 +259,7 @@ func outcomeOf(m web.ModelDetail, x web.RetrainDetail) outcome {
 	if judged > 0 {
 		o.DriftRatio = float64(drifted) / float64(judged)
 	}
-	o.DriftDetected = asked.Cause == "drift" || slices.ContainsFunc(m.Open, func(al web.Alarm) bool { return al.Kind == "drift" })
+	o.DriftDetected = asked.Cause == "drift" || slices.ContainsFunc(m.Open, func(al web.Alarm) bool { return al.Kind == "drift" || al.Kind == wire.KindOfJoint })
 	if o.Gates == nil {
 		o.Gates = []web.Gate{}
 	}
