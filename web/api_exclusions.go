@@ -7,7 +7,7 @@ import (
 )
 
 // Exclusion keeps a span of event time out of what a model calls normal: out of references
-// that move along, and of those that are built from the stream or from examples.
+// that move along, and of those that are built from the stream, from examples or from runs.
 type Exclusion struct {
 	ID          string `json:"id"`
 	Model       string `json:"model"`

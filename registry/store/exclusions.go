@@ -12,6 +12,12 @@ const KindExclusions = "control.exclusions"
 // maxExclusions is how many spans of one model may be in force.
 const maxExclusions = 1000
 
+// Ends of the times that a span may have: years 1 to 9999, which texts can name.
+const (
+	firstExcludedMS = -62_135_596_800_000
+	lastExcludedMS  = 253_402_300_800_000
+)
+
 // Exclusion keeps a span of event time out of what a model calls normal.
 type Exclusion struct {
 	ID          string
@@ -42,10 +48,13 @@ func scanExclusion(r scanner, x *Exclusion) error {
 // model, span, reason and author. The stream learns of it by the outbox.
 //
 // Errors: ErrNotFound for a model that is not watched; ErrInvalid without reason or author,
-// for a span that ends before it begins, and for more than 1,000 spans of one model.
+// for a span that ends before it begins or lies outside the years 1 to 9999, and for more than 1,000 spans of one model.
 func (s *Store) AddExclusion(ctx context.Context, add Exclusion, nowMS int64) (Exclusion, error) {
 	if add.ToMS <= add.FromMS {
 		return Exclusion{}, fault(ErrInvalid, "an exclusion must end after it begins, %d ms to %d ms", add.FromMS, add.ToMS)
+	}
+	if add.FromMS < firstExcludedMS || add.ToMS > lastExcludedMS {
+		return Exclusion{}, fault(ErrInvalid, "an exclusion lies in the years 1 to 9999; %d ms to %d ms does not", add.FromMS, add.ToMS)
 	}
 	if err := checkWhy("an exclusion", add.Author, add.Reason); err != nil {
 		return Exclusion{}, err

@@ -30,6 +30,11 @@ func TestExclusionsAreKeptToldAndEnded(t *testing.T) {
 			return x
 		}
 		one, two, other := add("m", 500, 900), add("m", -100, 50), add("n", 1, 2)
+		for _, x := range [][2]int64{{-1 << 63, 1<<63 - 1}, {-1 << 63, 0}, {0, 1<<63 - 1}, {5, 5}} {
+			if _, err := s.AddExclusion(ctx, store.Exclusion{Model: "m", FromMS: x[0], ToMS: x[1], Reason: "outage", Author: "ada"}, now); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("%d to %d: %v", x[0], x[1], err)
+			}
+		}
 		want := store.Exclusion{ID: one.ID, Model: "m", FromMS: 500, ToMS: 900, Reason: "outage", Author: "ada", CreatedMS: now}
 		if diff := cmp.Diff(want, one); one.ID == "" || diff != "" {
 			t.Fatalf("AddExclusion (-want +got):\n%s", diff)

@@ -24,8 +24,8 @@ func excludeAdd(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use: "add MODEL FROM..TO --reason TEXT", Short: "Keep a span of event time out of a model's references", Args: cobra.ExactArgs(2),
 		Long: `Keep a span of event time out of what a model calls normal: out of trailing and seasonal
-references from the next window on, and out of driftline reference build from examples and
-topics. Windows of that time are judged and alarms fire as ever; a reference that was built
+references from the next window on, and out of driftline reference build from examples,
+topics and runs. Windows of that time are judged and alarms fire as ever; a reference that was built
 before stays as it is.
 
 Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
