@@ -80,6 +80,9 @@ func TestJoint_AnAlarmIsExplained(t *testing.T) {
 	if body := get(t, f.handler, "/models/churn").Body.String(); !strings.Contains(body, "all features together differ") {
 		t.Error("the headline of the model does not say what is open")
 	}
+	if r := get(t, f.handler, "/models/churn?window=other"); r.Code != http.StatusOK {
+		t.Errorf("the link of an alert on a span that no window has: %d", r.Code)
+	}
 	r := get(t, f.handler, "/alarms/joint-episode")
 	if body := r.Body.String(); r.Code != http.StatusOK || !strings.Contains(body, "Limit of the score of all features together</dt><dd>3.4<") || strings.Contains(body, "1 of 1 judged, 1 in all") {
 		t.Errorf("page of the alarm: %d", r.Code)

@@ -53,12 +53,16 @@ func (view *modelView) Warned() bool {
 // modelRanges are stretches of event time a reader may choose, newest first.
 var modelRanges = []string{"7d", "30d", "90d", "365d", "all"}
 
+// otherWindow is how metrics call the span of an alarm that no window has; links from
+// alert rules bring it here, and the page shows the window that it shows by itself.
+const otherWindow = "other"
+
 func (s *server) modelPage(ctx context.Context, r *http.Request) (page, error) {
 	name := r.PathValue("model")
 	q := r.URL.Query()
 	ask := modelAsk{name: name, rng: "all", nowMS: s.NowMS()}
 	var err error
-	if text := q.Get("window"); text != "" {
+	if text := q.Get("window"); text != "" && text != otherWindow {
 		if ask.windowMS, err = parseSpan(text); err != nil {
 			return page{}, invalid("query.window", text, err)
 		}

@@ -136,7 +136,11 @@ func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[
 	})
 	if err == nil && h.p.Metrics != nil {
 		for _, e := range rows.Events {
-			h.p.Metrics.Event(e.Data.Model, e.Type, e.TimeMS())
+			ms := e.TimeMS()
+			if e.Data.Policy == wire.PolicyCheck {
+				ms = 0 // the delay is that of whoever checks, not of the stream
+			}
+			h.p.Metrics.Event(e.Data.Model, e.Type, ms)
 		}
 	}
 	return err

@@ -33,7 +33,7 @@ var (
 var catalog = []Entry{
 	{"driftline_build_info", Gauge, []string{"version", "revision", "goversion", "ui"}, "Which build runs: always 1, the answer is in the labels.", "Which build runs where?"},
 
-	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift, quality or joint.", "Is the model in alarm, for drift, for data quality or for all features together?"},
+	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift, quality or joint, window is other for spans that no window has, as a check tells them.", "Is the model in alarm, for drift, for data quality or for all features together?"},
 	{"driftline_model_coverage_ratio", Gauge, byWindow, "Share of the input that is known to be complete in the newest final window, 0 to 1.", "Was anything missing when the window was judged?"},
 	{"driftline_model_drift_score", Gauge, byWindow, "Largest population stability index of any feature in the newest final window.", "How far has the worst feature moved?"},
 	{"driftline_model_drifted_features", Gauge, byWindow, "Features with the verdict drifted in the newest final window.", "How many features have moved?"},

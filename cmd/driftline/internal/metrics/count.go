@@ -98,14 +98,15 @@ func result(err error) string {
 }
 
 // Event counts a stored drift event. eventType is the CloudEvents type, such as
-// dev.driftline.drift.detected.v1; timeMS its event time.
+// dev.driftline.drift.detected.v1; timeMS its event time, 0 where that says nothing about
+// the stream's delay.
 func (m *Metrics) Event(model, eventType string, timeMS int64) {
 	kind, what := "other", "other"
 	if parts := strings.Split(eventType, "."); len(parts) == 5 {
 		kind, what = oneOf(parts[2], "drift", "quality", "performance", "joint"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
 	}
 	m.events.WithLabelValues(m.modelLabel(model), kind, what).Inc()
-	if what == "detected" && !m.cfg.Historical {
+	if what == "detected" && timeMS != 0 && !m.cfg.Historical {
 		m.delay.Observe(float64(max(0, m.cfg.NowMS()-timeMS)) / 1000)
 	}
 }

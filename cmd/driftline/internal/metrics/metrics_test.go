@@ -98,6 +98,32 @@ func TestAlarmState_ComesFromTheLastHopAndFromOpenEpisodes(t *testing.T) {
 	want(t, gather(t, reg), map[string]float64{"driftline_model_performance_alarm_state{model=m}": 2})
 }
 
+// A check tells alarms of spans that no window has, and of models that have no reference
+// yet: alert rules hear them all the same.
+func TestAlarmState_ShowsAlarmsThatStandInNoWindow(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	watch(t, s, "m")
+	learning := score("m", dayMS, startMS, 1)
+	learning.Reference = ""
+	do(t, s.PutScores(t.Context(), []store.ScoreRow{learning}))
+	c := newClock()
+	_, reg := start(t, s, c, nil)
+	const (
+		day   = "driftline_model_alarm_state{kind=drift,model=m,window=24h}"
+		other = "driftline_model_alarm_state{kind=drift,model=m,window=other}"
+	)
+	want(t, gather(t, reg), map[string]float64{day: -1, other: -1})
+	episode(t, s, "m", "drift", "firing", dayMS, startMS)
+	episode(t, s, "m", "drift", "firing", 11*dayMS, startMS)
+	c.pass()
+	want(t, gather(t, reg), map[string]float64{day: 2, other: 2})
+	episode(t, s, "m", "drift", "resolved", 11*dayMS, startMS+hourMS)
+	do(t, s.PutScores(t.Context(), []store.ScoreRow{score("m", dayMS, startMS+hourMS, 1, at("drift", "ok", false))}))
+	c.pass()
+	want(t, gather(t, reg), map[string]float64{day: 2, other: -1}) // its window has it now
+}
+
 func TestAlarmState_TellsSilencedAlarmsApartUntilTheSilenceEnds(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
@@ -338,6 +364,7 @@ func TestCounters_CountWhatTheProcessMeets(t *testing.T) {
 	m.Know("m")
 	m.Event("m", "dev.driftline.quality.resolved.v1", startMS)
 	m.Event("m", "dev.driftline.performance.detected.v1", startMS-60_000)
+	m.Event("m1", "dev.driftline.drift.detected.v1", 0) // of a check: it says nothing about the delay
 	want(t, gather(t, reg), map[string]float64{
 		"driftline_stream_repeated_total{what=fetch}": 2, "driftline_stream_repeated_total{what=publish}": 1, "driftline_stream_repeated_total{what=other}": 1,
 		"driftline_stream_rebalances_total{role=collect}":           1,

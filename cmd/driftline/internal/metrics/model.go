@@ -46,6 +46,7 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 		}
 		m.window(out, w, label)
 	}
+	m.beside(out, r.beside, label)
 	out.gauge("driftline_model_info", 1, label, clean(r.champion), clean(reference))
 	if n := len(r.windows); n > 0 {
 		m.features(out, r.windows[n-1].score, label)
@@ -65,6 +66,26 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 		performance(out, r.performance, label)
 	}
 	reports(out, r, label)
+}
+
+// otherWindow stands for spans that no window has, such as those of a check: they may be
+// any, and labels are few.
+const otherWindow = "other"
+
+// beside shows firing alarms that no window shows, while they fire.
+func (m *Metrics) beside(out *output, open []store.AlarmRow, label string) {
+	type series struct{ window, kind string }
+	by := map[series][]store.AlarmRow{}
+	for _, a := range open {
+		s := series{otherWindow, a.Kind}
+		if slices.Contains(m.cfg.Layout.WindowsMS, a.WindowMS) {
+			s.window = windowLabel(a.WindowMS)
+		}
+		by[s] = append(by[s], a)
+	}
+	for s, alarms := range by {
+		out.gauge("driftline_model_alarm_state", float64(firing(alarms, alarmOK)), label, s.window, s.kind)
+	}
 }
 
 // firing is the state where alarms are open, else the one given. One alarm that is not

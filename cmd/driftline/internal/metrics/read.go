@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/driftline/driftline/drift"
@@ -38,6 +39,7 @@ type modelRead struct {
 	champion    string
 	windows     []windowRead
 	falling     []store.AlarmRow       // its performance alarms that are firing
+	beside      []store.AlarmRow       // others that are firing and stand in no window below: of a check, or before there is a reference
 	warning     *store.AlarmRow        // its newest early warning; nil: none is kept
 	stands      bool                   // at the newest window
 	performance []store.PerformanceDay // of the champion, the newest days
@@ -222,6 +224,9 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 		}
 		r.windows = append(r.windows, w)
 	}
+	r.beside = slices.DeleteFunc(slices.Clone(open), func(a store.AlarmRow) bool {
+		return a.Kind == "performance" || slices.ContainsFunc(r.windows, func(w windowRead) bool { return w.row.WindowMS == a.WindowMS && w.row.Reference != "" })
+	})
 	if err := m.readWarning(ctx, t, r, silences); err != nil {
 		return err
 	}
