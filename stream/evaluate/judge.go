@@ -87,9 +87,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			f.stepJoint(m, j, open, out)
 		}
 	}
-	f.recall(m, policy, pane, hops, out)
+	stepped = f.recall(m, policy, pane, hops, out) || stepped
 	for _, j := range all {
-		if j.isHop || j.score.Rows > 0 {
+		if j.isHop || j.score.Rows > 0 || j.score.Early != nil || j.score.Cadence != nil { // a replay looks for these
 			out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, j.score.Encode()))
 		}
 	}

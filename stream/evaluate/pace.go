@@ -211,7 +211,8 @@ func (p *pace) dueMS(plan *cadence.Plan) int64 {
 // not make an alarm stale. In a quiet hour nothing is missed. Where nothing is overdue and
 // all input is there, neither is a window of too few rows for a verdict, which says that
 // the model has little traffic, nor one that the cadence fills less than half. Where the
-// cadence is neither declared nor learnt, a week without rows counts as an outage.
+// cadence is neither declared nor learnt for the time since the last row, a week without
+// rows counts as an outage.
 func (p *pace) excused(j *judgement) bool {
 	plan, now := j.policy.Cadence, j.window.endMS
 	from := now - j.cfg.HopMS
@@ -219,7 +220,7 @@ func (p *pace) excused(j *judgement) bool {
 	quiet := plan.Closed(from, now)
 	if !plan.Declared() {
 		hour, learnt := p.volume.Quiet(from, now)
-		if quiet = learnt && hour && !late; !known && !learnt {
+		if quiet = learnt && hour && !late; !known && !quiet {
 			late = p.lastMS == wire.NoPane || now-p.lastMS > p.volume.WeekMS()
 		}
 	}
