@@ -151,12 +151,24 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	data.BlocksRetrain = true
 	data.Threshold, data.Warn = j.policy.Quality.NullRate, j.policy.Quality.NullRate
 	data.Rule = "missing, out of range, unseen or wrong type"
-	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.bad, s.Name) })
-	for i := range data.Top {
-		data.Top[i].Brief = nil
+	if len(events) > 0 {
+		data.Top = j.named(j.bad)
 	}
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
+}
+
+// named are the scores of features as an event has them, without briefs.
+func (j *judgement) named(names []string) []wire.FeatureScore {
+	out := []wire.FeatureScore{}
+	for i := range j.score.Features {
+		if slices.Contains(names, j.score.Features[i].Name) {
+			s := j.score.Features[i]
+			s.Brief = nil
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) {

@@ -88,7 +88,7 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 			}
 			continue
 		}
-		if checkOf(a.Kind) == "" {
+		if checkOf(a.Kind) == "" && !slices.Contains(told.Untold, a.WindowMS) {
 			m.told[a.WindowMS] = true
 		}
 		st, err := drift.DecodeAlarmState(a.State)
@@ -168,6 +168,9 @@ func (f *Fold) Past() wire.Past {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		m := f.models[name]
 		x := wire.ModelPast{Model: name, Born: m.born, Following: m.following}
+		if p.Unknown {
+			x.Untold = m.untold()
+		}
 		for _, a := range f.alarmStates(m) {
 			x.Alarms = append(x.Alarms, wire.PastAlarm(a))
 		}
@@ -190,6 +193,17 @@ func (f *Fold) Past() wire.Past {
 		p.Models = append(p.Models, x)
 	}
 	return p
+}
+
+// untold are the windows of alarms that a replay was not told of, ascending.
+func (m *model) untold() (windows []int64) {
+	for _, k := range m.alarmKeys() {
+		if checkOf(k.kind) == "" && !m.told[k.windowMS] && !slices.Contains(windows, k.windowMS) {
+			windows = append(windows, k.windowMS)
+		}
+	}
+	slices.Sort(windows)
+	return windows
 }
 
 func floorDiv(a, b int64) int64 { return (a - mod(a, b)) / b }
