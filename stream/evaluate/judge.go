@@ -205,7 +205,7 @@ func (j *judgement) assess(counts, reference *sketches.Counts, judges []*drift.J
 	}
 	j.judges, j.counts = judges, counts
 	j.judgeTogether()
-	var shared []drift.FeatureResult
+	shared := make([]drift.FeatureResult, 0, len(j.results))
 	for i, r := range j.results {
 		ref, cur := &reference.Features[i], &counts.Features[i]
 		j.score.Features[i] = featureScore(r)
