@@ -70,10 +70,9 @@ func (f *Fold) see(m *model, pane int64) error {
 	return nil
 }
 
-// teach adds the slot that ends with the pane, and notes the state in the score of the
-// shortest window. What stands in a firing alarm of volume or freshness teaches nothing;
+// teach adds the slot that ends with the pane, and notes the state in a score, if any. What stands in a firing alarm of volume or freshness teaches nothing;
 // after a week it does: it is how things are now.
-func (f *Fold) teach(m *model, pane int64, policy wire.Policy, hops []*judgement, out *output) error {
+func (f *Fold) teach(m *model, pane int64, policy wire.Policy, score *wire.Score, out *output) error {
 	slot := f.slotOf(pane)
 	if f.slotOf(pane+1) == slot {
 		return nil
@@ -108,8 +107,8 @@ func (f *Fold) teach(m *model, pane int64, policy wire.Policy, hops []*judgement
 	p.slot = slot
 	frame := p.state(m.name).Encode()
 	out.slots = append(out.slots, f.state(wire.CadenceKey(m.name, slot), frame))
-	if len(hops) > 0 {
-		hops[0].score.Cadence = frame
+	if score != nil {
+		score.Cadence = frame
 	}
 	return nil
 }

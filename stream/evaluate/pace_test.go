@@ -74,6 +74,36 @@ func TestPace_EveryEndOfASlotIsInTheHistory(t *testing.T) {
 	}
 }
 
+// Before there is a reference, too: a replay that begins then and judges later goes on with
+// what was learnt.
+func TestPace_IsInTheHistoryWhileThereIsNoReference(t *testing.T) {
+	t.Parallel()
+	f, m := movingFold(t, layout(15, 1_800_000), wire.DefaultPolicy())
+	m.refs = nil
+	ends := []int64{}
+	for pane := range int64(45) {
+		c := newCell()
+		c.entry(key{version: "1"}).rows = 3
+		f.pending[pane] = &pending{merged: map[string]*cell{"m": c}}
+		out := &output{}
+		if err := f.pane(final{pane: pane, covered: wire.Coverage{Number: pane, Covered: 1, Expected: 1}}, out); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range out.scores {
+			s, err := wire.DecodeScore(r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Cadence) > 0 {
+				ends = append(ends, s.EndMS/60_000)
+			}
+		}
+	}
+	if !slices.Equal(ends, []int64{15, 30, 45}) {
+		t.Errorf("the state stands at minutes %v, want 15, 30, 45", ends)
+	}
+}
+
 // The same where of all hours of the week one alone is known, in which rows come.
 func TestPace_AnOutageThatNobodyCanSeeEndsItsExcuseAfterAWeek(t *testing.T) {
 	t.Parallel()
