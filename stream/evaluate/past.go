@@ -49,6 +49,8 @@ func (f *Fold) join(pane int64) error {
 			clear(m.alarms)
 			m.early, m.pace = nil, nil
 		}
+		was := m.policy(pane-1, f.cfg.Policy)
+		m.was = &was
 		if p.Whole {
 			m.born, m.following, m.followed = told.Born, told.Following, found
 		}
@@ -157,6 +159,16 @@ func (f *Fold) unknown(m *model, hop int64) bool {
 		return true
 	}
 	return p.AtMS-mod(p.AtMS, hop) >= f.end(p.First)
+}
+
+// begun reports whether an alarm that the model does not have yet began under this fold:
+// the policy of the moment that the fold was told of had no such alarm.
+func (f *Fold) begun(m *model, k alarmKey) bool {
+	if m.was == nil {
+		return false
+	}
+	i := slices.IndexFunc(m.refs, func(in installed) bool { return in.id == m.following })
+	return i >= 0 && !f.keeps(m, &m.refs[i], *m.was, k)
 }
 
 // Past returns what a fold that goes on after the last published pane must be told.
