@@ -35,17 +35,34 @@ func (f *FeatureGrid) coarse(b int) (cellToBin []int, bins int) {
 	cellToBin = make([]int, f.Cells())
 	bin, step, j := 0, Quantiles/b, Quantiles/b
 	for cell := 1; cell < len(cellToBin); cell++ {
-		rises := false
-		for j < Quantiles && f.Quantile[j] < cell { // edge cell−1 is the cell's lower end
-			rises = true
-			j += step
-		}
-		if rises {
+		if f.begins(cell, step, &j) {
 			bin++
 		}
 		cellToBin[cell] = bin
 	}
 	return cellToBin, bin + 1
+}
+
+// begins reports whether a coarse bin begins with the cell; j is the next quantile that is
+// looked at.
+func (f *FeatureGrid) begins(cell, step int, j *int) (rises bool) {
+	for *j < Quantiles && f.Quantile[*j] < cell { // edge cell−1 is the cell's lower end
+		rises = true
+		*j += step
+	}
+	return rises
+}
+
+// foldCoarse sums the cells of a numeric feature to its coarse bins.
+func (f *FeatureGrid) foldCoarse(b int, cells []uint64) []uint64 {
+	bins, step, j := make([]uint64, 1, b), Quantiles/b, Quantiles/b
+	for cell, k := range cells {
+		if f.begins(cell, step, &j) {
+			bins = append(bins, 0)
+		}
+		bins[len(bins)-1] += k
+	}
+	return bins
 }
 
 // VerdictBins maps cells to the bins that verdicts are judged on, before bins of

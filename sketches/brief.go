@@ -36,12 +36,9 @@ func NewBrief(f *FeatureGrid, c *FeatureCounts) (b Brief, ok bool) {
 		copy(b.Bins, c.Cells)
 		return b, true
 	}
-	toBin, bins := f.Coarse(briefCoarse)
-	b = Brief{Bins: make([]uint64, bins), Clamped: c.Clamped, S1: c.S1, S2: c.S2, S3: c.S3, S4: c.S4, Min: c.Min, Max: c.Max}
-	for i, k := range c.Cells {
-		b.Bins[toBin[i]] += k
-	}
-	return b, true
+	return Brief{
+		Bins: f.foldCoarse(briefCoarse, c.Cells), Clamped: c.Clamped, S1: c.S1, S2: c.S2, S3: c.S3, S4: c.S4, Min: c.Min, Max: c.Max,
+	}, true
 }
 
 // Encode returns the bytes of the brief; equal briefs have equal bytes.

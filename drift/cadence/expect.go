@@ -152,7 +152,7 @@ func moments(xs []float64) (mean, variance float64) {
 // predictive is the spread with the error of the mean of so many weeks in it.
 func predictive(spread, mean float64, weeks int) float64 {
 	k := float64(weeks)
-	return spread*(1+1/k) + 1/(k*mean)
+	return float64(spread*(1+1/k)) + 1/(k*mean)
 }
 
 // Fewer reports whether so few rows are out of the ordinary: below a factor-th of what is

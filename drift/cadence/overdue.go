@@ -16,8 +16,9 @@ const (
 // end of the newest part that held one, and nowMS. A margin for the wander does not count at
 // either end, nor does the last hour. In what is left, rows must have come in every learnt week,
 // and that none came now must be out of the ordinary: at most Level likely, or a silence
-// longSilence times as long as the longest one learnt. known is false where too little is
-// learnt. O(KeptWeeks · week) time.
+// longSilence times as long as the longest one learnt. Where not all of it is learnt, the
+// newest part that is stands for it, so that an hour that is never known hides no outage.
+// known is false where too little is learnt. O(KeptWeeks · week) time.
 func (v *Volume) Overdue(lastMS, nowMS int64) (overdue, known bool) {
 	newest := floorDiv(lastMS-1, v.unitMS) // the unit of the newest row
 	now := floorDiv(nowMS, v.unitMS)
@@ -35,6 +36,10 @@ func (v *Volume) Overdue(lastMS, nowMS int64) (overdue, known bool) {
 		return false, weeks >= MinWeeks
 	}
 	e, known := v.Expect(first*v.unitMS, end*v.unitMS)
+	for !known && end-first > 1 { // its newer half is a silence too
+		first += (end - first) / 2
+		e, known = v.Expect(first*v.unitMS, end*v.unitMS)
+	}
 	if !known || e.least <= 0 {
 		return false, known
 	}

@@ -76,7 +76,7 @@ func (f *Fold) alarm(m *model, k alarmKey) *alarm {
 	a := m.alarms[k]
 	if a == nil {
 		a = &alarm{}
-		if f.unknown(m, drift.DefaultAlarm(k.windowMS, f.cfg.Layout.Hop(k.windowMS)).HopMS) && !(checkOf(k.kind) != "" && m.told[k.windowMS]) {
+		if f.unknown(m, drift.DefaultAlarm(k.windowMS, f.cfg.Layout.Hop(k.windowMS)).HopMS) && !(checkOf(k.kind) != "" && m.told[k.windowMS]) && !f.begun(m, k) {
 			a.state = drift.UnknownAlarm()
 		}
 		m.alarms[k] = a
@@ -100,7 +100,7 @@ func (m *model) qualityOpen() bool {
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if m.stands(k, in, policy) && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy)) {
+		if f.keeps(m, in, policy, k) {
 			continue
 		}
 		changed = true
@@ -114,6 +114,11 @@ func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy
 		delete(m.alarms, k)
 	}
 	return changed
+}
+
+// keeps reports whether an alarm belongs to what a reference and a policy ask for.
+func (f *Fold) keeps(m *model, in *installed, policy wire.Policy, k alarmKey) bool {
+	return m.stands(k, in, policy) && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy))
 }
 
 // quietMS is the part of the last alarm hop in which no verdict could be expected: all
@@ -151,12 +156,24 @@ func (f *Fold) stepQuality(m *model, j *judgement, out *output) {
 	data.BlocksRetrain = true
 	data.Threshold, data.Warn = j.policy.Quality.NullRate, j.policy.Quality.NullRate
 	data.Rule = "missing, out of range, unseen or wrong type"
-	data.Top = slices.DeleteFunc(slices.Clone(j.score.Features), func(s wire.FeatureScore) bool { return !slices.Contains(j.bad, s.Name) })
-	for i := range data.Top {
-		data.Top[i].Brief = nil
+	if len(events) > 0 {
+		data.Top = j.named(j.bad)
 	}
 	f.emit(m, k, j.cfg, events, data, out)
 	j.note(k, a)
+}
+
+// named are the scores of features as an event has them, without briefs.
+func (j *judgement) named(names []string) []wire.FeatureScore {
+	out := []wire.FeatureScore{}
+	for i := range j.score.Features {
+		if slices.Contains(names, j.score.Features[i].Name) {
+			s := j.score.Features[i]
+			s.Brief = nil
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) {

@@ -120,11 +120,7 @@ func (f *Fold) stepSchema(m *model, j *judgement, on bool, out *output) {
 	}
 	bad := slices.Concat(d.Absent, d.Retyped)
 	c.bad, c.detail = len(bad) > 0, d.Map()
-	for _, s := range j.score.Features {
-		if slices.Contains(bad, s.Name) {
-			c.top = append(c.top, s)
-		}
-	}
+	c.top = j.named(bad)
 	f.stepCheck(m, j, c, out)
 }
 

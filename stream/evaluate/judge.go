@@ -39,6 +39,7 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	stepped = f.supersede(m, in, pane, policy, out)
 	stepped = f.remember(m, in, policy, pane) || stepped
 	var hops, moving []*judgement
+	var learning []wire.Score
 	for _, length := range f.cfg.Layout.WindowsMS {
 		if !watches(policy, length) {
 			continue
@@ -53,7 +54,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 		w.covered = w.cover.Expected > 0 && float64(w.cover.Covered) >= policy.MinCoverage*float64(w.cover.Expected)
 		f.predictions(m, in, w, out)
 		if in == nil {
-			f.learning(m, w, out)
+			if s, ok := m.learning(w); ok {
+				learning = append(learning, s)
+			}
 			continue
 		}
 		j, err := f.compare(m, in, w, policy)
@@ -77,8 +80,11 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	if err := f.judgeEarly(m, pane, hops, out); err != nil {
 		return stepped, err
 	}
-	if err := f.teach(m, pane, policy, hops, out); err != nil {
+	if err := f.teach(m, pane, policy, shortest(hops, learning), out); err != nil {
 		return stepped, err
+	}
+	for _, s := range learning {
+		out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
 	}
 	open, all := m.qualityOpen(), slices.Concat(hops, moving)
 	for _, j := range all {
@@ -87,9 +93,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			f.stepJoint(m, j, open, out)
 		}
 	}
-	f.recall(m, policy, pane, hops, out)
+	stepped = f.recall(m, policy, pane, hops, out) || stepped
 	for _, j := range all {
-		if j.isHop || j.score.Rows > 0 {
+		if j.isHop || j.score.Rows > 0 || j.score.Early != nil || j.score.Cadence != nil { // a replay looks for these
 			out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, j.score.Encode()))
 		}
 	}
@@ -101,6 +107,18 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	return stepped, nil
 }
 
+// shortest is the score of the shortest window that ends with a pane, in which a replay
+// looks for states; nil without any.
+func shortest(hops []*judgement, learning []wire.Score) *wire.Score {
+	switch {
+	case len(hops) > 0:
+		return &hops[0].score
+	case len(learning) > 0:
+		return &learning[0]
+	}
+	return nil
+}
+
 // watches reports whether the policy looks at windows of the length.
 func watches(p wire.Policy, windowMS int64) bool {
 	return len(p.WindowsMS) == 0 || slices.Contains(p.WindowsMS, windowMS)
@@ -110,18 +128,14 @@ func (f *Fold) output(topic, model string, value []byte) log.Record {
 	return log.Record{Partition: log.Partition{Topic: topic, Index: f.cfg.Partition}, TimeMS: log.StampNow, Key: []byte(model), Value: value}
 }
 
-// learning writes how many rows a window of a model without reference holds.
-func (f *Fold) learning(m *model, w *window, out *output) {
+// learning says how many rows a window of a model without reference holds; false for none.
+func (m *model) learning(w *window) (s wire.Score, ok bool) {
 	rows := w.sum.rows()
-	if rows == 0 {
-		return
-	}
 	covered, expected := w.coverageShare()
-	s := wire.Score{
+	return wire.Score{
 		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateLearning,
 		Rows: rows, Covered: covered, Expected: expected, Provisional: w.provisional,
-	}
-	out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
+	}, rows > 0
 }
 
 // predictions writes what each version answered in the window.
@@ -205,7 +219,7 @@ func (j *judgement) assess(counts, reference *sketches.Counts, judges []*drift.J
 	}
 	j.judges, j.counts = judges, counts
 	j.judgeTogether()
-	var shared []drift.FeatureResult
+	shared := make([]drift.FeatureResult, 0, len(j.results))
 	for i, r := range j.results {
 		ref, cur := &reference.Features[i], &counts.Features[i]
 		j.score.Features[i] = featureScore(r)

@@ -44,7 +44,7 @@ const (
 // while its panes are held, hence twice the run.
 func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 	panes := l.Ring0() + l.Ring1() + pendingPanes + 2*runPanes + int64(len(l.WindowsMS))
-	var total, partials, seasons int64
+	var total, partials, passing int64
 	for _, m := range slices.Concat(v.Models(), make([]wire.AdmittedModel, q.More)) {
 		if m.Name != "" && !q.Owned(m.Name) {
 			continue
@@ -64,15 +64,19 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 			one += jointBytes(g.Joint)
 			pane += one
 			reference += one + jointReferenceBytes(g.Joint) + kept(l, q, m.Name)*one
-			if l.SeasonMS() > 0 && kept(l, q, m.Name) > 0 { // of one model at a time, for its longest window
-				seasons = max(seasons, 2*(l.LongestMS()/l.SeasonMS()+2)*one)
+			if kept(l, q, m.Name) > 0 { // of one model at a time, what its windows are compared with
+				transient := 2 * int64(len(l.WindowsMS)) * one
+				if l.SeasonMS() > 0 { // and the seasons of its longest window
+					transient += 2 * (l.LongestMS()/l.SeasonMS() + 2) * one
+				}
+				passing = max(passing, transient)
 			}
 			partials += versions * int64(wire.Chunks(features))
 		}
 		total += panes*pane + reference + policiesBytes + cadenceBytes
 	}
 	known := 2*pendingPanes + int64(runPanes) // panes whose partials are known by their digest
-	total += seasons
+	total += passing
 	total += int64(q.Sources) * (claimsBytes + known*partials*seenBytes)
 	return total + int64(math.Ceil(float64(q.KeptMS)/float64(l.PaneMS)))*passedBytes
 }

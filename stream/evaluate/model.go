@@ -36,6 +36,7 @@ type model struct {
 	// told are the windows whose alarms a replay was told of, so that a check of data quality
 	// that was not among them had found nothing.
 	told map[int64]bool
+	was  *wire.Policy // in force at the moment a replay was told of; nil: there is none
 }
 
 // installed is a reference with the pane from which it counts.

@@ -103,18 +103,23 @@ func (f *Fold) keep(m *model, policy wire.Policy, slot int64, out *output) {
 }
 
 // recall brings a model's past up to a pane, after its alarms have stepped, and notes how
-// it stands in the score of the shortest window, where a replay looks for it.
-func (f *Fold) recall(m *model, policy wire.Policy, pane int64, hops []*judgement, out *output) {
+// it stands in the score of the shortest window, where a replay looks for it. changed says
+// that the state must be written down: an alarm marks at panes without rows too, and may
+// have ended when the next slot is written.
+func (f *Fold) recall(m *model, policy wire.Policy, pane int64, hops []*judgement, out *output) (changed bool) {
 	if m.moving == nil {
-		return
+		return false
 	}
+	before := slices.Clone(m.moving.state.Out)
 	f.mark(m, pane)
+	changed = !slices.Equal(before, m.moving.state.Out)
 	if slot := f.slotOf(pane); f.slotOf(pane+1) != slot {
 		f.keep(m, policy, slot, out)
 	}
 	if len(hops) > 0 && hops[0].isHop {
 		hops[0].score.Moving = m.moving.state.Encode()
 	}
+	return changed
 }
 
 // keptOf writes what a slot holds on grids, by chunk; at least one record, so that a slot
@@ -179,6 +184,17 @@ func (f *Fold) loadKept(all []wire.Kept) {
 	}
 }
 
+// keptBefore is the newest slot before another that is kept, or the one before the first.
+func (p *moving) keptBefore(slot int64) int64 {
+	before := p.state.Since - 1
+	for n := range p.kept {
+		if n < slot {
+			before = max(before, n)
+		}
+	}
+	return before
+}
+
 func (f *Fold) findLostKept(m *model) {
 	p := m.moving
 	lose := func(slot int64) {
@@ -203,6 +219,7 @@ func (f *Fold) findLostKept(m *model) {
 		}
 		if prev >= p.state.Since && p.kept[prev] == nil && p.state.Has(prev) {
 			lose(prev)
+			p.state.Mark(p.keptBefore(prev)+1, prev) // with it what it named: more may be lost
 		}
 	}
 	if last := m.newest[1]; last > p.newest && last >= p.state.Since {

@@ -70,10 +70,9 @@ func (f *Fold) see(m *model, pane int64) error {
 	return nil
 }
 
-// teach adds the slot that ends with the pane, and notes the state in the score of the
-// shortest window. What stands in a firing alarm of volume or freshness teaches nothing;
+// teach adds the slot that ends with the pane, and notes the state in a score, if any. What stands in a firing alarm of volume or freshness teaches nothing;
 // after a week it does: it is how things are now.
-func (f *Fold) teach(m *model, pane int64, policy wire.Policy, hops []*judgement, out *output) error {
+func (f *Fold) teach(m *model, pane int64, policy wire.Policy, score *wire.Score, out *output) error {
 	slot := f.slotOf(pane)
 	if f.slotOf(pane+1) == slot {
 		return nil
@@ -108,8 +107,8 @@ func (f *Fold) teach(m *model, pane int64, policy wire.Policy, hops []*judgement
 	p.slot = slot
 	frame := p.state(m.name).Encode()
 	out.slots = append(out.slots, f.state(wire.CadenceKey(m.name, slot), frame))
-	if len(hops) > 0 {
-		hops[0].score.Cadence = frame
+	if score != nil {
+		score.Cadence = frame
 	}
 	return nil
 }
@@ -211,7 +210,8 @@ func (p *pace) dueMS(plan *cadence.Plan) int64 {
 // not make an alarm stale. In a quiet hour nothing is missed. Where nothing is overdue and
 // all input is there, neither is a window of too few rows for a verdict, which says that
 // the model has little traffic, nor one that the cadence fills less than half. Where the
-// cadence is neither declared nor learnt, a week without rows counts as an outage.
+// cadence is neither declared nor learnt for the time since the last row, a week without
+// rows counts as an outage.
 func (p *pace) excused(j *judgement) bool {
 	plan, now := j.policy.Cadence, j.window.endMS
 	from := now - j.cfg.HopMS
@@ -219,7 +219,7 @@ func (p *pace) excused(j *judgement) bool {
 	quiet := plan.Closed(from, now)
 	if !plan.Declared() {
 		hour, learnt := p.volume.Quiet(from, now)
-		if quiet = learnt && hour && !late; !known && !learnt {
+		if quiet = learnt && hour && !late; !known && !quiet {
 			late = p.lastMS == wire.NoPane || now-p.lastMS > p.volume.WeekMS()
 		}
 	}

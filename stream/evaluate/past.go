@@ -49,6 +49,8 @@ func (f *Fold) join(pane int64) error {
 			clear(m.alarms)
 			m.early, m.pace = nil, nil
 		}
+		was := m.policy(pane-1, f.cfg.Policy)
+		m.was = &was
 		if p.Whole {
 			m.born, m.following, m.followed = told.Born, told.Following, found
 		}
@@ -88,7 +90,7 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 			}
 			continue
 		}
-		if checkOf(a.Kind) == "" {
+		if checkOf(a.Kind) == "" && !slices.Contains(told.Untold, a.WindowMS) {
 			m.told[a.WindowMS] = true
 		}
 		st, err := drift.DecodeAlarmState(a.State)
@@ -159,6 +161,16 @@ func (f *Fold) unknown(m *model, hop int64) bool {
 	return p.AtMS-mod(p.AtMS, hop) >= f.end(p.First)
 }
 
+// begun reports whether an alarm that the model does not have yet began under this fold:
+// the policy of the moment that the fold was told of had no such alarm.
+func (f *Fold) begun(m *model, k alarmKey) bool {
+	if m.was == nil {
+		return false
+	}
+	i := slices.IndexFunc(m.refs, func(in installed) bool { return in.id == m.following })
+	return i >= 0 && !f.keeps(m, &m.refs[i], *m.was, k)
+}
+
 // Past returns what a fold that goes on after the last published pane must be told.
 func (f *Fold) Past() wire.Past {
 	p := wire.Past{AtMS: f.end(f.done), First: wire.NoPane, Whole: true, Unknown: f.cfg.Past != nil && f.cfg.Past.Unknown}
@@ -168,6 +180,9 @@ func (f *Fold) Past() wire.Past {
 	for _, name := range slices.Sorted(maps.Keys(f.models)) {
 		m := f.models[name]
 		x := wire.ModelPast{Model: name, Born: m.born, Following: m.following}
+		if p.Unknown {
+			x.Untold = m.untold()
+		}
 		for _, a := range f.alarmStates(m) {
 			x.Alarms = append(x.Alarms, wire.PastAlarm(a))
 		}
@@ -190,6 +205,17 @@ func (f *Fold) Past() wire.Past {
 		p.Models = append(p.Models, x)
 	}
 	return p
+}
+
+// untold are the windows of alarms that a replay was not told of, ascending.
+func (m *model) untold() (windows []int64) {
+	for _, k := range m.alarmKeys() {
+		if checkOf(k.kind) == "" && !m.told[k.windowMS] && !slices.Contains(windows, k.windowMS) {
+			windows = append(windows, k.windowMS)
+		}
+	}
+	slices.Sort(windows)
+	return windows
 }
 
 func floorDiv(a, b int64) int64 { return (a - mod(a, b)) / b }

@@ -91,7 +91,9 @@ func (f *Fold) judgeAhead(name string, newest int64, out *output) error {
 		in := m.reference(pane)
 		f.predictions(m, in, w, out)
 		if in == nil {
-			f.learning(m, w, out)
+			if s, ok := m.learning(w); ok {
+				out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, name, s.Encode()))
+			}
 			continue
 		}
 		j, err := f.compare(m, in, w, policy)

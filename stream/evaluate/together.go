@@ -12,7 +12,7 @@ import (
 // judgeTogether answers for the features of a hop together where the policy asks for it.
 // The level of the hop is what the alert budget gives it: where no feature drifts, BH
 // rejects anything with at most that chance, so that the budget is kept. Features that the
-// share leaves out keep their own part of it.
+// share leaves out keep their own part of it, but those that fire an alarm all the same.
 func (j *judgement) judgeTogether() {
 	rs, p := j.results, j.policy
 	if p.Multiplicity != drift.ByBH || p.Rule != drift.RuleCalibrated {
@@ -20,7 +20,7 @@ func (j *judgement) judgeTogether() {
 	}
 	var family []*drift.FeatureResult
 	for i := range rs {
-		if !slices.Contains(p.Ignore, rs[i].Name) {
+		if !slices.Contains(p.Ignore, rs[i].Name) || slices.Contains(p.Critical, rs[i].Name) {
 			family = append(family, &rs[i])
 		}
 	}

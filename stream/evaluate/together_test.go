@@ -221,3 +221,22 @@ func TestCompare_KeepsWhatPeopleRead(t *testing.T) {
 		t.Errorf("verdicts %v", verdicts(j.results))
 	}
 }
+
+// With BH, features that fire an alarm all the same are among those the level of the hop
+// is spread over: judged beside them they would have it a second time.
+func TestCompare_BHCountsCriticalFeaturesThatTheShareLeavesOut(t *testing.T) {
+	t.Parallel()
+	f, m, in, w := togetherWorld(t, 0.9, 0, 0, 0, 0)
+	p := wire.DefaultPolicy()
+	p.Multiplicity, p.Ignore, p.Critical = drift.ByBH, []string{"a"}, []string{"a"}
+	j, err := f.compare(m, in, w, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := j.results[0].Alpha, j.results[1].Alpha; a != b {
+		t.Errorf("the critical feature was judged at a level of %g, the others at %g", a, b)
+	}
+	if j.score.All != 4 {
+		t.Errorf("%d features in the share, want 4", j.score.All)
+	}
+}

@@ -438,3 +438,46 @@ func TestFault_KeptSlotLost(t *testing.T) {
 		t.Error("no reference had held what was lost")
 	}
 }
+
+// A replay of a range in which a policy comes into force: the alarms that begin with it are
+// new, in the replay as in live operation, and nothing of their past is unknown.
+func TestReplay_APolicyThatComesIntoForceWithinTheRange(t *testing.T) {
+	t.Parallel()
+	compared := 0
+	for seed := range max(3, seeds(t, 20)) {
+		w := movingWorld(t, movingCase{seed: uint64(seed), partitions: 2, burst: burst{10, 30}})
+		rng := rand.New(rand.NewPCG(uint64(seed), 75))
+		w.live(t, rng, memlog.KillAt(900+rng.Int64N(400), memlog.KillAfter))
+		p := wire.DefaultPolicy()
+		p.Name, p.Rule, p.MinRows, p.FireAfter, p.ResolveAfter = "later", "classic", 5, 0, 0
+		p.Drifted, p.Quality = 1.6, wire.Quality{OutOfRange: 0.4}
+		p.Trailing = &wire.Trailing{LengthMS: 4 * dayMS, GapMS: 3 * dayMS, Warn: 0.1, Drifted: 1.6}
+		w.append(t, wire.Control{Kind: "policy", ID: "alpha", Seq: 3, Value: p.Encode()})
+		w.finish(t, rng, 0)
+		want := w.results(t)
+		first := int64(0)
+		for _, s := range scoresOf(t, want) {
+			if slices.ContainsFunc(s.Alarms, func(a wire.AlarmAt) bool { return a.Policy == "later" }) && (first == 0 || s.EndMS < first) {
+				first = s.EndMS
+			}
+		}
+		if first < epochMS+8*dayMS || first > epochMS+(movedDays-8)*dayMS {
+			continue
+		}
+		cfg := w.replayConfig()
+		cfg.FromMS = first - (1+rng.Int64N(8))*quarterMS
+		cfg.ToMS = first + 28*quarterMS
+		var err error
+		cfg.Alarms, err = replay.PastAlarms(w.layout, cfg.FromMS, scoresOf(t, want))
+		must(t, err)
+		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
+		must(t, err)
+		if diff := diffLines(within(want, cfg.FromMS, cfg.ToMS, "alpha"), within(got, cfg.FromMS, cfg.ToMS, "alpha")); diff != "" {
+			t.Fatalf("seed %d, policy in force at day %.2f: %s", seed, float64(first-epochMS)/float64(dayMS), diff)
+		}
+		compared++
+	}
+	if compared == 0 {
+		t.Error("in no world did the policy come into force where it can be compared")
+	}
+}

@@ -33,6 +33,9 @@ type ModelPast struct {
 	// is not told of is new; Following is the reference they stand on.
 	Born      bool        `json:"born,omitempty"`
 	Following sketches.ID `json:"following"`
+	// Untold are the windows of which there are alarms that nobody was told of: they began
+	// unknown, and so may a check of data quality have.
+	Untold []int64 `json:"untold,omitempty"`
 }
 
 // PastAlarm is the state of one alarm.
