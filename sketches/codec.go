@@ -166,6 +166,16 @@ func (d *Decoder) Uvarint() uint64 {
 	return x
 }
 
+// UpTo reads an unsigned number; one above most is a fault.
+func (d *Decoder) UpTo(most uint64) uint64 {
+	x := d.Uvarint()
+	if x > most {
+		d.Fail("%d, at most %d", x, most)
+		return 0
+	}
+	return x
+}
+
 // Varint reads a signed number in zig-zag form.
 func (d *Decoder) Varint() int64 {
 	u := d.Uvarint()

@@ -137,6 +137,7 @@ func TestDecoderRefuses(t *testing.T) {
 		{"a 128-bit varint that never ends", slices.Repeat([]byte{255}, 40), func(d *Decoder) { d.Int128() }},
 		{"a list longer than the bytes", []byte{200, 1, 0}, func(d *Decoder) { d.Count(1) }},
 		{"a list of wide items", []byte{2, 0, 0, 0, 0, 0, 0, 0, 0}, func(d *Decoder) { d.Count(8) }},
+		{"a number above the most", []byte{8}, func(d *Decoder) { d.UpTo(7) }},
 		{"bytes cut short", []byte{3, 'a', 'b'}, func(d *Decoder) { d.Bytes() }},
 		{"a truth value of 2", []byte{2}, func(d *Decoder) { d.Bool() }},
 		{"a float cut short", []byte{1, 2, 3}, func(d *Decoder) { d.Float64() }},

@@ -70,15 +70,6 @@ func (d *draws) counts() (ref, cur []float64) {
 	return append(ref, 1, 2), append(cur, 3, 1)
 }
 
-func full(counts []float64) bool {
-	for _, c := range counts {
-		if c == 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func normalised(counts []float64) []float64 {
 	total := 0.0
 	for _, c := range counts {

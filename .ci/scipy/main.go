@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/drift/generate"
@@ -105,7 +106,7 @@ func counts(i int, d *draws) (record, error) {
 		return r, err
 	}
 	r.Found = map[string]float64{"chi2_table": table.Stat, "chi2_table_p": table.P}
-	if full(r.Ref) {
+	if !slices.Contains(r.Ref, 0) { // a fit divides by the reference
 		fit, err := drift.ChiSquareFit(r.Ref, r.Cur)
 		if err != nil {
 			return r, err

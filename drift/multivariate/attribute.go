@@ -2,11 +2,9 @@ package multivariate
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
-	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/sketches/joint"
 )
 
@@ -41,27 +39,14 @@ const leastBlame = 4
 // Cost: rows of the stored sample · d · D, some milliseconds; for alarms, not for every
 // window.
 //
-// Errors: sketches.ErrGridMismatch for sums of two embeddings; ErrTooFew for fewer than
-// 30 reference rows or 4 rows of the window.
-func Attribute(ref, cur *joint.Sums) ([]Blame, error) {
-	if ref.Embedding.ID() != cur.Embedding.ID() {
-		return nil, fmt.Errorf("%w: embeddings %s and %s", sketches.ErrGridMismatch, ref.Embedding.ID(), cur.Embedding.ID())
-	}
-	r, err := NewReference(ref)
+// Errors: sketches.ErrGridMismatch for sums of another embedding; ErrTooFew for a window
+// of fewer than 4 rows.
+func (r *Reference) Attribute(cur *joint.Sums) ([]Blame, error) {
+	e := r.embedding
+	w, err := r.window(cur, leastBlame)
 	if err != nil {
 		return nil, err
 	}
-	if cur.Rows < leastBlame {
-		return nil, fmt.Errorf("window of %d rows, want at least %d: %w", cur.Rows, leastBlame, ErrTooFew)
-	}
-	e := ref.Embedding
-	_, gram, _, _ := e.Width()
-	w := newWindow(e)
-	w.rows = float64(cur.Rows)
-	for i := range w.values {
-		w.values[i] = cur.Values[i].Float64()
-	}
-	w.moments(e.Dim(), gram)
 
 	out := make([]Blame, len(e.Features))
 	of := make([]*Blame, e.Dim()) // by coordinate

@@ -14,6 +14,10 @@ func TestAttribute_NamesTheChangedFeatures(t *testing.T) {
 	t.Parallel()
 	const a, b = 2, 5
 	w := newWorld(t, 8, 1500, 256, 9, normals)
+	ref, err := NewReference(w.all)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name string
 		edit func(rng *rand.Rand, x []float64)
@@ -27,7 +31,7 @@ func TestAttribute_NamesTheChangedFeatures(t *testing.T) {
 			normals(rng, x)
 			tc.edit(rng, x)
 		})...)
-		got, err := Attribute(w.all, cur)
+		got, err := ref.Attribute(cur)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,11 +54,11 @@ func TestAttribute_NamesTheChangedFeatures(t *testing.T) {
 			t.Errorf("correlation of %d with %d and of %d with %d", first, got[0].Other, second, got[1].Other)
 		}
 	}
-	if _, err := Attribute(w.all, w.panes[0]); !errors.Is(err, ErrTooFew) {
+	if _, err := ref.Attribute(w.panes[0]); !errors.Is(err, ErrTooFew) {
 		t.Errorf("a window of one row: %v", err)
 	}
 	o := newWorld(t, 8, 100, 64, 2, normals)
-	if _, err := Attribute(w.all, o.all); !errors.Is(err, sketches.ErrGridMismatch) {
+	if _, err := ref.Attribute(o.all); !errors.Is(err, sketches.ErrGridMismatch) {
 		t.Errorf("two embeddings: %v", err)
 	}
 }

@@ -25,9 +25,13 @@ func BenchmarkPush(b *testing.B) {
 func BenchmarkAttribute(b *testing.B) {
 	w := newWorld(b, 20, 1000, 256, 1, normals)
 	cur := w.sums(w.draw(500, normals)...)
+	ref, err := NewReference(w.all)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for range b.N {
-		if _, err := Attribute(w.all, cur); err != nil {
+		if _, err := ref.Attribute(cur); err != nil {
 			b.Fatal(err)
 		}
 	}

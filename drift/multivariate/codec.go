@@ -59,9 +59,9 @@ func DecodeLaw(b []byte) (*Law, error) {
 		return nil, err
 	}
 	d := sketches.NewDecoder(body)
-	l := &Law{Rows: d.Float64(), Runs: small(d, maxLawCount), Block: d.Float64(), Seed: d.Uint64()}
+	l := &Law{Rows: d.Float64(), Runs: int(d.UpTo(maxLawCount)), Block: d.Float64(), Seed: d.Uint64()}
 	for i, n := 0, d.Count(26); i < n && d.Err() == nil; i++ {
-		p := PathLaw{Path: Path{Statistic: Statistic(d.Byte()), Panes: small(d, maxLawPanes)}}
+		p := PathLaw{Path: Path{Statistic: Statistic(d.Byte()), Panes: int(d.UpTo(maxLawPanes))}}
 		p.Mean, p.SD, p.Skew = d.Float64(), d.Float64(), d.Float64()
 		l.Paths = append(l.Paths, p)
 	}
@@ -70,7 +70,7 @@ func DecodeLaw(b []byte) (*Law, error) {
 		for j, n := 0, d.Count(8); j < n && d.Err() == nil; j++ {
 			x.First = append(x.First, d.Float64())
 		}
-		x.Rest, x.Alarms = d.Float64(), small(d, maxLawCount)
+		x.Rest, x.Alarms = d.Float64(), int(d.UpTo(maxLawCount))
 		l.Limits = append(l.Limits, x)
 	}
 	if err := d.Finish(); err != nil {
@@ -80,16 +80,6 @@ func DecodeLaw(b []byte) (*Law, error) {
 		return nil, fmt.Errorf("joint law: %w", err)
 	}
 	return l, nil
-}
-
-// small reads a number up to most.
-func small(d *sketches.Decoder, most uint64) int {
-	x := d.Uvarint()
-	if x > most {
-		d.Fail("%d, at most %d", x, most)
-		return 0
-	}
-	return int(x)
 }
 
 // Validate returns every fault of a law: paths stand by ascending scale, each once, and

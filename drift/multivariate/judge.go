@@ -91,7 +91,7 @@ func Judge(ref *Reference, law *Law, target int, windows []*joint.Sums) (*Result
 	if out.Score > out.Limit {
 		out.Verdict = drift.Drifted
 		if last.Rows >= leastBlame {
-			if out.Blames, err = Attribute(ref.sums, last); err != nil {
+			if out.Blames, err = ref.Attribute(last); err != nil {
 				return nil, err
 			}
 		}

@@ -2,11 +2,9 @@ package multivariate
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
-	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/sketches/joint"
 )
 
@@ -21,27 +19,14 @@ type PairChange struct {
 // most as many as asked for, each pair of features once. Like Attribute it names what
 // changed and decides nothing.
 //
-// Errors: sketches.ErrGridMismatch for sums of two embeddings; ErrTooFew for fewer than
-// 30 reference rows or 12 rows of the window.
-func Pairs(ref, cur *joint.Sums, most int) ([]PairChange, error) {
-	if ref.Embedding.ID() != cur.Embedding.ID() {
-		return nil, fmt.Errorf("%w: embeddings %s and %s", sketches.ErrGridMismatch, ref.Embedding.ID(), cur.Embedding.ID())
-	}
-	r, err := NewReference(ref)
+// Errors: sketches.ErrGridMismatch for sums of another embedding; ErrTooFew for a window
+// of fewer than 12 rows.
+func (r *Reference) Pairs(cur *joint.Sums, most int) ([]PairChange, error) {
+	e := r.embedding
+	w, err := r.window(cur, correlated)
 	if err != nil {
 		return nil, err
 	}
-	if cur.Rows < correlated {
-		return nil, fmt.Errorf("window of %d rows, want at least %d: %w", cur.Rows, correlated, ErrTooFew)
-	}
-	e := ref.Embedding
-	_, gram, _, _ := e.Width()
-	w := newWindow(e)
-	w.rows = float64(cur.Rows)
-	for i := range w.values {
-		w.values[i] = cur.Values[i].Float64()
-	}
-	w.moments(e.Dim(), gram)
 	se := math.Sqrt(1/(r.rows-3) + 1/(w.rows-3))
 	var out []PairChange
 	place := map[[2]int]int{}

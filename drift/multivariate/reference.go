@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/sketches/joint"
 )
 
@@ -88,6 +89,24 @@ func NewReference(s *joint.Sums) (*Reference, error) {
 func newWindow(e *joint.Embedding) *window {
 	width, _, _, _ := e.Width()
 	return &window{values: make([]float64, width-1), mean: make([]float64, e.Dim()), sd: make([]float64, e.Dim())}
+}
+
+// window reads the sums of a window of so many rows at least, means and spreads too.
+func (r *Reference) window(s *joint.Sums, least uint64) (*window, error) {
+	if s.Embedding.ID() != r.embedding.ID() {
+		return nil, fmt.Errorf("%w: embeddings %s and %s", sketches.ErrGridMismatch, s.Embedding.ID(), r.embedding.ID())
+	}
+	if s.Rows < least {
+		return nil, fmt.Errorf("window of %d rows, want at least %d: %w", s.Rows, least, ErrTooFew)
+	}
+	_, gram, _, _ := r.embedding.Width()
+	w := newWindow(r.embedding)
+	w.rows = float64(s.Rows)
+	for i := range w.values {
+		w.values[i] = s.Values[i].Float64()
+	}
+	w.moments(r.embedding.Dim(), gram)
+	return w, nil
 }
 
 func newReference(e *joint.Embedding, w *window) *Reference {

@@ -53,16 +53,16 @@ func DecodePlan(b []byte) (*Plan, error) {
 	p := &Plan{}
 	copy(p.Grid[:], d.Raw(len(p.Grid)))
 	p.Threshold = d.Varint()
-	p.Cooldown = uint32(bound(d, d.Uvarint(), math.MaxUint32))
+	p.Cooldown = uint32(d.UpTo(math.MaxUint32))
 	p.Report.decode(d)
 	n := d.Count(13)
 	last := uint64(0)
 	for i := 0; i < n && d.Err() == nil; i++ {
-		last += bound(d, d.Uvarint(), sketches.MaxFeatures)
+		last += d.UpTo(sketches.MaxFeatures)
 		q := Path{Feature: int(last), Kind: Kind(d.Byte()), Effect: d.Float64()}
-		q.Bin = int(bound(d, d.Uvarint(), sketches.MaxVerdictBins))
-		q.Scale = int64(bound(d, d.Uvarint(), limit))
-		q.Handicap = int64(bound(d, d.Uvarint(), limit))
+		q.Bin = int(d.UpTo(sketches.MaxVerdictBins))
+		q.Scale = int64(d.UpTo(limit))
+		q.Handicap = int64(d.UpTo(limit))
 		p.Paths = append(p.Paths, q)
 	}
 	if err := d.Finish(); err != nil {
@@ -121,8 +121,8 @@ func DecodeTrack(p *Plan, b []byte) (*Track, error) {
 	if d.Err() == nil && id != p.ID() {
 		return nil, fmt.Errorf("sequential state: %w: it is of plan %s, want %s", ErrBadState, id, p.ID())
 	}
-	depth := int(bound(d, d.Uvarint(), MaxKept))
-	kept := int(bound(d, d.Uvarint(), uint64(depth)))
+	depth := int(d.UpTo(MaxKept))
+	kept := int(d.UpTo(uint64(depth)))
 	if d.Err() == nil && kept*len(p.Paths) > d.Left() {
 		d.Fail("%d kept panes of %d paths, %d bytes left", kept, len(p.Paths), d.Left())
 	}
@@ -132,11 +132,11 @@ func DecodeTrack(p *Plan, b []byte) (*Track, error) {
 	t := NewTrack(p, depth)
 	s := &t.base
 	s.Panes, s.Alarms = d.Uvarint(), d.Uvarint()
-	s.Quiet = uint32(bound(d, d.Uvarint(), uint64(p.Cooldown)))
+	s.Quiet = uint32(d.UpTo(uint64(p.Cooldown)))
 	for i := range s.Sums {
-		s.Sums[i] = int64(bound(d, d.Uvarint(), limit))
+		s.Sums[i] = int64(d.UpTo(limit))
 		if s.Sums[i] > 0 {
-			s.Age[i] = uint32(bound(d, d.Uvarint(), math.MaxUint32))
+			s.Age[i] = uint32(d.UpTo(math.MaxUint32))
 		}
 		if s.Sums[i] > 0 && (s.Age[i] == 0 || s.Sums[i]-p.Paths[i].Handicap >= p.Threshold) || s.Sums[i] > 0 && s.Quiet > 0 {
 			d.Fail("path %d: sum %d of age %d in a cooldown of %d", i, s.Sums[i], s.Age[i], s.Quiet)
@@ -160,13 +160,4 @@ func DecodeTrack(p *Plan, b []byte) (*Track, error) {
 	}
 	t.replay(0)
 	return t, nil
-}
-
-// bound records a fault for a number above what there can be.
-func bound(d *sketches.Decoder, x, most uint64) uint64 {
-	if x > most {
-		d.Fail("%d, at most %d", x, most)
-		return 0
-	}
-	return x
 }

@@ -100,8 +100,8 @@ func (r *Report) decode(d *sketches.Decoder) {
 	r.Extrapolated = d.Bool()
 	r.BlockPanes = d.Float64()
 	r.HistoryPanes = d.Uvarint()
-	r.Replicates = uint32(bound(d, d.Uvarint(), math.MaxUint32))
-	r.Dropped = uint32(bound(d, d.Uvarint(), math.MaxUint32))
+	r.Replicates = uint32(d.UpTo(math.MaxUint32))
+	r.Dropped = uint32(d.UpTo(math.MaxUint32))
 	r.Seed = d.Uint64()
 	finite := func(x float64) bool { return x >= 0 && !math.IsInf(x, 1) }
 	if d.Err() == nil && (r.Basis < AssumedIndependent || r.Basis > Resampled || !finite(r.TargetPanes) || !finite(r.BlockPanes)) {

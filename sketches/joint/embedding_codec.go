@@ -58,16 +58,16 @@ func Decode(b []byte) (*Embedding, error) {
 	e.Seed, e.Sigma = d.Uint64(), d.Float64()
 	e.Features = make([]int, d.Count(1))
 	for i := range e.Features {
-		e.Features[i] = small(d, sketches.MaxFeatures-1)
+		e.Features[i] = int(d.UpTo(sketches.MaxFeatures - 1))
 	}
 	n := d.Count(5) // the shortest coordinate: feature, role, length, three entries
 	for i := 0; i < n && d.Err() == nil; i++ {
-		c := Coordinate{Feature: small(d, sketches.MaxFeatures-1), Role: Role(d.Byte())}
+		c := Coordinate{Feature: int(d.UpTo(sketches.MaxFeatures - 1)), Role: Role(d.Byte())}
 		c.Table = integers(d)
 		e.Coordinates = append(e.Coordinates, c)
 	}
 	e.Frequencies = integers(d)
-	rows := small(d, MaxSample)
+	rows := int(d.UpTo(MaxSample))
 	for i := 0; i < len(e.Features) && d.Err() == nil; i++ {
 		if rows > d.Left() {
 			d.Fail("sample of %d rows", rows)
@@ -75,7 +75,7 @@ func Decode(b []byte) (*Embedding, error) {
 		}
 		column := make([]uint16, rows)
 		for r := range column {
-			column[r] = uint16(small(d, 1<<16-1))
+			column[r] = uint16(d.UpTo(1<<16 - 1))
 		}
 		e.Sample = append(e.Sample, column)
 	}
@@ -86,16 +86,6 @@ func Decode(b []byte) (*Embedding, error) {
 		return nil, fmt.Errorf("embedding: %w", err)
 	}
 	return e, nil
-}
-
-// small reads a number up to most.
-func small(d *sketches.Decoder, most uint64) int {
-	x := d.Uvarint()
-	if x > most {
-		d.Fail("%d, at most %d", x, most)
-		return 0
-	}
-	return int(x)
 }
 
 // integers reads a list of 32-bit numbers.

@@ -150,7 +150,7 @@ func (in *installed) blame(v *wire.JointVerdict, blames []multivariate.Blame, cu
 		}
 		v.Features = append(v.Features, f)
 	}
-	pairs, err := multivariate.Pairs(in.ref.Joint.Sums, cur, jointPairs)
+	pairs, err := in.together.Pairs(cur, jointPairs)
 	if errors.Is(err, multivariate.ErrTooFew) {
 		return nil
 	}
