@@ -46,6 +46,7 @@ func TestView_AGridHasOneEmbedding(t *testing.T) {
 		{"from its first record", []GridControl{with(5, e)}, 5, 11},
 		{"from a later one", []GridControl{bare, with(9, e)}, 9, 12},
 		{"another one is too late", []GridControl{bare, with(9, e), with(9, other), with(20, other)}, 9, 12},
+		{"put in force from an earlier pane later on", []GridControl{with(9, e), with(5, e)}, 5, 12},
 		{"a record without one takes nothing away", []GridControl{with(5, e), {Model: "fraud", FromPane: 7, Grid: g}}, 5, 11},
 	} {
 		v := viewOf(t, c.grids...)

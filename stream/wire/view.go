@@ -139,6 +139,8 @@ func (v *View) addGrid(g ActiveGrid) {
 		if old.FromPane <= g.FromPane {
 			return
 		}
+		gs = slices.Delete(gs, i, i+1) // twice in the list, its rows would be counted twice
+		break
 	}
 	gs = append(gs, g)
 	slices.SortStableFunc(gs, func(a, b ActiveGrid) int {
