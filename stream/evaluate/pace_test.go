@@ -53,8 +53,16 @@ func TestPace_EveryEndOfASlotIsInTheHistory(t *testing.T) {
 	t.Parallel()
 	p := wire.DefaultPolicy()
 	f, _ := movingFold(t, layout(15, 1_800_000), p)
+	standsInHistory(t, f, func(int64) {})
+}
+
+// standsInHistory runs three slots of fifteen panes and looks for the cadence's state in
+// the scores.
+func standsInHistory(t *testing.T, f *Fold, before func(pane int64)) {
+	t.Helper()
 	ends := []int64{}
 	for pane := range int64(45) {
+		before(pane)
 		out := &output{}
 		if err := f.pane(final{pane: pane, covered: wire.Coverage{Number: pane, Covered: 1, Expected: 1}}, out); err != nil {
 			t.Fatal(err)
@@ -80,28 +88,11 @@ func TestPace_IsInTheHistoryWhileThereIsNoReference(t *testing.T) {
 	t.Parallel()
 	f, m := movingFold(t, layout(15, 1_800_000), wire.DefaultPolicy())
 	m.refs = nil
-	ends := []int64{}
-	for pane := range int64(45) {
+	standsInHistory(t, f, func(pane int64) {
 		c := newCell()
 		c.entry(key{version: "1"}).rows = 3
 		f.pending[pane] = &pending{merged: map[string]*cell{"m": c}}
-		out := &output{}
-		if err := f.pane(final{pane: pane, covered: wire.Coverage{Number: pane, Covered: 1, Expected: 1}}, out); err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range out.scores {
-			s, err := wire.DecodeScore(r.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(s.Cadence) > 0 {
-				ends = append(ends, s.EndMS/60_000)
-			}
-		}
-	}
-	if !slices.Equal(ends, []int64{15, 30, 45}) {
-		t.Errorf("the state stands at minutes %v, want 15, 30, 45", ends)
-	}
+	})
 }
 
 // The same where of all hours of the week one alone is known, in which rows come.

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -329,7 +328,6 @@ func TestMoving_WhatAnAlarmStandsOverNeverEnters(t *testing.T) {
 // is stopped anywhere goes on to the same.
 func TestReplay_MovingReferencesFromTheMiddle(t *testing.T) {
 	t.Parallel()
-	stop := errors.New("stop")
 	compared, stops := map[string]int{}, 0
 	for seed := range max(3, seeds(t, 30)) {
 		w := movingWorld(t, movingCase{seed: uint64(seed), partitions: 2, burst: burst{20, 22}})
@@ -353,29 +351,8 @@ func TestReplay_MovingReferencesFromTheMiddle(t *testing.T) {
 			compared[kind] += len(movingScores(t, got, "alpha", kind))
 		}
 
-		var parts []replay.Line
-		resume := make([]*wire.Past, w.layout.PanesPartitions)
-		for life := 0; ; life++ {
-			left := 1 + rng.IntN(3)
-			cfg.Resume = resume
-			cfg.Sink = func(_ context.Context, b replay.Batch) error {
-				if left--; left == 0 && life < 6 {
-					return stop
-				}
-				parts = append(parts, b.Lines...)
-				p, err := wire.DecodePast(b.Past().Encode())
-				must(t, err)
-				resume[b.Partition] = &p
-				return nil
-			}
-			if _, err = replay.Run(t.Context(), io, cfg); err == nil {
-				break
-			}
-			if !errors.Is(err, stop) {
-				t.Fatal(err)
-			}
-			stops++
-		}
+		parts, n := w.interrupted(t, rng, cfg, 3, 6)
+		stops += n
 		if diff := diffLines(got, replay.Dedupe(parts)); diff != "" {
 			t.Fatalf("seed %d, stopped: %s", seed, diff)
 		}

@@ -74,7 +74,6 @@ func TestReplay_FromTheMiddleWithHistoryPrintsWhatLivePrinted(t *testing.T) {
 // the way.
 func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 	t.Parallel()
-	stop := errors.New("stop")
 	stops := 0
 	for seed := range seeds(t, 24) {
 		w, live := prepared(t, seed)
@@ -96,33 +95,11 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 		want, err := replay.Run(t.Context(), io, cfg)
 		must(t, err)
 
-		var got []replay.Line
-		resume := make([]*wire.Past, w.layout.PanesPartitions)
-		for life := 0; ; life++ {
-			left := 1 + rng.IntN(4)
-			cfg.Resume = resume
-			cfg.Sink = func(_ context.Context, b replay.Batch) error {
-				if left--; left == 0 && life < 20 {
-					return stop
-				}
-				got = append(got, b.Lines...)
-				p, err := wire.DecodePast(b.Past().Encode())
-				must(t, err)
-				resume[b.Partition] = &p
-				return nil
-			}
-			_, err := replay.Run(t.Context(), io, cfg)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, stop) {
-				t.Fatal(err)
-			}
-			stops++
-		}
-		n := len(got)
-		if got = replay.Dedupe(got); len(got) != n {
-			t.Fatalf("seed %d: %d lines were given again after a stop", seed, n-len(got))
+		got, n := w.interrupted(t, rng, cfg, 4, 20)
+		stops += n
+		all := len(got)
+		if got = replay.Dedupe(got); len(got) != all {
+			t.Fatalf("seed %d: %d lines were given again after a stop", seed, all-len(got))
 		}
 		if diff := diffLines(want, got); diff != "" {
 			t.Fatalf("seed %d, from %d: %s", seed, cfg.FromMS, diff)
@@ -138,7 +115,6 @@ func TestReplay_StoppedAnywhereGoesOnToTheSameResult(t *testing.T) {
 // are told apart from those whose past is unknown, with a history and after a stop.
 func TestReplay_FromTheMiddleAroundANewReference(t *testing.T) {
 	t.Parallel()
-	stop := errors.New("stop")
 	around, stops := 0, 0
 	for seed := range seeds(t, 24) {
 		w, _ := prepared(t, seed)
@@ -164,28 +140,8 @@ func TestReplay_FromTheMiddleAroundANewReference(t *testing.T) {
 		var err error
 		cfg.Alarms, err = replay.PastAlarms(w.layout, cfg.FromMS, scoresOf(t, live))
 		must(t, err)
-		var got []replay.Line
-		resume := make([]*wire.Past, w.layout.PanesPartitions)
-		for life := 0; ; life++ {
-			left := 1 + rng.IntN(3)
-			cfg.Resume = resume
-			cfg.Sink = func(_ context.Context, b replay.Batch) error {
-				if left--; left == 0 && life < 10 {
-					stops++
-					return stop
-				}
-				got = append(got, b.Lines...)
-				p, err := wire.DecodePast(b.Past().Encode())
-				must(t, err)
-				resume[b.Partition] = &p
-				return nil
-			}
-			if _, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg); err == nil {
-				break
-			} else if !errors.Is(err, stop) {
-				t.Fatal(err)
-			}
-		}
+		got, n := w.interrupted(t, rng, cfg, 3, 10)
+		stops += n
 		if diff := diffLines(within(live, cfg.FromMS, cfg.ToMS, ""), replay.Dedupe(got)); diff != "" {
 			t.Fatalf("seed %d, %d to %d, new reference from %d: %s", seed, cfg.FromMS, cfg.ToMS, first, diff)
 		}
@@ -300,5 +256,35 @@ func TestReplay_StopsWhenAsked(t *testing.T) {
 		if cancel(); !errors.Is(err, context.Canceled) || lines != nil {
 			t.Errorf("stopped at step %d: %d lines, %v", n, len(lines), err)
 		}
+	}
+}
+
+// interrupted runs a replay that is stopped at one of its next most batches, again and
+// again for so many lives, goes on from there each time, and returns all that it gave.
+func (w *world) interrupted(t testing.TB, rng *rand.Rand, cfg replay.Config, most, lives int) (lines []replay.Line, stops int) {
+	t.Helper()
+	stop := errors.New("stop")
+	resume := make([]*wire.Past, w.layout.PanesPartitions)
+	for life := 0; ; life++ {
+		left := 1 + rng.IntN(most)
+		cfg.Resume = resume
+		cfg.Sink = func(_ context.Context, b replay.Batch) error {
+			if left--; left == 0 && life < lives {
+				return stop
+			}
+			lines = append(lines, b.Lines...)
+			p, err := wire.DecodePast(b.Past().Encode())
+			must(t, err)
+			resume[b.Partition] = &p
+			return nil
+		}
+		_, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
+		if err == nil {
+			return lines, stops
+		}
+		if !errors.Is(err, stop) {
+			t.Fatal(err)
+		}
+		stops++
 	}
 }
