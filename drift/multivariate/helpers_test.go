@@ -28,7 +28,9 @@ func newWorld(tb testing.TB, d, n, waves int, seed uint64, draw func(rng *rand.R
 		rows[r] = make([]float64, d)
 		draw(w.rng, rows[r])
 		for k, x := range rows[r] {
-			columns[k] = append(columns[k], x)
+			if !math.IsNaN(x) { // a missing value
+				columns[k] = append(columns[k], x)
+			}
 		}
 	}
 	features := make([]sketches.FeatureGrid, d)

@@ -49,3 +49,31 @@ func TestPairs_NameTheCorrelationThatChanged(t *testing.T) {
 		t.Errorf("another embedding: %v", err)
 	}
 }
+
+// Of a feature with a coordinate for its missing values the pair says what changed most: here
+// that values go missing where the other feature is high.
+func TestPairs_SayWhatChangedMostOfAFeature(t *testing.T) {
+	t.Parallel()
+	const a, b = 2, 5
+	holes := func(missing func(rng *rand.Rand, x []float64) bool) func(rng *rand.Rand, x []float64) {
+		return func(rng *rand.Rand, x []float64) {
+			normals(rng, x)
+			if missing(rng, x) {
+				x[b] = math.NaN()
+			}
+		}
+	}
+	w := newWorld(t, 8, 1500, 64, 9, holes(func(rng *rand.Rand, _ []float64) bool { return rng.Float64() < 0.2 }))
+	ref, err := NewReference(w.all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cur := w.sums(w.draw(400, holes(func(_ *rand.Rand, x []float64) bool { return x[a] > 0.84 }))...)
+	all, err := ref.Pairs(cur, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := all[0]; len(all) != 8*7/2 || p.A != a || p.B != b || math.Abs(p.Cur) < 0.5 || math.Abs(p.Change) < 8 {
+		t.Errorf("%d pairs, first %+v", len(all), p)
+	}
+}
