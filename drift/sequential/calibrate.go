@@ -213,7 +213,7 @@ func (c *calibration) redraw() (world, error) {
 			columns[f] = newSampler(w)
 		}
 	}
-	library, err := newLibrary(c.s.Seed, c.ref.Grid, columns, c.s.PaneRows)
+	pool, err := newPool(c.s.Seed, c.ref.Grid, columns, c.s.PaneRows)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (c *calibration) redraw() (world, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newIndependent(mixSeed(c.s.Seed, replicate), t, columns, c.s.PaneRows, library), nil
+		return newIndependent(mixSeed(c.s.Seed, replicate), t, columns, c.s.PaneRows, pool), nil
 	}, nil
 }
 

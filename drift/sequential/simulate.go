@@ -159,28 +159,28 @@ type independent struct {
 	rows    int
 	draws   generate.Sequence
 	inc     []int64
-	// For panes of many rows: increments of a library of panes, of which each feature
+	// For panes of many rows: increments of a pool of panes, of which each feature
 	// takes its own.
-	library []int64
-	size    int
+	pool []int64
+	size int
 }
 
-// From manyRows records a pane on, panes are drawn from a library of at most librarySize
-// panes and libraryRows records.
+// From manyRows records a pane on, panes are drawn from a pool of at most poolSize
+// panes and poolRows records.
 const (
-	manyRows    = 32
-	librarySize = 1 << 13
-	libraryRows = 1 << 22
+	manyRows = 32
+	poolSize = 1 << 13
+	poolRows = 1 << 22
 )
 
-// newLibrary draws panes of independent records; nil for panes of few.
-func newLibrary(seed uint64, g *sketches.Grid, columns []sampler, rows int) (*History, error) {
+// newPool draws panes of independent records; nil for panes of few.
+func newPool(seed uint64, g *sketches.Grid, columns []sampler, rows int) (*History, error) {
 	if rows < manyRows {
 		return nil, nil
 	}
 	h, pane := NewHistory(g), sketches.NewCounts(g)
 	d := generate.NewSequence(seed^0x6c6962, 0)
-	for range max(2, min(librarySize, libraryRows/rows)) {
+	for range max(2, min(poolSize, poolRows/rows)) {
 		for f := range pane.Features {
 			fc := &pane.Features[f]
 			clear(fc.Cells)
@@ -203,10 +203,10 @@ func newLibrary(seed uint64, g *sketches.Grid, columns []sampler, rows int) (*Hi
 	return h, nil
 }
 
-func newIndependent(seed uint64, t *Tables, columns []sampler, rows int, library *History) *independent {
+func newIndependent(seed uint64, t *Tables, columns []sampler, rows int, pool *History) *independent {
 	s := &independent{seed: seed, tables: t, columns: columns, rows: rows, inc: make([]int64, t.paths)}
-	if library != nil {
-		s.library, s.size = library.increments(t), library.panes
+	if pool != nil {
+		s.pool, s.size = pool.increments(t), pool.panes
 	}
 	return s
 }
@@ -214,11 +214,11 @@ func newIndependent(seed uint64, t *Tables, columns []sampler, rows int, library
 func (s *independent) begin(number uint64) { s.draws = generate.NewSequence(s.seed, number) }
 
 func (s *independent) next() []int64 {
-	if s.library != nil {
+	if s.pool != nil {
 		for f := range s.tables.features {
 			ft := &s.tables.features[f]
 			i := s.draws.Below(s.size)*s.tables.paths + ft.first
-			copy(s.inc[ft.first:], s.library[i:i+ft.paths])
+			copy(s.inc[ft.first:], s.pool[i:i+ft.paths])
 		}
 		return s.inc
 	}
