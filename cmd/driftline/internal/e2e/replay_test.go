@@ -260,6 +260,10 @@ func TestFault_ReplayDuringLiveOnKafkaAndPostgreSQL(t *testing.T) {
 		start(t, nil, "run", role, "--config", cfg, "--brokers", brokers, "--database-url", database, "--data-dir", dir+"-"+role,
 			"--artifact-root", dir+"-artifacts", "--ops-listen", "127.0.0.1:"+strconv.Itoa(ports[i]), "--listen", "127.0.0.1:"+strconv.Itoa(ports[3]), "--log-level", "warn")
 	}
+	eventually(t, time.Minute, "the historian is ready, its tables made", func() bool {
+		answer, err := get("http://127.0.0.1:" + strconv.Itoa(ports[2]) + "/readyz")
+		return err == nil && answer == "ok\n"
+	})
 	args := []string{"--config", cfg, "--brokers", brokers, "--data-dir", dir + "-replay"}
 	want := replayedFrom(t, args...)
 	rows := waitForRows(t, database, len(want))
