@@ -54,6 +54,7 @@ type EventData struct {
 	ReferenceDigest string         `json:"reference_digest,omitempty"` // of what a moving reference held
 	ReferenceFromMS int64          `json:"reference_from_ms,omitempty"`
 	ReferenceToMS   int64          `json:"reference_to_ms,omitempty"`
+	Segment         string         `json:"segment,omitempty"` // part of the traffic, such as region=eu; absent: all of it
 	Covered         uint64         `json:"covered"`
 	Expected        uint64         `json:"expected"`
 	Drifted         int            `json:"drifted"`

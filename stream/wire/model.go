@@ -73,6 +73,9 @@ type GridControl struct {
 	// Joint is how all features are looked at together, nil: they are not. A grid has one
 	// embedding at most; a second record of the same grid may bring it later.
 	Joint *joint.Embedding
+	// Segments are counted apart from the pane on, none where it names none: the record of a
+	// grid with the largest pane, of equal panes the last, says it for all panes after.
+	Segments Segments
 }
 
 // Encode returns the framed bytes.
@@ -81,16 +84,26 @@ func (g GridControl) Encode() []byte {
 	e.String(g.Model)
 	e.Varint(g.FromPane)
 	e.Bytes(g.Grid.Encode())
-	if g.Joint == nil {
-		return sketches.Frame(KindGrid, schema, e.Data())
+	number := schema
+	switch {
+	case len(g.Segments) > 0:
+		number = segmentSchema
+		e.Bool(g.Joint != nil)
+	case g.Joint != nil:
+		number = jointSchema
 	}
-	e.Bytes(g.Joint.Encode())
-	return sketches.Frame(KindGrid, jointSchema, e.Data())
+	if g.Joint != nil {
+		e.Bytes(g.Joint.Encode())
+	}
+	if len(g.Segments) > 0 {
+		g.Segments.encode(&e)
+	}
+	return sketches.Frame(KindGrid, number, e.Data())
 }
 
 // DecodeGridControl reads what Encode wrote.
 func DecodeGridControl(b []byte) (g GridControl, err error) {
-	d, s, err := openUpTo(b, KindGrid, jointSchema, "grid")
+	d, s, err := openUpTo(b, KindGrid, segmentSchema, "grid")
 	if err != nil {
 		return g, err
 	}
@@ -98,8 +111,14 @@ func DecodeGridControl(b []byte) (g GridControl, err error) {
 	g.FromPane = d.Varint()
 	body := d.Bytes()
 	var embedding []byte
-	if s == jointSchema {
+	hasJoint := s == jointSchema || s == segmentSchema && d.Bool()
+	if hasJoint {
 		embedding = d.Bytes()
+	}
+	if s == segmentSchema {
+		if g.Segments = decodeSegments(d); len(g.Segments) == 0 {
+			d.Fail("no segments in a record that tells of them")
+		}
 	}
 	if err := d.Finish(); err != nil {
 		return g, err
@@ -107,7 +126,7 @@ func DecodeGridControl(b []byte) (g GridControl, err error) {
 	if g.Grid, err = sketches.DecodeGrid(body); err != nil {
 		return g, fmt.Errorf("grid of model %q: %w", g.Model, err)
 	}
-	if s == jointSchema {
+	if hasJoint {
 		if g.Joint, err = decodeEmbedding(embedding, g.Grid); err != nil {
 			return g, fmt.Errorf("grid of model %q: %w", g.Model, err)
 		}

@@ -26,9 +26,11 @@ type PartialID struct {
 	Grid    sketches.ID // zero: the model has no grid yet, only rows are counted
 	Pane    int64
 	Chunk   int32
+	Segment string // text of the segment whose rows are counted, "" for all
 }
 
-// Partial is what one source counted for one pane of one model and version.
+// Partial is what one source counted for one pane of one model and version, or of one
+// segment of it, which has neither scores nor joint sums.
 type Partial struct {
 	ID      PartialID
 	Through int64  // last offset folded in
@@ -52,16 +54,20 @@ func (p Partial) Encode() []byte {
 	e.Uvarint(p.Rows)
 	e.Bytes(p.Counts)
 	e.Bytes(p.Scores)
-	if len(p.Joint) == 0 {
-		return sketches.Frame(KindPartial, schema, e.Data())
+	switch {
+	case p.ID.Segment != "": // never with joint sums
+		e.String(p.ID.Segment)
+		return sketches.Frame(KindPartial, segmentSchema, e.Data())
+	case len(p.Joint) > 0:
+		e.Bytes(p.Joint)
+		return sketches.Frame(KindPartial, jointSchema, e.Data())
 	}
-	e.Bytes(p.Joint)
-	return sketches.Frame(KindPartial, jointSchema, e.Data())
+	return sketches.Frame(KindPartial, schema, e.Data())
 }
 
 // DecodePartial reads what Encode wrote. Counts, Scores and Joint alias b.
 func DecodePartial(b []byte) (p Partial, err error) {
-	d, s, err := openUpTo(b, KindPartial, jointSchema, "partial")
+	d, s, err := openUpTo(b, KindPartial, segmentSchema, "partial")
 	if err != nil {
 		return p, err
 	}
@@ -76,9 +82,15 @@ func DecodePartial(b []byte) (p Partial, err error) {
 	p.Rows = d.Uvarint()
 	p.Counts = d.Bytes()
 	p.Scores = d.Bytes()
-	if s == jointSchema {
+	switch s {
+	case jointSchema:
 		if p.Joint = d.Bytes(); len(p.Joint) == 0 {
 			d.Fail("no joint sums in a record that tells of them")
+		}
+	case segmentSchema:
+		p.ID.Segment = decodeSegment(d)
+		if p.ID.Segment == "" || len(p.Scores) > 0 || p.ID.Grid.IsZero() {
+			d.Fail("segment %q of grid %s with %d bytes of scores", p.ID.Segment, p.ID.Grid, len(p.Scores))
 		}
 	}
 	if p.ID.Chunk < 0 || p.ID.Chunk > 1<<16 {

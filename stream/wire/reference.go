@@ -24,6 +24,7 @@ type Reference struct {
 	Blocks  []*sketches.Blocks
 	Early   *EarlyPlan // nil: the model gets no early warning
 	Joint   *Joint     // nil: features are not looked at together
+	Parts   []Part     // of the model's segments, in their order; none where it has none
 }
 
 // EarlyPlan is how a model is warned early: its plan, calibrated on the slots of the
@@ -33,11 +34,12 @@ type EarlyPlan struct {
 	Rows uint64 // most rows that one slot of the calibration held, at least 1
 }
 
-// Schemas of a reference with a plan, and of one with a joint part. Without them the
-// record has the bytes, and hence the id, that it always had.
+// Schemas of a reference with a plan, of one with a joint part, and of one with parts of
+// segments. Without them the record has the bytes, and hence the id, that it always had.
 const (
 	earlySchema       byte = 2
 	jointPartedSchema byte = 3
+	segmentedSchema   byte = 4
 )
 
 // Encode returns the framed bytes.
@@ -50,24 +52,35 @@ func (r Reference) Encode() []byte {
 	e.Varint(r.ToMS)
 	encodeID(&e, r.Counts.Grid.ID())
 	e.Bytes(r.Counts.EncodeRange(0, len(r.Counts.Grid.Features)))
-	e.Count(len(r.Blocks))
-	for _, b := range r.Blocks {
-		e.Bytes(b.Encode())
-	}
+	encodeBlocks(&e, r.Blocks)
 	number := schema
 	if r.Early != nil {
 		number = earlySchema
 	}
 	if r.Joint != nil {
 		number = jointPartedSchema
+	}
+	if len(r.Parts) > 0 {
+		number = segmentedSchema
+	}
+	if number >= jointPartedSchema {
 		e.Bool(r.Early != nil)
 	}
 	if r.Early != nil {
 		e.Bytes(r.Early.Plan.Encode())
 		e.Uvarint(r.Early.Rows)
 	}
+	if number == segmentedSchema {
+		e.Bool(r.Joint != nil)
+	}
 	if r.Joint != nil {
 		r.Joint.encode(&e)
+	}
+	if len(r.Parts) > 0 {
+		e.Count(len(r.Parts))
+		for _, p := range r.Parts {
+			p.encode(&e)
+		}
 	}
 	return sketches.Frame(KindReference, number, e.Data())
 }
@@ -87,7 +100,7 @@ func (r Reference) BlocksOf(windowMS int64) *sketches.Blocks {
 
 // DecodeReference reads what Encode wrote; grid finds the grid it stands on.
 func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketches.Grid, bool)) (r Reference, err error) {
-	d, s, err := openUpTo(b, KindReference, jointPartedSchema, "reference")
+	d, s, err := openUpTo(b, KindReference, segmentedSchema, "reference")
 	if err != nil {
 		return r, err
 	}
@@ -98,17 +111,19 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 	r.ToMS = d.Varint()
 	id := decodeID(d)
 	counts := d.Bytes()
-	var blocks [][]byte
-	for range d.Count(2) {
-		blocks = append(blocks, d.Bytes())
-	}
+	blocks := decodeBlocks(d)
 	var plan []byte
-	if s == earlySchema || s == jointPartedSchema && d.Bool() {
+	if s == earlySchema || s >= jointPartedSchema && d.Bool() {
 		plan, r.Early = d.Bytes(), &EarlyPlan{Rows: d.Uvarint()}
 	}
 	var together jointBytes
-	if s == jointPartedSchema {
+	hasJoint := s == jointPartedSchema || s == segmentedSchema && d.Bool()
+	if hasJoint {
 		together = decodeJoint(d)
+	}
+	var parts []partBytes
+	if s == segmentedSchema {
+		parts = decodeParts(d)
 	}
 	if err := d.Finish(); err != nil {
 		return r, fmt.Errorf("reference: %w", err)
@@ -120,33 +135,62 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 	if r.Counts, err = sketches.DecodeCounts(g, 0, len(g.Features), counts); err != nil {
 		return r, fmt.Errorf("reference of model %q: %w", r.Model, err)
 	}
-	for _, raw := range blocks {
-		x, err := sketches.DecodeBlocks(raw)
-		if err != nil {
-			return r, fmt.Errorf("blocks of the reference of model %q: %w", r.Model, err)
-		}
-		if len(x.Features) != len(g.Features) {
-			return r, fmt.Errorf("reference of model %q: %w: blocks of %d features, the grid has %d", r.Model, sketches.ErrCorrupt, len(x.Features), len(g.Features))
-		}
-		for i := range x.Features {
-			if _, bins := g.Features[i].VerdictBins(&r.Counts.Features[i]); bins != x.Features[i].Bins() {
-				return r, fmt.Errorf("reference of model %q, feature %q: %w: blocks on %d bins, the grid has %d",
-					r.Model, g.Features[i].Name, sketches.ErrCorrupt, x.Features[i].Bins(), bins)
-			}
-		}
-		r.Blocks = append(r.Blocks, x)
+	if r.Blocks, err = readBlocks(blocks, r.Counts); err != nil {
+		return r, fmt.Errorf("reference of model %q: %w", r.Model, err)
 	}
 	if r.Early != nil {
 		if err := r.Early.read(plan, g); err != nil {
 			return r, fmt.Errorf("early warning of the reference of model %q: %w", r.Model, err)
 		}
 	}
-	if s == jointPartedSchema {
+	if hasJoint {
 		if r.Joint, err = together.read(g); err != nil {
 			return r, fmt.Errorf("joint part of the reference of model %q: %w", r.Model, err)
 		}
 	}
+	for _, p := range parts {
+		part, err := p.read(g)
+		if err != nil {
+			return r, fmt.Errorf("segment %s of the reference of model %q: %w", p.segment, r.Model, err)
+		}
+		r.Parts = append(r.Parts, part)
+	}
 	return r, nil
+}
+
+func encodeBlocks(e *sketches.Encoder, blocks []*sketches.Blocks) {
+	e.Count(len(blocks))
+	for _, b := range blocks {
+		e.Bytes(b.Encode())
+	}
+}
+
+func decodeBlocks(d *sketches.Decoder) (blocks [][]byte) {
+	for range d.Count(2) {
+		blocks = append(blocks, d.Bytes())
+	}
+	return blocks
+}
+
+// readBlocks decodes block sums, which must stand on the verdict bins of the counts.
+func readBlocks(raw [][]byte, counts *sketches.Counts) (blocks []*sketches.Blocks, err error) {
+	features := counts.Grid.Features
+	for _, b := range raw {
+		x, err := sketches.DecodeBlocks(b)
+		if err != nil {
+			return nil, fmt.Errorf("blocks: %w", err)
+		}
+		if len(x.Features) != len(features) {
+			return nil, fmt.Errorf("%w: blocks of %d features, the grid has %d", sketches.ErrCorrupt, len(x.Features), len(features))
+		}
+		for i := range x.Features {
+			if _, bins := features[i].VerdictBins(&counts.Features[i]); bins != x.Features[i].Bins() {
+				return nil, fmt.Errorf("feature %q: %w: blocks on %d bins, the grid has %d", features[i].Name, sketches.ErrCorrupt, x.Features[i].Bins(), bins)
+			}
+		}
+		blocks = append(blocks, x)
+	}
+	return blocks, nil
 }
 
 // read decodes the plan, which must stand on the grid.

@@ -50,6 +50,13 @@ func sampleReference(t testing.TB) Reference {
 	t.Helper()
 	c := sampleCounts(t, 200)
 	r := Reference{Model: "fraud", Version: "3", Kind: "training", FromMS: -5, ToMS: 1_767_225_600_000, Counts: c}
+	r.Blocks = []*sketches.Blocks{sampleBlocks(t, c)}
+	return r
+}
+
+// sampleBlocks are four blocks on the verdict bins of the counts.
+func sampleBlocks(t testing.TB, c *sketches.Counts) *sketches.Blocks {
+	t.Helper()
 	bins := make([]int, len(c.Features))
 	for i := range bins {
 		_, bins[i] = c.Grid.Features[i].VerdictBins(&c.Features[i])
@@ -66,8 +73,7 @@ func sampleReference(t testing.TB) Reference {
 		}
 		must(t, b.AddBlock(counts))
 	}
-	r.Blocks = []*sketches.Blocks{b}
-	return r
+	return b
 }
 
 func sampleEarly(t testing.TB) Reference {
@@ -123,6 +129,20 @@ func sampleJoint(t testing.TB) Reference {
 	return r
 }
 
+// samplePart is the part of a segment: half of the rows, with blocks where asked for.
+func samplePart(t testing.TB, value string, blocks bool) Part {
+	t.Helper()
+	p := Part{Segment: Segment{"region", value}, Counts: sampleCounts(t, 100)}
+	if blocks {
+		p.Blocks = []*sketches.Blocks{sampleBlocks(t, p.Counts)}
+	}
+	return p
+}
+
+func sampleSegments() Segments {
+	return Segments{{Name: "region", Values: []string{"eu", "us"}}, {Name: "tier", Values: []string{"free=1"}}}
+}
+
 func sampleBoth(t testing.TB) Reference {
 	t.Helper()
 	r := sampleJoint(t)
@@ -167,6 +187,10 @@ func forms(t testing.TB) []form {
 	find := func(_ string, id sketches.ID) (*sketches.Grid, bool) { return grid, id == grid.ID() }
 	source := Source{Topic: "ml.predictions", Incarnation: 1, Partition: 2}
 	third, half := int64(333_333_333), 0.5
+	segmented := func(r Reference) Reference {
+		r.Parts = []Part{samplePart(t, "eu", true), samplePart(t, "us", false)}
+		return r
+	}
 	weighed := DefaultPolicy()
 	weighed.Multiplicity, weighed.ShareBy, weighed.Importance = "bh", ByImportance, map[string]float64{"b": 0.25, "a": 3}
 	return []form{
@@ -179,6 +203,9 @@ func forms(t testing.TB) []form {
 		}},
 		{"partial2", KindPartial, again(DecodePartial, Partial.Encode), map[string][]byte{
 			"with joint sums": Partial{ID: PartialID{Source: source, Model: "fraud", Grid: sampleID(9), Pane: 3}, Rows: 5, Counts: []byte{1}, Joint: []byte{4, 5}}.Encode(),
+		}},
+		{"partial3", KindPartial, again(DecodePartial, Partial.Encode), map[string][]byte{
+			"of a segment": Partial{ID: PartialID{Source: source, Model: "fraud", Version: "3", Grid: sampleID(9), Pane: 3, Segment: "region=eu"}, Rows: 5, Counts: []byte{1}}.Encode(),
 		}},
 		{"ledger", KindLedger, again(DecodeLedger, Ledger.Encode), map[string][]byte{
 			"empty": Ledger{}.Encode(),
@@ -204,6 +231,10 @@ func forms(t testing.TB) []form {
 		{"grid2", KindGrid, again(DecodeGridControl, GridControl.Encode), map[string][]byte{
 			"with an embedding": GridControl{Model: "fraud", FromPane: -3, Grid: grid, Joint: sampleEmbedding(t)}.Encode(),
 		}},
+		{"grid3", KindGrid, again(DecodeGridControl, GridControl.Encode), map[string][]byte{
+			"with segments":     GridControl{Model: "fraud", FromPane: -3, Grid: grid, Segments: sampleSegments()}.Encode(),
+			"with an embedding": GridControl{Model: "fraud", FromPane: -3, Grid: grid, Joint: sampleEmbedding(t), Segments: sampleSegments()}.Encode(),
+		}},
 		{"fold", KindFold, again(DecodeFold, Fold.Encode), map[string][]byte{
 			"all":  Fold{Number: 1, Rate: FullRate}.Encode(),
 			"full": Fold{Number: 7, FromPane: 29_453_760, Rate: FullRate / 10, Decoder: sampleID(8)}.Encode(),
@@ -218,6 +249,11 @@ func forms(t testing.TB) []form {
 		{"reference3", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
 			"with a joint part": sampleJoint(t).Encode(),
 			"with both":         sampleBoth(t).Encode(),
+		}},
+		{"reference4", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
+			"with segments": segmented(sampleReference(t)).Encode(),
+			"with a plan":   segmented(sampleEarly(t)).Encode(),
+			"with all":      segmented(sampleBoth(t)).Encode(),
 		}},
 		{"early", KindEarly, again(DecodeEarlyState, EarlyState.Encode), map[string][]byte{
 			"off": EarlyState{Model: "fraud", Slot: -3}.Encode(),
@@ -255,6 +291,13 @@ func forms(t testing.TB) []form {
 		{"slot2", KindSlot, again(DecodeSlot, Slot.Encode), map[string][]byte{
 			"with joint sums": Slot{
 				Model: "fraud", Number: 77, Prev: 76, Control: 12, Entries: []SlotEntry{{Version: "3", Rows: 10}, {Grid: sampleID(4), Rows: 10, Counts: []byte{1}, Joint: []byte{4, 5}}},
+			}.Encode(),
+		}},
+		{"slot3", KindSlot, again(DecodeSlot, Slot.Encode), map[string][]byte{
+			"with a segment": Slot{
+				Model: "fraud", Number: 77, Prev: 76, Control: 12, Entries: []SlotEntry{
+					{Version: "3", Rows: 10}, {Grid: sampleID(4), Rows: 10, Counts: []byte{1}, Joint: []byte{4, 5}}, {Grid: sampleID(4), Rows: 3, Counts: []byte{1}, Segment: "region=eu"},
+				},
 			}.Encode(),
 		}},
 		{"coverage", KindCoverage, again(DecodeCoverage, Coverage.Encode), map[string][]byte{

@@ -57,6 +57,9 @@ type Score struct {
 	Moving          []byte `json:"moving,omitempty"`
 	// Joint is the verdict on all features together, where the reference allows one.
 	Joint *JointVerdict `json:"joint,omitempty"`
+	// Segment is the declared part of the traffic that is judged, such as "region=eu",
+	// against the same part of the reference; absent: all of it. Its identity is Reference.
+	Segment string `json:"segment,omitempty"`
 	// Cadence is the frame of what is known of the model's cadence (CadenceState), there too.
 	Cadence []byte `json:"cadence,omitempty"`
 }

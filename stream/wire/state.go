@@ -34,6 +34,7 @@ type SlotEntry struct {
 	Counts  []byte // of the chunk's features; empty without a grid
 	Scores  []byte // chunk 0 only
 	Joint   []byte // joint.Sums, chunk 0 only; empty where the grid has no embedding
+	Segment string // text of the segment whose rows are counted, "" for all
 }
 
 // SlotAlarm is the state of one alarm after the slot's pane.
@@ -67,7 +68,10 @@ func (s Slot) Encode() []byte {
 	e.Varint(s.Control)
 	e.Count(len(s.Entries))
 	number := schema
-	if s.joint() {
+	switch {
+	case s.segments():
+		number = segmentSchema
+	case s.joint():
 		number = jointSchema
 	}
 	for _, x := range s.Entries {
@@ -76,8 +80,11 @@ func (s Slot) Encode() []byte {
 		e.Uvarint(x.Rows)
 		e.Bytes(x.Counts)
 		e.Bytes(x.Scores)
-		if number == jointSchema {
+		if number >= jointSchema {
 			e.Bytes(x.Joint)
+		}
+		if number == segmentSchema {
+			e.String(x.Segment)
 		}
 	}
 	e.Count(len(s.Alarms))
@@ -98,9 +105,15 @@ func (s Slot) joint() bool {
 	return slices.ContainsFunc(s.Entries, func(x SlotEntry) bool { return len(x.Joint) > 0 })
 }
 
+// segments reports whether an entry is a segment's, which makes the record one of the
+// third schema.
+func (s Slot) segments() bool {
+	return slices.ContainsFunc(s.Entries, func(x SlotEntry) bool { return x.Segment != "" })
+}
+
 // DecodeSlot reads what Encode wrote.
 func DecodeSlot(b []byte) (s Slot, err error) {
-	d, number, err := openUpTo(b, KindSlot, jointSchema, "ring slot")
+	d, number, err := openUpTo(b, KindSlot, segmentSchema, "ring slot")
 	if err != nil {
 		return s, err
 	}
@@ -112,13 +125,19 @@ func DecodeSlot(b []byte) (s Slot, err error) {
 	s.Control = d.Varint()
 	for range d.Count(20) {
 		x := SlotEntry{Version: d.String(), Grid: decodeID(d), Rows: d.Uvarint(), Counts: d.Bytes(), Scores: d.Bytes()}
-		if number == jointSchema {
+		if number >= jointSchema {
 			x.Joint = d.Bytes()
+		}
+		if number == segmentSchema {
+			x.Segment = decodeSegment(d)
 		}
 		s.Entries = append(s.Entries, x)
 	}
 	if number == jointSchema && !s.joint() {
 		d.Fail("no joint sums in a record that tells of them")
+	}
+	if number == segmentSchema && !s.segments() {
+		d.Fail("no segment in a record that tells of some")
 	}
 	for range d.Count(21) {
 		a := SlotAlarm{Version: d.String(), Policy: d.String(), Kind: d.String(), WindowMS: d.Varint(), Reference: decodeID(d), State: d.Bytes()}

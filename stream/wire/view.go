@@ -31,6 +31,14 @@ type ActiveGrid struct {
 
 	jointFrom   int64 // pane from which the features are looked at together, where Joint is set
 	jointOffset int64 // of the record that says so
+
+	segments []activeSegments // by pane
+}
+
+// activeSegments are what is counted apart from a pane on.
+type activeSegments struct {
+	from, offset int64
+	all          Segments
 }
 
 // JointIn returns the embedding that counts in the pane, nil where there is none.
@@ -39,6 +47,24 @@ func (g ActiveGrid) JointIn(pane int64) *joint.Embedding {
 		return nil
 	}
 	return g.Joint
+}
+
+// SegmentsIn returns what is counted apart in the pane.
+func (g ActiveGrid) SegmentsIn(pane int64) Segments {
+	for i := len(g.segments) - 1; i >= 0; i-- {
+		if g.segments[i].from <= pane {
+			return g.segments[i].all
+		}
+	}
+	return nil
+}
+
+// MostSegments is how many segments a pane may have at most, from what is known.
+func (g ActiveGrid) MostSegments() (n int) {
+	for _, s := range g.segments {
+		n = max(n, len(s.all.All()))
+	}
+	return n
 }
 
 // View is what the control topic says so far. Not safe for concurrent use.
@@ -104,7 +130,7 @@ func (v *View) apply(c Control) error {
 		if err != nil {
 			return err
 		}
-		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset, jointFrom: g.FromPane, jointOffset: c.Offset})
+		v.addGrid(ActiveGrid{GridControl: g, Offset: c.Offset, jointFrom: g.FromPane, jointOffset: c.Offset, segments: []activeSegments{{from: g.FromPane, offset: c.Offset, all: g.Segments}}})
 	case "fold":
 		f, err := DecodeFold(c.Value)
 		if err != nil {
@@ -128,6 +154,8 @@ func (v *View) addGrid(g ActiveGrid) {
 		if old.Grid.ID() != g.Grid.ID() {
 			continue
 		}
+		g.segments = withSegments(old.segments, g.segments[0])
+		old.segments = g.segments
 		switch {
 		case old.Joint == nil:
 			old.Joint, old.jointFrom, old.jointOffset = g.Joint, g.jointFrom, g.jointOffset
@@ -153,6 +181,24 @@ func (v *View) addGrid(g ActiveGrid) {
 		return 0
 	})
 	v.grids[g.Model] = gs
+}
+
+// withSegments adds what a further record of the grid says; what changes nothing is left
+// out, so that no claim waits for it.
+func withSegments(have []activeSegments, s activeSegments) []activeSegments {
+	out := slices.Clone(have)
+	i := len(out)
+	for i > 0 && out[i-1].from > s.from {
+		i--
+	}
+	if i > 0 && out[i-1].all.Equal(s.all) || i == 0 && len(s.all) == 0 {
+		return out
+	}
+	if i > 0 && out[i-1].from == s.from {
+		out[i-1] = s
+		return out
+	}
+	return slices.Insert(out, i, s)
 }
 
 // Layout returns the layout in force; ok is false before there is one.
@@ -252,6 +298,11 @@ func (v *View) CollectSince(pane int64) int64 {
 			}
 			if g.JointIn(pane) != nil {
 				need = max(need, g.jointOffset+1)
+			}
+			for _, x := range g.segments {
+				if x.from <= pane {
+					need = max(need, x.offset+1)
+				}
 			}
 		}
 	}

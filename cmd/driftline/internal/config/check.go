@@ -268,6 +268,9 @@ func (m *Model) check(k *checker, key string, windows []Duration) {
 	if _, err := sketches.NewScoreCounts(m.classes()); err != nil {
 		k.bad(key+".classes", "%q: %v", m.Classes, err)
 	}
+	if err := m.Segments.Wire().Validate(); err != nil {
+		k.bad(key+".segments", "%v", err)
+	}
 	k.enum(key+".examples", m.Examples, "off", "scores", "rows")
 	k.enum(key+".automation", m.Automation, "observe", "retrain", "approve", "promote")
 	k.must(m.Automation == "observe" || m.Training != nil, key+".automation", "%q without a training section", m.Automation)

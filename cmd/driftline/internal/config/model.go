@@ -12,6 +12,7 @@ type Model struct {
 	Name         string    `yaml:"name" doc:"Name as the events carry it."`
 	FeaturesFrom string    `yaml:"features_from" enum:"prediction|feature" doc:"Events whose features are counted; those of the other type are joined to examples, not counted."`
 	Classes      []string  `yaml:"classes" doc:"Predicted classes counted apart, fixed when the model is first admitted; empty for 0, 1, false and true."`
+	Segments     Segments  `yaml:"segments" doc:"Parts of the traffic that are counted and judged apart: names of segments in the events, each with the values that are watched. In force with the next reference."`
 	Label        Label     `yaml:"label" doc:"What the labels mean."`
 	Examples     string    `yaml:"examples" enum:"off|scores|rows" doc:"What is stored per event: nothing, scores and labels, or features too (needed where training reads examples)."`
 	Columns      []string  `yaml:"columns" doc:"Features that may be stored with examples: rows; empty for all."`
@@ -30,6 +31,18 @@ func (m *Model) classes() []string {
 		return slices.Clone(wire.DefaultClasses)
 	}
 	return m.Classes
+}
+
+// Segments are the parts of a model's traffic that are judged apart: values by name.
+type Segments map[string][]string
+
+// Wire returns them as the stream takes them.
+func (s Segments) Wire() wire.Segments {
+	var out wire.Segments
+	for name, values := range s {
+		out = append(out, wire.Dimension{Name: name, Values: values})
+	}
+	return out.Canonical()
 }
 
 // Label says how labels are read.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ const referenceMapping = `# Every option of a topic's mapping, under topics.inpu
 `
 
 const referenceModels = `# Every option of a model. Remove "# " from these lines to watch one; what a line
-# holds is its default, but for name, classes and columns, which are examples.
+# holds is its default, but for name, classes, columns and segments, which are examples.
 # Sections that are off when left out (training, and relative_floors, slices and bias
 # of its gate) are shown with what they start from.
 #
@@ -69,6 +68,7 @@ func exampleModel() Model {
 	m := d.NewModel("acis_growth_classifier")
 	m.Classes = []string{"0", "1"}
 	m.Columns = []string{"pe_ratio", "sector"}
+	m.Segments = Segments{"region": {"eu", "us"}}
 	t := DefaultTraining()
 	t.Params = exampleParams()
 	relative, slices, bias := RelativeFloors(*judge.Relative().Relative), defaultSlices, defaultBias
@@ -114,8 +114,10 @@ func writeFields(b *strings.Builder, v reflect.Value, indent, prefix string) {
 			writeList(b, value, indent+"  ", key)
 		case value.Kind() == reflect.Map && value.Len() > 0:
 			fmt.Fprintf(b, "%s%s:\n", indent, name)
-			for _, k := range slices.Sorted(maps.Keys(value.Interface().(map[string]any))) {
-				fmt.Fprintf(b, "%s  %s: %s\n", indent, k, inline(value.MapIndex(reflect.ValueOf(k))))
+			names := value.MapKeys()
+			slices.SortFunc(names, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+			for _, k := range names {
+				fmt.Fprintf(b, "%s  %s: %s\n", indent, k, inline(value.MapIndex(k)))
 			}
 		default:
 			fmt.Fprintf(b, "%s%s: %s\n", indent, name, inline(value))

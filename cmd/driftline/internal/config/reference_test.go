@@ -67,7 +67,7 @@ func TestReference_ExampleModelHoldsTheModelDefaults(t *testing.T) {
 	want, m := Default(), got.Models[0]
 	model := want.NewModel(m.Name)
 	// What the head of the block names as examples, not defaults.
-	model.Classes, model.Columns = m.Classes, m.Columns
+	model.Classes, model.Columns, model.Segments = m.Classes, m.Columns, m.Segments
 	training := DefaultTraining()
 	training.Params = m.Training.Params
 	training.Gate.Relative, training.Gate.Slices, training.Gate.Bias = m.Training.Gate.Relative, m.Training.Gate.Slices, m.Training.Gate.Bias
