@@ -9,6 +9,7 @@ import (
 type counted struct {
 	*sketches.Tally
 	together *joint.Tally // nil: the grid has no embedding in this pane
+	segment  string       // whose rows alone are counted, "" for all
 }
 
 // counted makes the tally of a grid, which shows its rows to the joint sums where the

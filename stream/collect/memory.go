@@ -44,7 +44,7 @@ const (
 // Memory returns the most bytes that fold 1 holds for one source when every admitted
 // model sends to it:
 //
-//	panes · ( Σ_models (versions + 1) · (scores + Σ_grids (Σ_features tally + joint sums)) + ledger ) + source
+//	panes · ( Σ_models (versions + 1) · (scores + Σ_grids ((1 + segments) · Σ_features tally + joint sums)) + ledger ) + source
 //
 // with each tally at its worst, and more for a source where a grid has an embedding: its
 // adder, and the codes of rows that wait. The one version more stands for all beyond the quota.
@@ -57,7 +57,7 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 		for _, g := range v.NewestGrids(m.Name) {
 			for i := range g.Grid.Features {
 				_, worst := sketches.TallyBytes(g.Grid.Features[i].Cells())
-				one += int64(worst)
+				one += int64(worst) * int64(1+g.MostSegments())
 			}
 			if g.Joint != nil {
 				one += jointBytes(g.Joint)

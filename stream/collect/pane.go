@@ -68,10 +68,11 @@ func newScores(m wire.Model) *sketches.ScoreTally {
 	return s
 }
 
-// on returns the tally on a grid, one made by fresh where there is none.
-func (v *versionCounts) on(g *sketches.Grid, fresh func() counted) *sketches.Tally {
+// on returns the tally on a grid of a segment's rows, "" for all; one made by fresh where
+// there is none.
+func (v *versionCounts) on(g *sketches.Grid, segment string, fresh func() counted) *sketches.Tally {
 	for _, t := range v.grids {
-		if t.Grid().ID() == g.ID() {
+		if t.segment == segment && t.Grid().ID() == g.ID() {
 			return t.Tally
 		}
 	}
@@ -80,7 +81,7 @@ func (v *versionCounts) on(g *sketches.Grid, fresh func() counted) *sketches.Tal
 	return t.Tally
 }
 
-// partials encodes the pane in order of model, version, grid and chunk. Rows and
+// partials encodes the pane in order of model, version, grid, segment and chunk. Rows and
 // scores of a version stand in the partial without a grid.
 func (p *pane) partials(cfg Config, number, through int64) []wire.Partial {
 	keys := make([]versionKey, 0, len(p.versions))
@@ -101,11 +102,11 @@ func (p *pane) partials(cfg Config, number, through int64) []wire.Partial {
 		out = append(out, bare)
 		slices.SortFunc(v.grids, func(a, b counted) int {
 			x, y := a.Grid().ID(), b.Grid().ID()
-			return slices.Compare(x[:], y[:])
+			return cmp.Or(slices.Compare(x[:], y[:]), cmp.Compare(a.segment, b.segment))
 		})
 		for _, t := range v.grids {
 			c, features := t.Counts(), len(t.Grid().Features)
-			id.Grid = t.Grid().ID()
+			id.Grid, id.Segment = t.Grid().ID(), t.segment
 			for chunk := range wire.Chunks(features) {
 				id.Chunk = int32(chunk)
 				from, to := wire.ChunkRange(chunk, features)
@@ -115,7 +116,7 @@ func (p *pane) partials(cfg Config, number, through int64) []wire.Partial {
 				}
 				out = append(out, x)
 			}
-			id.Grid, id.Chunk = sketches.ID{}, 0
+			id.Grid, id.Segment, id.Chunk = sketches.ID{}, "", 0
 		}
 	}
 	return out

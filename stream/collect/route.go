@@ -17,6 +17,7 @@ type route struct {
 	to             *versionCounts // nil: leads nowhere
 	features       bool           // this type of event carries the features that are counted
 	grids          []way
+	parts          []part
 }
 
 // way is a tally with the order in which features reach it; nil where the reader keeps no
@@ -64,8 +65,10 @@ func (s *Source) route(ev *event.Event, pane, offset int64) (r *route, ok bool) 
 	}
 	if r.features {
 		for _, g := range s.view.Grids(ev.Model, pane) {
-			tally := v.on(g.Grid, func() counted { return s.counted(g.Grid, g.JointIn(pane)) })
-			r.grids = append(r.grids, way{tally: tally, order: s.order(ev.Shape, g.Grid)})
+			tally := v.on(g.Grid, "", func() counted { return s.counted(g.Grid, g.JointIn(pane)) })
+			w := way{tally: tally, order: s.order(ev.Shape, g.Grid)}
+			r.grids = append(r.grids, w)
+			r.parts = append(r.parts, partsOf(g.SegmentsIn(pane), w)...)
 		}
 	}
 	return r, true
@@ -82,15 +85,25 @@ func (r *route) count(ev *event.Event, buffers *sketches.Buffers) {
 	}
 	v.rows++
 	for _, w := range r.grids {
-		b := buffers.Row(w.tally)
-		if w.order == nil {
-			putByName(b, w.tally.Grid(), ev.Features)
-			continue
+		w.put(ev, buffers)
+	}
+	for i := range r.parts {
+		if w, ok := r.parts[i].of(ev, v); ok {
+			w.put(ev, buffers)
 		}
-		b.PutRow(w.order.to, ev.Features)
-		for _, i := range w.order.missing {
-			b.Put(int(i), sketches.Null())
-		}
+	}
+}
+
+// put counts the row's features.
+func (w way) put(ev *event.Event, buffers *sketches.Buffers) {
+	b := buffers.Row(w.tally)
+	if w.order == nil {
+		putByName(b, w.tally.Grid(), ev.Features)
+		return
+	}
+	b.PutRow(w.order.to, ev.Features)
+	for _, i := range w.order.missing {
+		b.Put(int(i), sketches.Null())
 	}
 }
 

@@ -100,14 +100,14 @@ func (m *model) qualityOpen() bool {
 func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy, out *output) (changed bool) {
 	for _, k := range m.alarmKeys() {
 		a := m.alarms[k]
-		if f.keeps(m, in, policy, k) {
+		if f.keeps(in, policy, k, pane) {
 			continue
 		}
 		changed = true
 		cfg := f.alarmConfig(k.windowMS, policy)
 		_, events := drift.Step(cfg, a.state, drift.Evidence{EndMS: f.end(pane), Superseded: true, QualityOpen: m.qualityOpen()})
 		data := wire.EventData{
-			Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: policy.Rule, Reference: k.reference.String(),
+			Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: policy.Rule, Reference: k.reference.String(), Segment: m.segmentOf(k.reference),
 			WindowMS: k.windowMS, StartMS: f.end(pane) - k.windowMS, EndMS: f.end(pane), Warn: policy.Warn, Threshold: policy.Drifted, ShareFire: policy.ShareFire,
 		}
 		f.emit(m, k, cfg, events, data, out)
@@ -116,9 +116,10 @@ func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy
 	return changed
 }
 
-// keeps reports whether an alarm belongs to what a reference and a policy ask for.
-func (f *Fold) keeps(m *model, in *installed, policy wire.Policy, k alarmKey) bool {
-	return m.stands(k, in, policy) && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy))
+// keeps reports whether an alarm belongs to what a reference and a policy ask for at the
+// pane.
+func (f *Fold) keeps(in *installed, policy wire.Policy, k alarmKey, pane int64) bool {
+	return f.stands(k, in, policy, pane) && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy))
 }
 
 // quietMS is the part of the last alarm hop in which no verdict could be expected: all
@@ -131,10 +132,11 @@ func (m *model) quietMS(j *judgement, valid bool) int64 {
 	return j.cfg.HopMS
 }
 
-// quietFor is quietMS for an alarm against a reference that holds too little: no verdict
-// could be expected, but of an alarm that fires.
+// quietFor is quietMS for an alarm against a reference that holds too little, or of a
+// segment, whose traffic nobody has promised: no verdict could be expected, but of an alarm
+// that fires.
 func (m *model) quietFor(j *judgement, a *alarm, valid bool) int64 {
-	if j.score.State == wire.StateLearning && a.state.Phase != drift.PhaseFiring {
+	if (j.score.State == wire.StateLearning || j.against.segment != "" && !valid) && a.state.Phase != drift.PhaseFiring {
 		return j.cfg.HopMS
 	}
 	return m.quietMS(j, valid)
@@ -190,7 +192,7 @@ func (f *Fold) stepDrift(m *model, j *judgement, qualityOpen bool, out *output) 
 	data := f.evidence(m, k, j)
 	j.origin(&data)
 	data.QualityOpen = qualityOpen
-	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS && !wire.Moves(j.against.kind)
+	data.MayRetrain = j.window.lengthMS >= j.policy.RetrainFromMS && !wire.Moves(j.against.kind) && j.against.segment == ""
 	if len(events) > 0 {
 		data.Top = j.top()
 	}
@@ -210,7 +212,7 @@ func (j *judgement) note(k alarmKey, a *alarm) {
 func (f *Fold) evidence(m *model, k alarmKey, j *judgement) wire.EventData {
 	return wire.EventData{
 		Model: m.name, Version: k.version, Kind: eventKind(k.kind), Check: checkOf(k.kind), Policy: k.policy, Rule: j.policy.Rule, Reference: j.against.hex,
-		ReferenceKind: j.against.kind, ReferenceDigest: j.against.digest, ReferenceFromMS: j.against.fromMS, ReferenceToMS: j.against.toMS,
+		ReferenceKind: j.against.kind, ReferenceDigest: j.against.digest, ReferenceFromMS: j.against.fromMS, ReferenceToMS: j.against.toMS, Segment: j.against.segment,
 		WindowMS: k.windowMS, StartMS: j.window.endMS - k.windowMS, EndMS: j.window.endMS,
 		Rows: j.score.Rows, ReferenceRows: j.against.rows, Covered: j.score.Covered, Expected: j.score.Expected,
 		Drifted: j.score.Drifted, Judged: j.score.Judged, All: j.score.All,

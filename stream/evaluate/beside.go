@@ -23,17 +23,23 @@ type standing struct {
 	digest       string // of what a moving one holds
 	fromMS, toMS int64
 	rows         uint64
+	segment      string // part of the traffic; "": all of it
 }
 
-// standing describes the model's own reference.
+// standing describes the model's own reference, or a part of it.
 func (in *installed) standing() standing {
-	return standing{id: in.id, hex: in.hex, kind: in.ref.Kind, fromMS: in.ref.FromMS, toMS: in.ref.ToMS, rows: in.ref.Counts.Rows}
+	s := standing{id: in.id, hex: in.hex, kind: in.ref.Kind, fromMS: in.ref.FromMS, toMS: in.ref.ToMS, rows: in.ref.Counts.Rows}
+	if in.of != nil {
+		s.segment = in.segment.String()
+	}
+	return s
 }
 
 // say writes into a score what it was compared with.
 func (s standing) say(score *wire.Score) {
 	score.Reference, score.ReferenceKind, score.ReferenceDigest = s.hex, s.kind, s.digest
 	score.ReferenceFromMS, score.ReferenceToMS, score.ReferenceRows = s.fromMS, s.toMS, s.rows
+	score.Segment = s.segment
 }
 
 // made is a moving reference at the moment of one window.
@@ -43,13 +49,17 @@ type made struct {
 	reason string // why it holds too little; then counts is nil
 }
 
-// stands reports whether an alarm's reference is in force.
-func (m *model) stands(k alarmKey, in *installed, policy wire.Policy) bool {
+// stands reports whether an alarm's reference is in force at the pane.
+func (f *Fold) stands(k alarmKey, in *installed, policy wire.Policy, pane int64) bool {
 	if in == nil {
 		return false
 	}
 	if k.reference == in.id {
 		return true
+	}
+	if p := in.part(k.reference); p != nil {
+		_, counted := f.counted(p, pane)
+		return counted && k.kind == kindDrift
 	}
 	return k.kind == kindDrift && slices.ContainsFunc(policy.Moving(), func(kind string) bool { return policy.MovingID(kind, in.id) == k.reference })
 }
@@ -82,7 +92,9 @@ func (f *Fold) beside(m *model, in *installed, fixed *judgement, policy wire.Pol
 			j.score.State = wire.StateEmpty
 		}
 		if ref.reason == "" {
-			j.assess(w.countsOn(in), in.ref.Counts, in.movingJudges(m, ref, j, f.cfg.Layout.WindowsMS, &f.scratch))
+			j.measure(w.countsOn(in), in.movingJudges(m, ref, j, f.cfg.Layout.WindowsMS, &f.scratch))
+			judgeTogether(j)
+			j.conclude()
 		}
 		out = append(out, j)
 	}
@@ -94,7 +106,7 @@ func (f *Fold) beside(m *model, in *installed, fixed *judgement, policy wire.Pol
 // both are the same stream.
 func (in *installed) movingJudges(m *model, ref made, j *judgement, windows []int64, scratch *drift.Scratch) []*drift.Judger {
 	deps, _ := in.dependence(m, j.window.lengthMS, windows)
-	s := settings(j.policy, len(deps), j.cfg.HopMS, in.warnsEarly(j.policy))
+	s := settings(j.policy, len(deps), 1, j.cfg.HopMS, in.warnsEarly(j.policy))
 	of := make([]*drift.Judger, len(deps))
 	for i := range deps {
 		of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], &ref.counts.Features[i], deps[i].OnBothSides(), s, scratch)

@@ -10,16 +10,18 @@ import (
 	"github.com/driftline/driftline/stream/wire"
 )
 
-// key names one set of counts of a model: the features of all its versions on a grid,
-// or with the zero grid the rows and scores of one version. No window looks at the
-// features of one version alone, so that versions do not multiply memory.
+// key names one set of counts of a model: the features of all its versions on a grid, of
+// all rows or of a segment's, or with the zero grid the rows and scores of one version. No
+// window looks at the features of one version alone, so that versions do not multiply
+// memory.
 type key struct {
 	version string
 	grid    sketches.ID
+	segment string // "" for all rows
 }
 
 func (k key) compare(o key) int {
-	return cmp.Or(cmp.Compare(k.version, o.version), slices.Compare(k.grid[:], o.grid[:]))
+	return cmp.Or(cmp.Compare(k.version, o.version), slices.Compare(k.grid[:], o.grid[:]), cmp.Compare(k.segment, o.segment))
 }
 
 // entry is what a key holds over some panes.
@@ -101,9 +103,12 @@ func (c *cell) rows() (n uint64) {
 	return n
 }
 
-// on returns the counts on one grid, or nil.
-func (c *cell) on(g sketches.ID) *sketches.Counts {
-	if e := c.entries[key{grid: g}]; e != nil {
+// on returns the counts of all rows on one grid, or nil.
+func (c *cell) on(g sketches.ID) *sketches.Counts { return c.of(g, "") }
+
+// of returns the counts of a segment's rows on one grid, or nil.
+func (c *cell) of(g sketches.ID, segment string) *sketches.Counts {
+	if e := c.entries[key{grid: g, segment: segment}]; e != nil {
 		return e.counts
 	}
 	return nil
@@ -153,7 +158,7 @@ func (c *cell) slots(base wire.Slot) []wire.Slot {
 		for i := range wire.Chunks(n) {
 			from, to := wire.ChunkRange(i, n)
 			out[i].Entries = append(out[i].Entries, wire.SlotEntry{
-				Version: k.version, Grid: k.grid, Rows: e.counts.Rows, Counts: e.counts.EncodeRange(from, to), Joint: e.jointOf(i),
+				Version: k.version, Grid: k.grid, Rows: e.counts.Rows, Counts: e.counts.EncodeRange(from, to), Joint: e.jointOf(i), Segment: k.segment,
 			})
 		}
 	}
@@ -188,7 +193,7 @@ func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) (wir
 		if err != nil {
 			return err
 		}
-		e := c.entry(key{grid: x.Grid})
+		e := c.entry(key{grid: x.Grid, segment: x.Segment})
 		if err := errors.Join(e.add(g.Grid, counts, s.Chunk), e.addJoint(sums, false)); err != nil {
 			return err
 		}

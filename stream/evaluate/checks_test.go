@@ -19,7 +19,7 @@ func TestChecks_EventsHaveNoBriefs(t *testing.T) {
 		*c = sketches.FeatureCounts{Cells: make([]uint64, len(c.Cells))}
 		c.Null = rows
 	}
-	j, err := f.compare(m, in, w, p)
+	j, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}

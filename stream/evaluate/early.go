@@ -36,6 +36,7 @@ const maxEarlyInScore = 64 << 10
 
 // warnsEarly reports whether a model is warned early under a policy.
 func (in *installed) warnsEarly(p wire.Policy) bool {
+	in = in.whole()
 	return in.tables != nil && p.Early != wire.EarlyOff
 }
 

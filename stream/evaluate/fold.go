@@ -292,7 +292,7 @@ func (f *Fold) addPartial(c *cell, p wire.Partial) error {
 	if err != nil {
 		return err
 	}
-	e := c.entry(key{grid: p.ID.Grid})
+	e := c.entry(key{grid: p.ID.Grid, segment: p.ID.Segment})
 	if err := e.add(g.Grid, counts, p.ID.Chunk); err != nil {
 		return err
 	}

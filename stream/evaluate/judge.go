@@ -64,6 +64,7 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			return stepped, err
 		}
 		hops = append(hops, j)
+		moving = append(moving, f.apart(m, in, j)...)
 		more, err := f.beside(m, in, j, policy)
 		if err != nil {
 			return stepped, err
@@ -184,7 +185,6 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	j := &judgement{window: w, policy: policy, in: in, against: in.standing(), cfg: f.alarmConfig(w.lengthMS, policy)}
 	j.isHop = j.cfg.IsHop(w.endMS)
 	counts := w.countsOn(in)
-	judges := in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, settings(policy, len(counts.Features), j.cfg.HopMS, in.warnsEarly(policy)), &f.scratch)
 	covered, expected := w.coverageShare()
 	j.score = wire.Score{
 		Model: m.name, Version: wire.AnyVersion, WindowMS: w.lengthMS, EndMS: w.endMS, State: wire.StateJudged,
@@ -194,7 +194,7 @@ func (f *Fold) compare(m *model, in *installed, w *window, policy wire.Policy) (
 	if counts.Rows == 0 {
 		j.score.State = wire.StateEmpty
 	}
-	j.assess(counts, in.ref.Counts, judges)
+	j.measure(counts, f.judgesOf(m, j))
 	var err error
 	j.score.Joint, err = in.judgeJoint(w, counts.Rows, policy)
 	return j, err
@@ -208,17 +208,27 @@ func (w *window) countsOn(in *installed) *sketches.Counts {
 	return w.counts
 }
 
-// assess judges the features of a window; how good its data is, is held against the
-// model's own reference.
-func (j *judgement) assess(counts, reference *sketches.Counts, judges []*drift.Judger) {
-	policy := j.policy
+// judgesOf are the judges of a window against the model's own reference, or a part of it.
+func (f *Fold) judgesOf(m *model, j *judgement) []*drift.Judger {
+	in, w := j.in, j.window
+	s := settings(j.policy, len(in.ref.Counts.Features), 1+len(in.whole().parts), j.cfg.HopMS, in.warnsEarly(j.policy))
+	return in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, s, &f.scratch)
+}
+
+// measure compares the features of a window, each by itself.
+func (j *judgement) measure(counts *sketches.Counts, judges []*drift.Judger) {
+	j.judges, j.counts = judges, counts
 	j.results = make([]drift.FeatureResult, len(counts.Features))
-	j.score.Features = make([]wire.FeatureScore, len(counts.Features))
 	for i := range counts.Features {
 		j.results[i] = judges[i].Judge(&counts.Features[i])
 	}
-	j.judges, j.counts = judges, counts
-	j.judgeTogether()
+}
+
+// conclude fills the score from the features' results; how good the data of a window is, is
+// held against the model's own reference.
+func (j *judgement) conclude() {
+	policy, counts, reference := j.policy, j.counts, j.in.ref.Counts
+	j.score.Features = make([]wire.FeatureScore, len(counts.Features))
 	shared := make([]drift.FeatureResult, 0, len(j.results))
 	for i, r := range j.results {
 		ref, cur := &reference.Features[i], &counts.Features[i]

@@ -39,7 +39,7 @@ const (
 //	Σ_models of owned partitions [ (ring 0 + ring 1 + pending + run + windows) · pane bytes + kept · grid bytes + reference ]
 //	  + Σ_sources (claims + digests of pending and done panes) + panes passed over
 //
-// pane bytes = Σ_grids (Σ_features (8·cells + sums) + joint sums) + (versions + 1) · scores. Counts of
+// pane bytes = Σ_grids ((1 + segments) · Σ_features (8·cells + sums) + joint sums) + (versions + 1) · scores. Counts of
 // features are held over all versions, scores per version. A run's output is encoded
 // while its panes are held, hence twice the run.
 func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
@@ -54,16 +54,18 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 		partials += versions
 		var reference int64
 		for _, g := range v.NewestGrids(m.Name) {
-			features := len(g.Grid.Features)
+			features, segments := len(g.Grid.Features), int64(g.MostSegments())
 			var one int64
 			for i := range g.Grid.Features {
 				cells := g.Grid.Features[i].Cells()
 				one += 8*int64(cells) + featureBytes
-				reference += int64(len(l.WindowsMS))*dependenceBytes(cells) + earlyPaths*(8*int64(cells+1)+earlyBytes)
+				dependence := int64(len(l.WindowsMS)) * dependenceBytes(cells)
+				reference += (1+segments)*dependence + earlyPaths*(8*int64(cells+1)+earlyBytes)
 			}
+			apart := segments * one
 			one += jointBytes(g.Joint)
-			pane += one
-			reference += one + jointReferenceBytes(g.Joint) + kept(l, q, m.Name)*one
+			pane += one + apart
+			reference += one + apart + jointReferenceBytes(g.Joint) + kept(l, q, m.Name)*one
 			if kept(l, q, m.Name) > 0 { // of one model at a time, what its windows are compared with
 				transient := 2 * int64(len(l.WindowsMS)) * one
 				if l.SeasonMS() > 0 { // and the seasons of its longest window
@@ -71,7 +73,7 @@ func Memory(l wire.Layout, v *wire.View, q Quota) int64 {
 				}
 				passing = max(passing, transient)
 			}
-			partials += versions * int64(wire.Chunks(features))
+			partials += versions * int64(wire.Chunks(features)) * (1 + segments)
 		}
 		total += panes*pane + reference + policiesBytes + cadenceBytes
 	}

@@ -54,6 +54,10 @@ type installed struct {
 	inc    []int64            // room for a slot's increments
 
 	together *multivariate.Reference // of all features together; nil: the reference has no part for them
+
+	parts   []*installed // of the segments
+	of      *installed   // whose part this is; nil: the whole
+	segment wire.Segment // of a part
 }
 
 type installedPolicy struct {
@@ -105,6 +109,7 @@ func (f *Fold) install(c wire.Control, pane int64) {
 			f.refuse(c, err)
 			return
 		}
+		in.divide()
 		m.refs = append(m.refs, in)
 	case "policy":
 		p, err := wire.DecodePolicy(c.Value)
@@ -178,9 +183,9 @@ func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.S
 		return j.of
 	}
 	deps, lasting := in.dependence(m, windowMS, windows)
-	j := judges{settings: s, of: make([]*drift.Judger, len(deps))}
+	j, bins := judges{settings: s, of: make([]*drift.Judger, len(deps))}, in.bins()
 	for i := range deps {
-		j.of[i] = drift.NewJudger(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], deps[i], s, scratch)
+		j.of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], &bins.Features[i], &in.ref.Counts.Features[i], deps[i], s, scratch)
 	}
 	if lasting {
 		in.cache[windowMS] = j
@@ -192,6 +197,9 @@ func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.S
 // windows of the given length. It lasts unless it is still learnt from live windows.
 func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []drift.Dependence, lasting bool) {
 	n := len(in.ref.Counts.Grid.Features)
+	if in.of != nil && len(in.ref.Blocks) == 0 {
+		return in.of.dependence(m, windowMS, windows)
+	}
 	if len(in.ref.Blocks) == 0 {
 		return m.learntDependence(in, windowMS, windows, n), false
 	}
@@ -217,11 +225,12 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []
 }
 
 // settings turns a policy into the settings of one decision: the alert budget spread
-// over all features, references and alarm hops. An early warning has its part of it.
-func settings(p wire.Policy, features int, hopMS int64, early bool) drift.Settings {
+// over all features of so many segments, the whole among them, references and alarm hops.
+// An early warning has its part of it.
+func settings(p wire.Policy, features, segments int, hopMS int64, early bool) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
-	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, 1, 1, hopMS)
+	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, segments, 1, hopMS)
 	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
 	return s
 }

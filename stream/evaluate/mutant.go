@@ -47,14 +47,16 @@ func (l *loaded) forgeDone() {
 	}
 }
 
-// mutated is a slot as it is read back; a mutant loses the joint sums.
+// mutated is a slot as it is read back; a mutant loses the joint sums, another the segments.
 func (f *Fold) mutated(s wire.Slot) wire.Slot {
-	if f.cfg.Mutant != loop.SlotsWithoutJoint {
-		return s
-	}
-	s.Entries = slices.Clone(s.Entries)
-	for i := range s.Entries {
-		s.Entries[i].Joint = nil
+	switch f.cfg.Mutant {
+	case loop.SlotsWithoutJoint:
+		s.Entries = slices.Clone(s.Entries)
+		for i := range s.Entries {
+			s.Entries[i].Joint = nil
+		}
+	case loop.SlotsWithoutSegments:
+		s.Entries = slices.DeleteFunc(slices.Clone(s.Entries), func(e wire.SlotEntry) bool { return e.Segment != "" })
 	}
 	return s
 }

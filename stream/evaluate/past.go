@@ -98,7 +98,7 @@ func (f *Fold) joinAlarms(m *model, told wire.ModelPast, pane int64) error {
 			return fmt.Errorf("alarm of window %d ms: %w", a.WindowMS, err)
 		}
 		k := alarmKey{a.Version, a.Policy, a.Kind, a.WindowMS, a.Reference}
-		if f.cfg.Past.Whole || m.stands(k, in, policy) && a.Policy == policy.Name && watches(policy, a.WindowMS) {
+		if f.cfg.Past.Whole || f.stands(k, in, policy, pane) && a.Policy == policy.Name && watches(policy, a.WindowMS) {
 			m.alarms[k] = &alarm{state: st}
 		}
 	}
@@ -168,7 +168,7 @@ func (f *Fold) begun(m *model, k alarmKey) bool {
 		return false
 	}
 	i := slices.IndexFunc(m.refs, func(in installed) bool { return in.id == m.following })
-	return i >= 0 && !f.keeps(m, &m.refs[i], *m.was, k)
+	return i >= 0 && !f.keeps(&m.refs[i], *m.was, k, floorDiv(f.cfg.Past.AtMS, f.cfg.Layout.PaneMS)-1)
 }
 
 // Past returns what a fold that goes on after the last published pane must be told.

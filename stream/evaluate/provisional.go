@@ -100,8 +100,10 @@ func (f *Fold) judgeAhead(name string, newest int64, out *output) error {
 		if err != nil {
 			return err
 		}
-		if j.score.Rows > 0 {
-			out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, j.score.Encode()))
+		for _, x := range append([]*judgement{j}, f.apart(m, in, j)...) {
+			if x.score.Rows > 0 {
+				out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, x.score.Encode()))
+			}
 		}
 	}
 	return nil

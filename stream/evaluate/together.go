@@ -13,21 +13,27 @@ import (
 // The level of the hop is what the alert budget gives it: where no feature drifts, BH
 // rejects anything with at most that chance, so that the budget is kept. Features that the
 // share leaves out keep their own part of it, but those that fire an alarm all the same.
-func (j *judgement) judgeTogether() {
-	rs, p := j.results, j.policy
+// The segments of a window are of the same family as the whole.
+func judgeTogether(j *judgement, parts ...*judgement) {
+	p := j.policy
 	if p.Multiplicity != drift.ByBH || p.Rule != drift.RuleCalibrated {
 		return
 	}
 	var family []*drift.FeatureResult
-	for i := range rs {
-		if !slices.Contains(p.Ignore, rs[i].Name) || slices.Contains(p.Critical, rs[i].Name) {
-			family = append(family, &rs[i])
+	all := append([]*judgement{j}, parts...)
+	for _, x := range all {
+		for i := range x.results {
+			if !slices.Contains(p.Ignore, x.results[i].Name) || slices.Contains(p.Critical, x.results[i].Name) {
+				family = append(family, &x.results[i])
+			}
 		}
 	}
 	drift.JudgeTogether(family, p.Warn, drift.BudgetAlpha(p.WindowAlarms(j.in.warnsEarly(p)), 1, 1, 1, j.cfg.HopMS))
-	for i := range rs { // BH warns of features that alone nobody would be warned of
-		if rs[i].Warned && rs[i].Top == nil {
-			rs[i].Top = j.judges[i].Parts(&j.counts.Features[i])
+	for _, x := range all { // BH warns of features that alone nobody would be warned of
+		for i := range x.results {
+			if r := &x.results[i]; r.Warned && r.Top == nil {
+				r.Top = x.judges[i].Parts(&x.counts.Features[i])
+			}
 		}
 	}
 }
@@ -102,7 +108,7 @@ func (j *judgement) reading(counts *sketches.Counts) {
 				s.W1High = nano(r.W1High / sd)
 			}
 		}
-		if !j.isHop || j.score.Provisional || j.against.id != j.in.id { // once is enough
+		if !j.isHop || j.score.Provisional || j.against.id != j.in.id || j.in.of != nil { // once is enough
 			continue
 		}
 		if b, ok := sketches.NewBrief(&counts.Grid.Features[i], &counts.Features[i]); ok {

@@ -80,6 +80,15 @@ func togetherWorld(t testing.TB, shifts ...float64) (*Fold, *model, *installed, 
 	return f, f.model("m"), in, w
 }
 
+// concluded compares a window that has no segments.
+func (f *Fold) concluded(m *model, in *installed, w *window, p wire.Policy) (*judgement, error) {
+	j, err := f.compare(m, in, w, p)
+	if err == nil {
+		f.apart(m, in, j)
+	}
+	return j, err
+}
+
 func verdicts(rs []drift.FeatureResult) (out []string) {
 	for _, r := range rs {
 		out = append(out, r.Name+" "+r.Verdict.String())
@@ -94,12 +103,12 @@ func TestCompare_BHJudgesTheFeaturesOfAHopTogether(t *testing.T) {
 	f, m, in, w := togetherWorld(t, 0.8, 0.76, 0.76, 0.76, 0.78, 0.8, 0.8, 0.85, 0.9, 0)
 	p := wire.DefaultPolicy()
 	p.Ignore = []string{"a"}
-	alone, err := f.compare(m, in, w, p)
+	alone, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Multiplicity = drift.ByBH
-	together, err := f.compare(m, in, w, p)
+	together, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +130,7 @@ func TestCompare_BHJudgesTheFeaturesOfAHopTogether(t *testing.T) {
 		t.Errorf("origin %+v", d)
 	}
 	p.Rule = drift.RuleClassic
-	classic, err := f.compare(m, in, w, p)
+	classic, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +143,7 @@ func TestCompare_TheShareByImportanceDecidesOnlyWhereItIsAskedFor(t *testing.T) 
 	t.Parallel()
 	f, m, in, w := togetherWorld(t, 2, 0, 0, 0)
 	p := wire.DefaultPolicy()
-	plain, err := f.compare(m, in, w, p)
+	plain, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +151,7 @@ func TestCompare_TheShareByImportanceDecidesOnlyWhereItIsAskedFor(t *testing.T) 
 		t.Error("a share by importance without weights")
 	}
 	p.Importance = map[string]float64{"a": 6, "b": 2, "c": 2, "not there": 100}
-	beside, err := f.compare(m, in, w, p)
+	beside, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +167,7 @@ func TestCompare_TheShareByImportanceDecidesOnlyWhereItIsAskedFor(t *testing.T) 
 		t.Errorf("share %g decides, want the plain one, 0.25", ev.Share())
 	}
 	p.ShareBy = wire.ByImportance
-	decides, err := f.compare(m, in, w, p)
+	decides, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +175,7 @@ func TestCompare_TheShareByImportanceDecidesOnlyWhereItIsAskedFor(t *testing.T) 
 		t.Errorf("share %g decides, want that by importance, 0.6", ev.Share())
 	}
 	p.Importance = map[string]float64{"not there": 1}
-	none, err := f.compare(m, in, w, p)
+	none, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +189,7 @@ func TestCompare_TheShareByImportanceDecidesOnlyWhereItIsAskedFor(t *testing.T) 
 func TestCompare_KeepsWhatPeopleRead(t *testing.T) {
 	t.Parallel()
 	f, m, in, w := togetherWorld(t, 1.5, 0)
-	j, err := f.compare(m, in, w, wire.DefaultPolicy())
+	j, err := f.concluded(m, in, w, wire.DefaultPolicy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +219,7 @@ func TestCompare_KeepsWhatPeopleRead(t *testing.T) {
 		t.Errorf("top %+v", top)
 	}
 	w.endMS += togetherHour / 60
-	between, err := f.compare(m, in, w, wire.DefaultPolicy())
+	between, err := f.concluded(m, in, w, wire.DefaultPolicy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +238,7 @@ func TestCompare_BHCountsCriticalFeaturesThatTheShareLeavesOut(t *testing.T) {
 	f, m, in, w := togetherWorld(t, 0.9, 0, 0, 0, 0)
 	p := wire.DefaultPolicy()
 	p.Multiplicity, p.Ignore, p.Critical = drift.ByBH, []string{"a"}, []string{"a"}
-	j, err := f.compare(m, in, w, p)
+	j, err := f.concluded(m, in, w, p)
 	if err != nil {
 		t.Fatal(err)
 	}

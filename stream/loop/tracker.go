@@ -41,6 +41,7 @@ const (
 	MarkerWithoutTable          // done marker without the table of claims
 	NoCheckOnLoad               // a load waits for a record before it asks what is final
 	SlotsWithoutJoint           // a load does not take the joint sums of ring slots
+	SlotsWithoutSegments        // a load does not take the segments of ring slots
 	ThinByOffset                // thinning by a record's offset in place of its hash
 	ForgetsCadence              // a load begins to learn the cadence anew
 	MovingForgotten             // which slots never enter a moving reference is not written down

@@ -34,7 +34,7 @@ func (w *world) references(t testing.TB) {
 	for _, m := range models {
 		r := wire.Reference{Model: m, Kind: "file", Counts: c}
 		if m == "alpha" {
-			r.Early, r.Joint = earlyPlan(t, c), jointPart()
+			r.Early, r.Joint, r.Parts = earlyPlan(t, c), jointPart(), w.parts(t, g)
 		}
 		if m == "alpha" && w.blocks {
 			r.Blocks = w.referenceBlocks(t, c)

@@ -244,7 +244,7 @@ func (w *world) swapAfter(t *testing.T, at int64) func(memlog.Faults) memlog.Fau
 func TestFault_ReferenceSwap(t *testing.T) {
 	t.Parallel()
 	superseded, swapped := 0, 0
-	for seed := range seeds(t, 50) {
+	for seed := range max(20, seeds(t, 50)) {
 		w, _ := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 6))
 		swap := w.swapAfter(t, 100+rng.Int64N(400))
@@ -323,7 +323,7 @@ func honest(t testing.TB, want, got []replay.Line) (lie string, admitted int) {
 func stateFault(t *testing.T, n int, strike func(rng *rand.Rand, r log.Record, older []log.Record) []byte) {
 	t.Helper()
 	struck, whole, admitted, rebuilt := 0, 0, 0, uint64(0)
-	for seed := range max(12, seeds(t, n)) {
+	for seed := range max(30, seeds(t, n)) {
 		trimmed := seed%3 == 2
 		w, want := prepared(t, seed)
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))

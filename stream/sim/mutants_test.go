@@ -117,6 +117,7 @@ func TestFault_WrongEvaluateRulesAreFoundOut(t *testing.T) {
 		{"M9 marker without a table", loop.MarkerWithoutTable, 60, 0.001, func(seed uint64, m loop.Mutant) string { return runArchive(t, seed, m, 0) }},
 		{"M9 no check on load", loop.NoCheckOnLoad, 60, 0.001, func(seed uint64, m loop.Mutant) string { return runArchive(t, seed, m, 1) }},
 		{"M11 slots lose their joint sums", loop.SlotsWithoutJoint, 60, 0.5, func(seed uint64, m loop.Mutant) string { return runBoth(t, seed, m, 0.01) }},
+		{"M12 slots lose their segments", loop.SlotsWithoutSegments, 60, 0.5, func(seed uint64, m loop.Mutant) string { return runBoth(t, seed, m, 0.01) }},
 		{"M10 ring one too short for the run", loop.Sound, 60, 0.001, func(seed uint64, m loop.Mutant) string { return runArchive(t, seed, m, sharpRun+1) }},
 	} {
 		t.Run(m.name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func TestFault_Regrid(t *testing.T) {
 			}
 			s, err := wire.DecodeScore(l.Value)
 			must(t, err)
-			if s.Rows > 0 {
+			if s.Rows > 0 && s.Segment == "" {
 				rowsOn[l.Reference] = true
 			}
 		}

@@ -157,8 +157,12 @@ func (w *world) control(t testing.TB) {
 		g := wire.GridControl{Model: name, FromPane: 0, Grid: testGrid(t)}
 		if name == "alpha" {
 			g.Joint, _ = embedding()
+			g.Segments = segments[:1]
 		}
 		w.append(t, wire.Control{Kind: "grid", ID: name, Seq: 1, Value: g.Encode()})
+		if name == "alpha" {
+			w.divide(t, g)
+		}
 	}
 }
 
@@ -238,7 +242,8 @@ func (w *world) event(rng *rand.Rand, at int64, id string, i int) []byte {
 		x = 15 + float64(rng.IntN(8))
 	}
 	ev := event.Event{
-		Type: event.TypePrediction, HasPrediction: w.plan.scores, Prediction: sketches.Number(1), Model: models[rng.IntN(len(models))], Version: strconv.Itoa(1 + rng.IntN(2)), ID: id,
+		Segments: segmentsOf(i),
+		Type:     event.TypePrediction, HasPrediction: w.plan.scores, Prediction: sketches.Number(1), Model: models[rng.IntN(len(models))], Version: strconv.Itoa(1 + rng.IntN(2)), ID: id,
 		TimeMS: at, HasTime: true, HasScore: w.plan.scores, Score: float64(rng.IntN(1000)) / 1000,
 		Features: []event.Feature{{Name: "x", Value: sketches.Number(x)}, {Name: "s", Value: sketches.String("abcd"[rng.IntN(4):][:1])}},
 	}

@@ -72,6 +72,16 @@ func (s Segments) All() (all []Segment) {
 	return all
 }
 
+// Has reports whether the segment is one of them.
+func (s Segments) Has(x Segment) bool {
+	for _, d := range s {
+		if d.Name == x.Name {
+			return slices.Contains(d.Values, x.Value)
+		}
+	}
+	return false
+}
+
 // Equal reports whether both name the same segments.
 func (s Segments) Equal(o Segments) bool { return slices.Equal(s.All(), o.All()) }
 

@@ -59,6 +59,22 @@ func (g ActiveGrid) SegmentsIn(pane int64) Segments {
 	return nil
 }
 
+// SegmentSince returns the pane from which the segment has been counted without a break up
+// to the pane; false where it is not counted there.
+func (g ActiveGrid) SegmentSince(s Segment, pane int64) (from int64, ok bool) {
+	for i := len(g.segments) - 1; i >= 0; i-- {
+		x := &g.segments[i]
+		switch {
+		case x.from > pane:
+		case !x.all.Has(s):
+			return from, ok
+		default:
+			from, ok = x.from, true
+		}
+	}
+	return from, ok
+}
+
 // MostSegments is how many segments a pane may have at most, from what is known.
 func (g ActiveGrid) MostSegments() (n int) {
 	for _, s := range g.segments {
