@@ -27,8 +27,8 @@ func (g *given) Read(r *event.Raw) ([]event.Event, error) {
 }
 
 // BenchmarkFold counts decoded events of numeric features at 240 cells, one per
-// millisecond: 50 features with and without a shape, and 20 and 50 with joint sums beside
-// the counts and without. cpu-ns/op is the time of one event.
+// millisecond: 50 features with and without a shape, 20 and 50 with joint sums beside the
+// counts and without, and 50 in one segment and in two. cpu-ns/op is the time of one event.
 func BenchmarkFold(b *testing.B) {
 	for _, c := range []foldCase{
 		{name: "shape", features: 50, shaped: true},
@@ -37,6 +37,8 @@ func BenchmarkFold(b *testing.B) {
 		{name: "20 features, joint", features: 20, shaped: true, joint: true},
 		{name: "50 features", features: 50, shaped: true},
 		{name: "50 features, joint", features: 50, shaped: true, joint: true},
+		{name: "50 features, a segment", features: 50, shaped: true, segments: testSegments[:1]},
+		{name: "50 features, two segments", features: 50, shaped: true, segments: testSegments},
 	} {
 		b.Run(c.name, c.bench)
 	}
@@ -47,6 +49,7 @@ type foldCase struct {
 	features int
 	shaped   bool
 	joint    bool
+	segments wire.Segments
 }
 
 func (c foldCase) bench(b *testing.B) {
@@ -84,7 +87,7 @@ func (c foldCase) source(tb testing.TB) *Source {
 	}
 	grid, err := sketches.NewGrid(fs)
 	must(tb, err)
-	control := wire.GridControl{Model: "m", Grid: grid}
+	control := wire.GridControl{Model: "m", Grid: grid, Segments: c.segments}
 	if c.joint {
 		counts := sketches.NewCounts(grid)
 		for r := range columns[0] {
@@ -107,6 +110,9 @@ func (c foldCase) source(tb testing.TB) *Source {
 			ev.Shape = shape
 		}
 		ev.Prediction, ev.HasPrediction = sketches.Number(float64(rng.IntN(2))), true
+		for _, d := range c.segments {
+			ev.Segments = append(ev.Segments, event.Segment{Name: d.Name, Value: d.Values[rng.IntN(len(d.Values))]})
+		}
 		for i := range fs {
 			ev.Features = append(ev.Features, event.Feature{Name: fs[i].Name, Value: sketches.Number(rng.NormFloat64())})
 		}

@@ -62,11 +62,14 @@ func TestMemory_BoundsWhatAFullFoldHolds(t *testing.T) {
 	}
 	add(0, wire.Control{Kind: "layout", ID: "main", Seq: 1, Value: l.Encode()})
 	add(1, wire.Control{Kind: "model", ID: "m", Seq: 1, Value: wire.Model{Name: "m", FeaturesFrom: "prediction", Classes: wire.DefaultClasses}.Encode()})
-	add(2, wire.Control{Kind: "grid", ID: "m", Seq: 1, Value: wire.GridControl{Model: "m", Grid: g, Joint: e}.Encode()})
+	add(2, wire.Control{Kind: "grid", ID: "m", Seq: 1, Value: wire.GridControl{Model: "m", Grid: g, Joint: e, Segments: wire.Segments{{Name: "region", Values: []string{"eu", "us"}}}}.Encode()})
 	fill := func() *cell {
 		c := newCell()
 		x := c.entry(key{grid: g.ID()})
 		x.counts, x.joint = sketches.NewCounts(g), joint.NewSums(e)
+		for _, segment := range []string{"region=eu", "region=us"} {
+			c.entry(key{grid: g.ID(), segment: segment}).counts = sketches.NewCounts(g)
+		}
 		for v := range versions + 1 {
 			s, err := sketches.NewScoreCounts(wire.DefaultClasses)
 			if err != nil {
