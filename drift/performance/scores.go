@@ -1,8 +1,8 @@
 package performance
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/sketches"
@@ -107,36 +107,82 @@ func ClassCells(f *sketches.FeatureGrid, classes []string, counts []uint64) (*sk
 	return c, nil
 }
 
-// JudgeAnswers compares the scores and the predicted classes of a window with those of
-// a reference: two results named score and prediction, to stand beside those of the
-// inputs. What has no scores or no classes has no result. Predicted classes that are
-// not named count as one class, "other"; no prediction is the empty class.
+// AnswersGrid makes the scores and the predicted classes of a reference two features, named
+// score and prediction, so that they are compared as inputs are. What has no scores, or no
+// classes, has no feature. Predicted classes that are not named count as one class, (other);
+// no prediction is the empty class.
 //
-// A design effect learnt on these grids may be passed per name; without one records
+// Errors: sketches.ErrEmpty for a reference with neither.
+func AnswersGrid(ref *sketches.ScoreCounts) (*sketches.Grid, error) {
+	var features []sketches.FeatureGrid
+	if f, err := ScoreGrid(ref); err == nil {
+		features = append(features, *f)
+	}
+	if names, counts := classCounts(ref); anyClass(names, counts) {
+		f, err := ClassGrid(ClassFeature, names, counts)
+		if err != nil {
+			return nil, err
+		}
+		features = append(features, *f)
+	}
+	if len(features) == 0 {
+		return nil, fmt.Errorf("scores and classes of the reference: %w", sketches.ErrEmpty)
+	}
+	return sketches.NewGrid(features)
+}
+
+// anyClass reports whether a prediction was made.
+func anyClass(names []string, counts []uint64) bool {
+	for i, n := range counts {
+		if n > 0 && names[i] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// AnswersCounts counts scores and predicted classes on a grid that AnswersGrid made.
+func AnswersCounts(g *sketches.Grid, s *sketches.ScoreCounts) *sketches.Counts {
+	c := sketches.NewCounts(g)
+	c.Rows = s.Rows
+	for i := range g.Features {
+		f := &g.Features[i]
+		if f.Name == ScoreFeature {
+			c.Features[i] = *ScoreCells(f, s)
+			continue
+		}
+		names, counts := classCounts(s)
+		for k, n := range counts {
+			if cell, side := f.Locate(sketches.String(names[k])); side == sketches.InCell {
+				c.Features[i].Cells[cell] += n
+			} else {
+				c.Features[i].Unseen += n
+			}
+		}
+	}
+	return c
+}
+
+// JudgeAnswers compares the scores and the predicted classes of a window with those of
+// a reference, one result per feature of AnswersGrid; none for a reference with neither.
+//
+// A design effect learnt on these features may be passed per name; without one records
 // are taken for independent.
 func JudgeAnswers(ref, cur *sketches.ScoreCounts, dep map[string]drift.Dependence, s drift.Settings) ([]drift.FeatureResult, error) {
+	g, err := AnswersGrid(ref)
+	if errors.Is(err, sketches.ErrEmpty) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	was, is := AnswersCounts(g, ref), AnswersCounts(g, cur)
 	var out []drift.FeatureResult
-	if f, err := ScoreGrid(ref); err == nil {
-		out = append(out, drift.Judge(f, ScoreCells(f, ref), ScoreCells(f, cur), dep[ScoreFeature], s))
+	for i := range g.Features {
+		f := &g.Features[i]
+		out = append(out, drift.Judge(f, &was.Features[i], &is.Features[i], dep[f.Name], s))
 	}
-	names, was := classCounts(ref)
-	if slices.Max(append(was, 0)) == 0 {
-		return out, nil // no predictions in the reference: nothing to compare
-	}
-	f, err := ClassGrid(ClassFeature, names, was)
-	if err != nil {
-		return nil, err
-	}
-	a, err := ClassCells(f, names, was)
-	if err != nil {
-		return nil, err
-	}
-	names, is := classCounts(cur)
-	b, err := ClassCells(f, names, is)
-	if err != nil {
-		return nil, err
-	}
-	return append(out, drift.Judge(f, a, b, dep[ClassFeature], s)), nil
+	return out, nil
 }
 
 // JudgeLabels compares label counts of a matured cohort with those of a reference of

@@ -119,7 +119,15 @@ func (f *Fold) supersede(m *model, in *installed, pane int64, policy wire.Policy
 // keeps reports whether an alarm belongs to what a reference and a policy ask for at the
 // pane.
 func (f *Fold) keeps(in *installed, policy wire.Policy, k alarmKey, pane int64) bool {
-	return f.stands(k, in, policy, pane) && k.policy == policy.Name && f.steps(policy, k) && (k.kind != wire.KindOfJoint || in.alarmsJoint(policy))
+	switch {
+	case !f.stands(k, in, policy, pane) || k.policy != policy.Name || !f.steps(policy, k):
+		return false
+	case k.kind == wire.KindOfJoint:
+		return in.alarmsJoint(policy)
+	case k.kind == wire.KindOfPrediction:
+		return in.alarmsAnswers(policy) && in.answers.ref.Version == k.version
+	}
+	return true
 }
 
 // quietMS is the part of the last alarm hop in which no verdict could be expected: all
@@ -133,10 +141,10 @@ func (m *model) quietMS(j *judgement, valid bool) int64 {
 }
 
 // quietFor is quietMS for an alarm against a reference that holds too little, or of a
-// segment, whose traffic nobody has promised: no verdict could be expected, but of an alarm
-// that fires.
+// segment or a version, whose traffic nobody has promised: no verdict could be expected, but
+// of an alarm that fires.
 func (m *model) quietFor(j *judgement, a *alarm, valid bool) int64 {
-	if (j.score.State == wire.StateLearning || j.against.segment != "" && !valid) && a.state.Phase != drift.PhaseFiring {
+	if (j.score.State == wire.StateLearning || j.in.of != nil && !valid) && a.state.Phase != drift.PhaseFiring {
 		return j.cfg.HopMS
 	}
 	return m.quietMS(j, valid)

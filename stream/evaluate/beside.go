@@ -29,7 +29,7 @@ type standing struct {
 // standing describes the model's own reference, or a part of it.
 func (in *installed) standing() standing {
 	s := standing{id: in.id, hex: in.hex, kind: in.ref.Kind, fromMS: in.ref.FromMS, toMS: in.ref.ToMS, rows: in.ref.Counts.Rows}
-	if in.of != nil {
+	if in.segment != (wire.Segment{}) {
 		s.segment = in.segment.String()
 	}
 	return s
@@ -106,7 +106,7 @@ func (f *Fold) beside(m *model, in *installed, fixed *judgement, policy wire.Pol
 // both are the same stream.
 func (in *installed) movingJudges(m *model, ref made, j *judgement, windows []int64, scratch *drift.Scratch) []*drift.Judger {
 	deps, _ := in.dependence(m, j.window.lengthMS, windows)
-	s := settings(j.policy, len(deps), 1, j.cfg.HopMS, in.warnsEarly(j.policy))
+	s := settings(j.policy, len(deps), j.cfg.HopMS, in.warnsEarly(j.policy))
 	of := make([]*drift.Judger, len(deps))
 	for i := range deps {
 		of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], &in.ref.Counts.Features[i], &ref.counts.Features[i], deps[i].OnBothSides(), s, scratch)

@@ -299,7 +299,7 @@ func TestEarly_CanBeSwitchedOff(t *testing.T) {
 		policy wire.Policy
 		want   float64
 	}{{on, 0.5}, {off, 1}} {
-		got := settings(tt.policy, 2, 1, 3_600_000, in.warnsEarly(tt.policy)).Alpha
+		got := settings(tt.policy, 2, 3_600_000, in.warnsEarly(tt.policy)).Alpha
 		if want := drift.BudgetAlpha(tt.want, 2, 1, 1, 3_600_000); got != want {
 			t.Errorf("early %q: windows decide at %v, want %v, a budget of %v", tt.policy.Early, got, want, tt.want)
 		}

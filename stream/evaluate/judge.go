@@ -25,6 +25,7 @@ type judgement struct {
 	critical bool     // a critical feature drifted
 	weighed  float64  // part of all weight that was judged, where features weigh
 	isHop    bool
+	answers  bool // of a version are compared, not inputs
 }
 
 // judge computes the windows of a model that end with the pane, steps its alarms and
@@ -52,8 +53,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			return stepped, err
 		}
 		w.covered = w.cover.Expected > 0 && float64(w.cover.Covered) >= policy.MinCoverage*float64(w.cover.Expected)
-		f.predictions(m, in, w, out)
+		answers := m.predictions(in, w)
 		if in == nil {
+			f.tell(m, answers, out)
 			if s, ok := m.learning(w); ok {
 				learning = append(learning, s)
 			}
@@ -64,7 +66,9 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 			return stepped, err
 		}
 		hops = append(hops, j)
-		moving = append(moving, f.apart(m, in, j)...)
+		a, others := f.compareAnswers(m, in, j, answers)
+		f.tell(m, others, out)
+		moving = append(moving, f.apart(m, in, j, a)...)
 		more, err := f.beside(m, in, j, policy)
 		if err != nil {
 			return stepped, err
@@ -89,7 +93,11 @@ func (f *Fold) judge(m *model, pane int64, out *output) (stepped bool, err error
 	}
 	open, all := m.qualityOpen(), slices.Concat(hops, moving)
 	for _, j := range all {
-		if j.isHop {
+		switch {
+		case !j.isHop:
+		case j.answers:
+			f.stepAnswers(m, j, open, out)
+		default:
 			f.stepDrift(m, j, open, out)
 			f.stepJoint(m, j, open, out)
 		}
@@ -139,8 +147,15 @@ func (m *model) learning(w *window) (s wire.Score, ok bool) {
 	}, rows > 0
 }
 
-// predictions writes what each version answered in the window.
-func (f *Fold) predictions(m *model, in *installed, w *window, out *output) {
+// tell writes scores as they are.
+func (f *Fold) tell(m *model, scores []wire.Score, out *output) {
+	for i := range scores {
+		out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, scores[i].Encode()))
+	}
+}
+
+// predictions says what each version answered in the window.
+func (m *model) predictions(in *installed, w *window) (all []wire.Score) {
 	covered, expected := w.coverageShare()
 	for _, version := range w.sum.versions() {
 		sc := w.sum.entries[key{version: version}].scores
@@ -167,8 +182,9 @@ func (f *Fold) predictions(m *model, in *installed, w *window, out *output) {
 		if in != nil {
 			s.Reference, s.State = in.hex, wire.StateJudged
 		}
-		out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, s.Encode()))
+		all = append(all, s)
 	}
+	return all
 }
 
 func sum(xs []uint64) (n uint64) {
@@ -211,7 +227,7 @@ func (w *window) countsOn(in *installed) *sketches.Counts {
 // judgesOf are the judges of a window against the model's own reference, or a part of it.
 func (f *Fold) judgesOf(m *model, j *judgement) []*drift.Judger {
 	in, w := j.in, j.window
-	s := settings(j.policy, len(in.ref.Counts.Features), 1+len(in.whole().parts), j.cfg.HopMS, in.warnsEarly(j.policy))
+	s := settings(j.policy, in.whole().decisions(j.policy), j.cfg.HopMS, in.warnsEarly(j.policy))
 	return in.judges(m, w.lengthMS, f.cfg.Layout.WindowsMS, s, &f.scratch)
 }
 
@@ -252,6 +268,9 @@ func (j *judgement) conclude() {
 	}
 	if !j.window.full {
 		j.score.Filled = nano(j.window.filled)
+	}
+	if worst, ok := j.score.Worst(); ok && j.score.Predictions != nil {
+		j.score.Predictions.PSI = worst.PSI
 	}
 	j.reading(counts)
 }

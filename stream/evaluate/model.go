@@ -56,8 +56,9 @@ type installed struct {
 	together *multivariate.Reference // of all features together; nil: the reference has no part for them
 
 	parts   []*installed // of the segments
+	answers *installed   // of one version; nil: answers are not compared
 	of      *installed   // whose part this is; nil: the whole
-	segment wire.Segment // of a part
+	segment wire.Segment // of a part that is one's
 }
 
 type installedPolicy struct {
@@ -110,6 +111,7 @@ func (f *Fold) install(c wire.Control, pane int64) {
 			return
 		}
 		in.divide()
+		in.answer()
 		m.refs = append(m.refs, in)
 	case "policy":
 		p, err := wire.DecodePolicy(c.Value)
@@ -197,13 +199,19 @@ func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.S
 // windows of the given length. It lasts unless it is still learnt from live windows.
 func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []drift.Dependence, lasting bool) {
 	n := len(in.ref.Counts.Grid.Features)
-	if in.of != nil && len(in.ref.Blocks) == 0 {
-		return in.of.dependence(m, windowMS, windows)
-	}
-	if len(in.ref.Blocks) == 0 {
-		return m.learntDependence(in, windowMS, windows, n), false
-	}
 	d = make([]drift.Dependence, n)
+	switch {
+	case len(in.ref.Blocks) > 0:
+	case in.of == nil:
+		return m.learntDependence(in, windowMS, windows, n), false
+	case in.segment != wire.Segment{}:
+		return in.of.dependence(m, windowMS, windows)
+	default: // of answers nothing is learnt live
+		for i := range d {
+			d[i] = drift.LearningDependence()
+		}
+		return d, true
+	}
 	b := in.ref.BlocksOf(windowMS)
 	if b == nil { // the reference is shorter than three such windows: use the next shorter blocks
 		for _, x := range in.ref.Blocks {
@@ -224,13 +232,23 @@ func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []
 	return d, true
 }
 
+// decisions is how many a reference asks for in one alarm hop: on every feature of the
+// whole, of each segment, and of the answers.
+func (in *installed) decisions(p wire.Policy) int {
+	n := len(in.ref.Counts.Features) * (1 + len(in.parts))
+	if in.answers != nil && p.Predictions != wire.PredictionsOff {
+		n += len(in.answers.ref.Counts.Features)
+	}
+	return n
+}
+
 // settings turns a policy into the settings of one decision: the alert budget spread
-// over all features of so many segments, the whole among them, references and alarm hops.
-// An early warning has its part of it.
-func settings(p wire.Policy, features, segments int, hopMS int64, early bool) drift.Settings {
+// over all decisions of a hop, references and alarm hops. An early warning has its part of
+// it.
+func settings(p wire.Policy, decisions int, hopMS int64, early bool) drift.Settings {
 	s := drift.DefaultSettings()
 	s.Rule, s.Warn, s.Drifted = p.Rule, p.Warn, p.Drifted
-	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), features, segments, 1, hopMS)
+	s.Alpha = drift.BudgetAlpha(p.WindowAlarms(early), decisions, 1, 1, hopMS)
 	s.MinRows, s.MinEffective = int(p.MinRows), p.MinEffective
 	return s
 }

@@ -89,8 +89,9 @@ func (f *Fold) judgeAhead(name string, newest int64, out *output) error {
 		}
 		w.provisional = true
 		in := m.reference(pane)
-		f.predictions(m, in, w, out)
+		answers := m.predictions(in, w)
 		if in == nil {
+			f.tell(m, answers, out)
 			if s, ok := m.learning(w); ok {
 				out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, name, s.Encode()))
 			}
@@ -100,7 +101,9 @@ func (f *Fold) judgeAhead(name string, newest int64, out *output) error {
 		if err != nil {
 			return err
 		}
-		for _, x := range append([]*judgement{j}, f.apart(m, in, j)...) {
+		a, others := f.compareAnswers(m, in, j, answers)
+		f.tell(m, others, out)
+		for _, x := range append([]*judgement{j}, f.apart(m, in, j, a)...) {
 			if x.score.Rows > 0 {
 				out.scores = append(out.scores, f.output(f.cfg.Topics.Scores, m.name, x.score.Encode()))
 			}

@@ -35,10 +35,10 @@ func (in *installed) whole() *installed {
 	return in
 }
 
-// bins are the counts on whose verdict bins windows are compared: a part's own where blocks
-// stand on them, else the whole's, on which what is known of dependence stands.
+// bins are the counts on whose verdict bins windows are compared: a segment's own where
+// blocks stand on them, else the whole's, on which what is known of dependence stands.
 func (in *installed) bins() *sketches.Counts {
-	if in.of != nil && len(in.ref.Blocks) == 0 {
+	if in.segment != (wire.Segment{}) && len(in.ref.Blocks) == 0 {
 		return in.of.ref.Counts
 	}
 	return in.ref.Counts
@@ -74,8 +74,12 @@ func (f *Fold) counted(part *installed, pane int64) (since int64, ok bool) {
 }
 
 // apart compares the segments of a window with their parts of the reference, where the
-// whole has an alarm hop, and lets all features of all of them be judged together.
-func (f *Fold) apart(m *model, in *installed, whole *judgement) (out []*judgement) {
+// whole has an alarm hop, and lets all features of all of them, and of the answers, be
+// judged together.
+func (f *Fold) apart(m *model, in *installed, whole, answers *judgement) (out []*judgement) {
+	if answers != nil {
+		out = append(out, answers)
+	}
 	if whole.isHop {
 		for _, p := range in.parts {
 			if since, ok := f.counted(p, whole.window.pane); ok {

@@ -47,7 +47,7 @@ func compared(t *testing.T, f *Fold, m *model, in *installed, w *window, p wire.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return j, f.apart(m, in, j)
+	return j, f.apart(m, in, j, nil)
 }
 
 // A segment like the whole gets the whole's figures under an identity of its own; one whose

@@ -13,7 +13,7 @@ import (
 // The level of the hop is what the alert budget gives it: where no feature drifts, BH
 // rejects anything with at most that chance, so that the budget is kept. Features that the
 // share leaves out keep their own part of it, but those that fire an alarm all the same.
-// The segments of a window are of the same family as the whole.
+// The segments of a window, and its answers, are of the same family as the whole.
 func judgeTogether(j *judgement, parts ...*judgement) {
 	p := j.policy
 	if p.Multiplicity != drift.ByBH || p.Rule != drift.RuleCalibrated {
@@ -23,7 +23,7 @@ func judgeTogether(j *judgement, parts ...*judgement) {
 	all := append([]*judgement{j}, parts...)
 	for _, x := range all {
 		for i := range x.results {
-			if !slices.Contains(p.Ignore, x.results[i].Name) || slices.Contains(p.Critical, x.results[i].Name) {
+			if !slices.Contains(x.policy.Ignore, x.results[i].Name) || slices.Contains(x.policy.Critical, x.results[i].Name) {
 				family = append(family, &x.results[i])
 			}
 		}

@@ -84,7 +84,7 @@ func togetherWorld(t testing.TB, shifts ...float64) (*Fold, *model, *installed, 
 func (f *Fold) concluded(m *model, in *installed, w *window, p wire.Policy) (*judgement, error) {
 	j, err := f.compare(m, in, w, p)
 	if err == nil {
-		f.apart(m, in, j)
+		f.apart(m, in, j, nil)
 	}
 	return j, err
 }

@@ -46,6 +46,8 @@ type Policy struct {
 	Seasonal   *Seasonal          `json:"seasonal,omitempty"`
 	Joint      string             `json:"joint,omitempty"` // JointOff, JointAlarm, or "": JointScore
 
+	Predictions string `json:"predictions,omitempty"` // PredictionsOff, PredictionsScore, or "": an alarm steps where the reference has answers
+
 	// Cadence says when rows are to be expected; nil: what is learnt says so.
 	Cadence *cadence.Plan `json:"cadence,omitempty"`
 }
@@ -127,6 +129,7 @@ func (p Policy) Validate() error {
 	check(p.Warn > 0 && p.Drifted >= p.Warn, "policy.warn: %v and policy.drifted: %v, want 0 < warn ≤ drifted", p.Warn, p.Drifted)
 	check(p.Early == "" || p.Early == EarlyOff, "policy.early: %q, want off or nothing", p.Early)
 	check(p.Joint == "" || p.Joint == JointOff || p.Joint == JointAlarm, "policy.joint: %q, want off, alarm or nothing", p.Joint)
+	check(p.Predictions == "" || p.Predictions == PredictionsOff || p.Predictions == PredictionsScore, "policy.predictions: %q, want off, score or nothing", p.Predictions)
 	check(p.Multiplicity == "" || p.Multiplicity == drift.ByBH, "policy.multiplicity: %q, want bh or nothing", p.Multiplicity)
 	check(p.ShareBy == "" || p.ShareBy == ByImportance, "policy.share_by: %q, want importance or nothing", p.ShareBy)
 	check(p.ShareBy == "" || len(p.Importance) > 0, "policy.share_by: %q without policy.importance", p.ShareBy)

@@ -25,6 +25,7 @@ type Reference struct {
 	Early   *EarlyPlan // nil: the model gets no early warning
 	Joint   *Joint     // nil: features are not looked at together
 	Parts   []Part     // of the model's segments, in their order; none where it has none
+	Answers *Answers   // of one version; nil: answers are not compared
 }
 
 // EarlyPlan is how a model is warned early: its plan, calibrated on the slots of the
@@ -35,7 +36,7 @@ type EarlyPlan struct {
 }
 
 // Schemas of a reference with a plan, of one with a joint part, and of one with parts of
-// segments. Without them the record has the bytes, and hence the id, that it always had.
+// segments or with answers. Without them the record has the bytes, and hence the id, that it always had.
 const (
 	earlySchema       byte = 2
 	jointPartedSchema byte = 3
@@ -60,7 +61,7 @@ func (r Reference) Encode() []byte {
 	if r.Joint != nil {
 		number = jointPartedSchema
 	}
-	if len(r.Parts) > 0 {
+	if len(r.Parts) > 0 || r.Answers != nil {
 		number = segmentedSchema
 	}
 	if number >= jointPartedSchema {
@@ -72,11 +73,15 @@ func (r Reference) Encode() []byte {
 	}
 	if number == segmentedSchema {
 		e.Bool(r.Joint != nil)
+		e.Bool(r.Answers != nil)
 	}
 	if r.Joint != nil {
 		r.Joint.encode(&e)
 	}
-	if len(r.Parts) > 0 {
+	if r.Answers != nil {
+		r.Answers.encode(&e)
+	}
+	if number == segmentedSchema {
 		e.Count(len(r.Parts))
 		for _, p := range r.Parts {
 			p.encode(&e)
@@ -118,12 +123,19 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 	}
 	var together jointBytes
 	hasJoint := s == jointPartedSchema || s == segmentedSchema && d.Bool()
+	hasAnswers := s == segmentedSchema && d.Bool()
 	if hasJoint {
 		together = decodeJoint(d)
 	}
+	var answers answersBytes
+	if hasAnswers {
+		answers = decodeAnswers(d)
+	}
 	var parts []partBytes
 	if s == segmentedSchema {
-		parts = decodeParts(d)
+		if parts = decodeParts(d); len(parts) == 0 && !hasAnswers {
+			d.Fail("neither segments nor answers in a record that tells of them")
+		}
 	}
 	if err := d.Finish(); err != nil {
 		return r, fmt.Errorf("reference: %w", err)
@@ -146,6 +158,11 @@ func DecodeReference(b []byte, grid func(model string, id sketches.ID) (*sketche
 	if hasJoint {
 		if r.Joint, err = together.read(g); err != nil {
 			return r, fmt.Errorf("joint part of the reference of model %q: %w", r.Model, err)
+		}
+	}
+	if hasAnswers {
+		if r.Answers, err = answers.read(); err != nil {
+			return r, fmt.Errorf("answers of the reference of model %q: %w", r.Model, err)
 		}
 	}
 	for _, p := range parts {

@@ -139,6 +139,20 @@ func samplePart(t testing.TB, value string, blocks bool) Part {
 	return p
 }
 
+// sampleAnswers are scores and classes with blocks.
+func sampleAnswers(t testing.TB) *Answers {
+	t.Helper()
+	s, err := sketches.NewScoreCounts([]string{"", "0", "1"})
+	must(t, err)
+	for i := range 100 {
+		s.Add(float64(i)/100, i%9 > 0, "01"[i%2:][:1])
+	}
+	a, err := NewAnswers("3", s)
+	must(t, err)
+	a.Blocks = []*sketches.Blocks{sampleBlocks(t, a.Counts)}
+	return a
+}
+
 func sampleSegments() Segments {
 	return Segments{{Name: "region", Values: []string{"eu", "us"}}, {Name: "tier", Values: []string{"free=1"}}}
 }
@@ -189,6 +203,10 @@ func forms(t testing.TB) []form {
 	third, half := int64(333_333_333), 0.5
 	segmented := func(r Reference) Reference {
 		r.Parts = []Part{samplePart(t, "eu", true), samplePart(t, "us", false)}
+		return r
+	}
+	answered := func(r Reference) Reference {
+		r.Answers = sampleAnswers(t)
 		return r
 	}
 	weighed := DefaultPolicy()
@@ -253,7 +271,8 @@ func forms(t testing.TB) []form {
 		{"reference4", KindReference, again(func(b []byte) (Reference, error) { return DecodeReference(b, find) }, Reference.Encode), map[string][]byte{
 			"with segments": segmented(sampleReference(t)).Encode(),
 			"with a plan":   segmented(sampleEarly(t)).Encode(),
-			"with all":      segmented(sampleBoth(t)).Encode(),
+			"with all":      answered(segmented(sampleBoth(t))).Encode(),
+			"with answers":  answered(sampleReference(t)).Encode(),
 		}},
 		{"early", KindEarly, again(DecodeEarlyState, EarlyState.Encode), map[string][]byte{
 			"off": EarlyState{Model: "fraud", Slot: -3}.Encode(),

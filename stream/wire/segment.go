@@ -189,8 +189,8 @@ func decodeParts(d *sketches.Decoder) (parts []partBytes) {
 		}
 		parts = append(parts, p)
 	}
-	if len(parts) == 0 || len(parts) > MaxSegments {
-		d.Fail("%d segments in a record that tells of them, want 1 to %d", len(parts), MaxSegments)
+	if len(parts) > MaxSegments {
+		d.Fail("%d segments, at most %d", len(parts), MaxSegments)
 	}
 	return parts
 }
