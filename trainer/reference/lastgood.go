@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// KindLastGood is the kind of references of the last good days.
+const KindLastGood = "last_good"
+
 // OpenEnd is the end of a span that has not ended yet.
 const OpenEnd = math.MaxInt64
 
