@@ -222,7 +222,7 @@ func (f *feed) partitionRows(ctx context.Context, h held, want event.Type, src s
 			return fmt.Errorf("%s: the broker gives nothing at offset %d of %d; try again", p, at, end)
 		}
 		at = batch.Next
-		clock := int64(loop.Unset)
+		clock := loop.Unset
 		if n := len(batch.Records); n > 0 {
 			clock = batch.Records[n-1].TimeMS
 		}
