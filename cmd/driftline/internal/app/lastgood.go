@@ -34,7 +34,7 @@ func (p *Parts) LastGood(ctx context.Context, m config.Model, days int, nowMS in
 		if l.UntilMS, err = judgedUntil(ctx, t, m.Name, nowMS); err != nil {
 			return err
 		}
-		if l.Alarms, err = alarmSpans(ctx, t, m.Name, l.PromotedMS); err != nil {
+		if l.Alarms, err = alarmSpans(ctx, t, m.Name, l.PromotedMS, alarmPage); err != nil {
 			return err
 		}
 		l.Known, err = knownDays(ctx, t, CohortSpec(m), m.Name, champion.Version)
@@ -79,9 +79,10 @@ func judgedUntil(ctx context.Context, t *store.Tx, model string, nowMS int64) (i
 }
 
 // alarmSpans are the alarms of a model that were open at or after a time, of every kind and
-// against every reference: each from the begin of the window that it fired on.
-func alarmSpans(ctx context.Context, t *store.Tx, model string, fromMS int64) (out []reference.BadSpan, err error) {
-	q := store.AlarmQuery{Model: model, FromMS: fromMS, Limit: alarmPage}
+// against every reference: each from the begin of the window that it fired on. They are read
+// page by page.
+func alarmSpans(ctx context.Context, t *store.Tx, model string, fromMS int64, page int) (out []reference.BadSpan, err error) {
+	q := store.AlarmQuery{Model: model, FromMS: fromMS, Limit: page}
 	for {
 		rows, err := t.Alarms(ctx, q)
 		if err != nil {
@@ -94,12 +95,12 @@ func alarmSpans(ctx context.Context, t *store.Tx, model string, fromMS int64) (o
 			}
 			out = append(out, s)
 		}
-		if len(rows) < alarmPage {
+		if len(rows) < page {
 			return out, nil
 		}
 		oldest := rows[len(rows)-1].SinceMS
 		if q.ToMS == oldest+1 {
-			return nil, fmt.Errorf("model %q has more than %d alarms that began at %d ms", model, alarmPage, oldest)
+			return nil, fmt.Errorf("model %q has more than %d alarms that began at %d ms", model, page, oldest)
 		}
 		q.ToMS = oldest + 1 // those of the same time come twice, which changes nothing
 	}
