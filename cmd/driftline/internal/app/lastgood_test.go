@@ -37,7 +37,7 @@ func TestLastGood_GathersWhatIsKnown(t *testing.T) {
 			t.Errorf("without a champion: %v, want ErrNotFound", err)
 		}
 
-		maturity := int64(2 * cohort.DayMS)
+		maturity := 2 * cohort.DayMS
 		check(s.Tx(ctx, func(tx *store.Tx) error {
 			check(tx.EnsureDefaultExperiment(ctx, "mlflow-artifacts:/"))
 			_, err := tx.CreateModel(ctx, "m", "", nil)
