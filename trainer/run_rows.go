@@ -16,14 +16,18 @@ import (
 // ErrNoRows says that a run has logged no rows that a reference could be made of.
 var ErrNoRows = errors.New("the run logged no training rows")
 
-// RunRows returns the rows that a run was trained on, in order of event time, with the
+// ErrOtherModel says that a run trained another model than the one asked about.
+var ErrOtherModel = errors.New("the run belongs to another model")
+
+// RunRows returns the rows that a run of the model was trained on, in order of event time, with the
 // features that its model takes. It reads the data set that a retrain logs beside its
 // model: dataset/manifest.json and dataset/data.csv.gz. root is what experiments keep their
 // artifacts under, as Config.ArtifactRoot.
 //
 // Errors: what the store says of an unknown run; ErrNoRows for a run without such a data
-// set; and where the file is not the manifest's.
-func RunRows(ctx context.Context, st *store.Store, files Artifacts, root, id string) (names []string, rows []reference.Row, err error) {
+// set; ErrOtherModel for one that trained another model; and where the file is not the
+// manifest's.
+func RunRows(ctx context.Context, st *store.Store, files Artifacts, root, model, id string) (names []string, rows []reference.Row, err error) {
 	run, err := st.Run(ctx, id)
 	if err != nil {
 		return nil, nil, err
@@ -43,6 +47,9 @@ func RunRows(ctx context.Context, st *store.Store, files Artifacts, root, id str
 	err = json.NewDecoder(r).Decode(&m)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, nil, fmt.Errorf("%s of run %s: %w", manifestPath, id, err)
+	}
+	if m.Model != model {
+		return nil, nil, fmt.Errorf("%w: run %s is of model %q, not of %q", ErrOtherModel, id, m.Model, model)
 	}
 	t := Trainer{cfg: Config{Artifacts: files}}
 	d, err := t.openDataset(ctx, m, base)

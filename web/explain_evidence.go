@@ -238,7 +238,7 @@ func (s *story) referenceText() string {
 	case r == nil:
 		return a.Reference + ", which is no longer kept"
 	}
-	out := fmt.Sprintf("%s, of %s, %s rows", r.ID, cmp.Or(r.Kind, "unknown origin"), groupText(r.Rows))
+	out := fmt.Sprintf("%s, of %s, %s rows", r.ID, cmp.Or(strings.ReplaceAll(r.Kind, "_", " "), "unknown origin"), groupText(r.Rows))
 	if r.ToMS > 0 {
 		out += fmt.Sprintf(" from %s to %s UTC (%s)", momentText(r.FromMS), momentText(r.ToMS), roughText(r.ToMS-r.FromMS))
 	}

@@ -81,6 +81,8 @@ func referenceText(d *eventData) string {
 		return fmt.Sprintf("the trailing reference of %s to %s UTC, %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
 	case "seasonal":
 		return fmt.Sprintf("the same hours of the weeks before (%s to %s UTC), %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
+	case "last_good":
+		return fmt.Sprintf("the reference of the last good days (%s to %s UTC), %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
 	}
 	return "reference " + rows
 }

@@ -136,6 +136,7 @@ func functions(nowMS func() int64) template.FuncMap {
 		"tone":   stateTone,
 		"sign":   func(state string) string { return toneShape(stateTone(state)) },
 		"seg":    url.PathEscape,
+		"plain":  func(kind string) string { return strings.ReplaceAll(kind, "_", " ") },
 		"short8": func(id string) string { return id[:min(len(id), 8)] },
 		"dec":    decimalsOf,
 		"pct":    percentOf,

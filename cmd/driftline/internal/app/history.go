@@ -179,24 +179,9 @@ func wholeDays(d time.Duration) int64 {
 	return (d + day - 1).Truncate(day).Milliseconds()
 }
 
-// Baseline implements historian.PerformanceStore: the accuracy that the version's run was
-// logged with, nil if none was.
+// Baseline implements historian.PerformanceStore.
 func (h *historyStore) Baseline(ctx context.Context, pm historian.PerformanceModel) (*float64, error) {
-	v, err := h.p.Store.Version(ctx, pm.Model, pm.Champion)
-	if err != nil || v.RunID == "" {
-		return nil, ignoreMissing(err)
-	}
-	run, err := h.p.Store.Run(ctx, v.RunID)
-	if err != nil {
-		return nil, ignoreMissing(err)
-	}
-	for _, m := range run.Metrics {
-		if m.Key == "accuracy" {
-			x := m.Value
-			return &x, nil
-		}
-	}
-	return nil, nil
+	return promised(ctx, h.p.Store, pm.Model, pm.Champion)
 }
 
 // PerformanceState implements historian.PerformanceStore.

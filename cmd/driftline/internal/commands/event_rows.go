@@ -18,6 +18,8 @@ import (
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
 )
 
@@ -34,6 +36,8 @@ type feed struct {
 	// its record than that, and do not count it.
 	skip   bool
 	skewMS int64
+
+	show *bars // of what was read; nil: lines tell
 }
 
 // leftOut are the rows of a source that lie outside the range asked for. Times are epoch
@@ -72,7 +76,11 @@ func (f *feed) exampleRows(ctx context.Context, src source, g *gathered, tell *t
 		if err != nil {
 			return fmt.Errorf("example %q of model %q: %w", e.ID, f.model, err)
 		}
-		tell.line("examples: %d rows read", len(g.times))
+		if f.show != nil {
+			f.show.counted("examples", len(g.times))
+		} else {
+			tell.line("examples: %d rows read", len(g.times))
+		}
 		return g.add(e.EventMS, features)
 	})
 }
@@ -118,6 +126,7 @@ func (f *feed) topicRows(ctx context.Context, src source, g *gathered, tell *tic
 	if src.topic == "" {
 		topics = f.parts.Topics().Inputs
 	}
+	var all []held
 	for _, topic := range topics {
 		n, err := f.parts.Kafka.Partitions(ctx, topic)
 		if errors.Is(err, log.ErrNoTopic) {
@@ -127,12 +136,43 @@ func (f *feed) topicRows(ctx context.Context, src source, g *gathered, tell *tic
 			return err
 		}
 		for i := range n {
-			if err := f.partitionRows(ctx, log.Partition{Topic: topic, Index: int32(i)}, want, src, g, tell); err != nil {
+			h, err := f.held(ctx, log.Partition{Topic: topic, Index: int32(i)}, src)
+			if err != nil {
 				return err
 			}
+			all = append(all, h)
+			f.shows(h, h.from, loop.Unset)
+		}
+	}
+	for _, h := range all {
+		if err := f.partitionRows(ctx, h, want, src, g, tell); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// held is what is to be read of a partition.
+type held struct {
+	log.Partition
+	from, end int64 // offsets
+}
+
+func (f *feed) held(ctx context.Context, p log.Partition, src source) (h held, err error) {
+	h.Partition = p
+	if h.from, h.end, err = f.parts.Kafka.Bounds(ctx, p); err != nil || src.fromMS <= f.skewMS || !f.skip {
+		return h, err
+	}
+	from, err := f.parts.Kafka.OffsetAt(ctx, p, src.fromMS-f.skewMS)
+	h.from = max(h.from, from)
+	return h, err
+}
+
+// shows draws how far a partition is read.
+func (f *feed) shows(h held, at, clockMS int64) {
+	if f.show != nil {
+		f.show.at(replay.Progress{Source: wire.Source{Topic: h.Topic, Partition: h.Index}, Start: h.from, Position: min(at, h.end), End: h.end, Clock: clockMS})
+	}
 }
 
 // inputs are the input topics that the deployment runs with, whatever is configured here.
@@ -148,18 +188,8 @@ func (f *feed) inputs() []string {
 	return names
 }
 
-func (f *feed) partitionRows(ctx context.Context, p log.Partition, want event.Type, src source, g *gathered, tell *ticker) error {
-	at, end, err := f.parts.Kafka.Bounds(ctx, p)
-	if err != nil {
-		return err
-	}
-	if src.fromMS > f.skewMS && f.skip {
-		from, err := f.parts.Kafka.OffsetAt(ctx, p, src.fromMS-f.skewMS)
-		if err != nil {
-			return err
-		}
-		at = max(at, from)
-	}
+func (f *feed) partitionRows(ctx context.Context, h held, want event.Type, src source, g *gathered, tell *ticker) error {
+	p, at, end := h.Partition, h.from, h.end
 	reader, from := f.parts.Reader(p.Topic), f.parts.Source()
 	for at < end {
 		batch, err := from.Fetch(ctx, p, at, time.Second)
@@ -192,7 +222,13 @@ func (f *feed) partitionRows(ctx context.Context, p log.Partition, want event.Ty
 			return fmt.Errorf("%s: the broker gives nothing at offset %d of %d; try again", p, at, end)
 		}
 		at = batch.Next
-		tell.line("%s: offset %d of %d, %d rows of the model", p, at, end, len(g.times))
+		clock := loop.Unset
+		if n := len(batch.Records); n > 0 {
+			clock = batch.Records[n-1].TimeMS
+		}
+		if f.shows(h, at, clock); f.show == nil {
+			tell.line("%s: offset %d of %d, %d rows of the model", p, at, end, len(g.times))
+		}
 	}
 	return nil
 }

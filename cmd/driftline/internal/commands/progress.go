@@ -21,14 +21,15 @@ const lineEvery = 3 * time.Second
 
 // ticker prints lines of progress, at most one every few seconds.
 type ticker struct {
-	w    io.Writer
-	last time.Time
+	w     io.Writer
+	last  time.Time
+	every time.Duration
 }
 
-func newTicker(w io.Writer) *ticker { return &ticker{w: w, last: time.Now()} }
+func newTicker(w io.Writer) *ticker { return &ticker{w: w, last: time.Now(), every: lineEvery} }
 
 func (t *ticker) line(format string, args ...any) {
-	if now := time.Now(); now.Sub(t.last) >= lineEvery {
+	if now := time.Now(); now.Sub(t.last) >= t.every {
 		t.last = now
 		// Progress that cannot be told is no reason to stop the work.
 		_, _ = fmt.Fprintf(t.w, format+"\n", args...)
@@ -44,12 +45,14 @@ func terminal(w io.Writer) bool {
 // bars show how far each partition is: bars on a terminal, else a line every few
 // seconds. For one goroutine.
 type bars struct {
+	name  string // of the work, for lines
 	tell  *ticker
 	began time.Time
 	draw  *mpb.Progress // nil without a terminal
 	rows  map[wire.Source]*bar
 	clock int64 // event time reached, epoch ms
 	done  int64 // event time written up to, 0 before and where nothing is written
+	count *mpb.Bar
 }
 
 type bar struct {
@@ -57,8 +60,8 @@ type bar struct {
 	read, all int64 // records of the partition's part of the range; offsets, so holes count
 }
 
-func newBars(w io.Writer) *bars {
-	b := &bars{tell: newTicker(w), began: time.Now(), rows: map[wire.Source]*bar{}}
+func newBars(w io.Writer, name string) *bars {
+	b := &bars{name: name, tell: newTicker(w), began: time.Now(), rows: map[wire.Source]*bar{}}
 	if terminal(w) {
 		b.draw = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 	}
@@ -94,6 +97,19 @@ func (b *bars) at(p replay.Progress) {
 	b.line()
 }
 
+// counted notes how many rows of something are read whose end is not known.
+func (b *bars) counted(what string, rows int) {
+	if b.draw == nil {
+		b.tell.line("%s: %s: %d rows read", b.name, what, rows)
+		return
+	}
+	if b.count == nil {
+		b.count = b.draw.New(0, mpb.SpinnerStyle(), mpb.PrependDecorators(decor.Name(what+" ")),
+			mpb.AppendDecorators(decor.CurrentNoUnit("%d rows "), decor.AverageSpeed(0, "%.0f/s")))
+	}
+	b.count.SetCurrent(int64(rows))
+}
+
 // wrote notes that windows up to an event time are written.
 func (b *bars) wrote(atMS int64) {
 	b.done = max(b.done, atMS)
@@ -117,7 +133,7 @@ func (b *bars) line() {
 	if b.done > 0 {
 		written = ", written up to " + moment(b.done)
 	}
-	b.tell.line("replay: %d of %d records over %d partitions, %.0f/s, about %s left, event time %s%s", read, all, len(b.rows), rate, left, moment(b.clock), written)
+	b.tell.line("%s: %d of %d records over %d partitions, %.0f/s, about %s left, event time %s%s", b.name, read, all, len(b.rows), rate, left, moment(b.clock), written)
 }
 
 // end takes the bars down; those that did not get full stay as they are.
@@ -131,6 +147,9 @@ func (b *bars) end() {
 		} else {
 			r.draw.SetTotal(-1, true)
 		}
+	}
+	if b.count != nil {
+		b.count.SetTotal(-1, true)
 	}
 	b.draw.Wait()
 }

@@ -16,7 +16,7 @@ import (
 func TestBars_WithoutATerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	b := newBars(&out)
+	b := newBars(&out, "replay")
 	source := func(i int32) wire.Source { return wire.Source{Topic: "ml.events", Partition: i} }
 	b.at(replay.Progress{Source: source(0), Start: 1000, Position: 1500, End: 3000, Clock: loop.Unset})
 	if out.Len() > 0 {
@@ -38,6 +38,31 @@ func TestBars_WithoutATerminal(t *testing.T) {
 	b.wrote(startMS + 60_000)
 	if !strings.Contains(out.String(), ", written up to 2026-01-01") {
 		t.Errorf("what is written is not told: %s", &out)
+	}
+	b.end()
+}
+
+// Rows whose end is not known are counted; a build tells every second, under its own name.
+func TestBars_OfAReferenceBuild(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	b := newBars(&out, "reference")
+	b.tell.every = time.Second
+	b.tell.last = time.Now().Add(-900 * time.Millisecond)
+	b.counted("file:train.csv", 4096)
+	if out.Len() > 0 {
+		t.Errorf("told before a second: %s", &out)
+	}
+	b.tell.last = time.Now().Add(-1100 * time.Millisecond)
+	b.counted("file:train.csv", 8192)
+	if want := "reference: file:train.csv: 8192 rows read\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+	out.Reset()
+	b.tell.last = time.Now().Add(-1100 * time.Millisecond)
+	b.at(replay.Progress{Source: wire.Source{Topic: "ml.events"}, Position: 500, End: 1000, Clock: startMS})
+	if !strings.HasPrefix(out.String(), "reference: 500 of 1000 records over 1 partitions") {
+		t.Errorf("%q", out.String())
 	}
 	b.end()
 }

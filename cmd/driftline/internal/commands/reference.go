@@ -47,7 +47,7 @@ func referenceList(a *cli.App) *cobra.Command {
 					Empty: fmt.Sprintf("model %s has no reference stored; driftline reference build makes one", args[0]),
 				}
 				for _, x := range refs {
-					t.Rows = append(t.Rows, []string{x.ID, x.Kind, or(x.Version, unknown), count(x.Rows), moment(x.FromMS), moment(x.ToMS), moment(x.CreatedMS)})
+					t.Rows = append(t.Rows, []string{x.ID, kindWords(x.Kind), or(x.Version, unknown), count(x.Rows), moment(x.FromMS), moment(x.ToMS), moment(x.CreatedMS)})
 				}
 				return t
 			})
@@ -82,7 +82,7 @@ func referenceShow(a *cli.App) *cobra.Command {
 					return movingTable(x)
 				}
 				return cli.Table{Head: []string{"WHAT", "VALUE"}, Rows: [][]string{
-					{"reference", x.ID}, {"model", x.Model}, {"version", or(x.Version, "any")}, {"kind", x.Kind}, {"rows", count(x.Rows)},
+					{"reference", x.ID}, {"model", x.Model}, {"version", or(x.Version, "any")}, {"kind", kindWords(x.Kind)}, {"rows", count(x.Rows)},
 					{"from", moment(x.FromMS)}, {"to", moment(x.ToMS)}, {"made", moment(x.CreatedMS)}, {"notes", string(x.Meta)},
 				}}
 			})
@@ -90,6 +90,9 @@ func referenceShow(a *cli.App) *cobra.Command {
 	}
 	return c
 }
+
+// kindWords is a kind as people read it.
+func kindWords(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
 
 // movingTable shows a reference that the stream makes itself, as of the newest window.
 func movingTable(x web.Reference) cli.Table {

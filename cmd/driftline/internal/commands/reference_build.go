@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,7 @@ type built struct {
 	Windows   []int64      `json:"windows_ms"` // lengths whose dependence is known
 	Early     builtEarly   `json:"early"`
 	Joint     builtJoint   `json:"joint"`
+	Chosen    *chosenDays  `json:"chosen,omitempty"` // last-good
 	Checks    []gateResult `json:"checks"`
 	Published bool         `json:"published"`
 	Stored    bool         `json:"stored"`
@@ -78,7 +80,11 @@ func referenceBuild(a *cli.App) *cobra.Command {
   sql:QUERY, table:NAME  rows of a database under sources:, read-only (--database)
   examples[:FROM..TO]    examples with features that the history keeps
   topic[:TOPIC]          events of the model that an input topic still holds
-  run:ID                 the rows that a retrain's run was trained and judged on
+  run:ID                 the rows that a retrain's run of this model was trained and judged on
+  last-good[:DAYS]       events that the input topics still hold, of the newest whole days (7) on
+                         which the version that serves was known to do well: no alarm and no
+                         exclusion in them, labels matured, performance as promised; without
+                         labels the first days after its promotion
 
 Every condition is printed with what was found and what is needed; where one fails
 nothing changes and the command ends with code 4. Rows in order of time (--time-column,
@@ -128,7 +134,8 @@ type builder struct {
 
 	declared *app.Declared
 	excluded wire.Exclusions
-	kept     int // rows that exclusions kept out
+	kept     int                // rows that exclusions kept out
+	good     reference.GoodDays // last-good
 	res      reference.Result
 	out      built
 }
@@ -154,6 +161,11 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 			return err
 		}
 	}
+	if src.kind == fromLastGood {
+		if err := b.chooseDays(ctx, m, &src, &spec); err != nil {
+			return b.refuse(spec, src, out, err)
+		}
+	}
 	rows, err := b.rows(ctx, src, &spec)
 	if err != nil {
 		return err
@@ -168,7 +180,7 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	if gate != nil && !errors.Is(gate, reference.ErrGate) {
 		return cli.Usagef("%w", gate)
 	}
-	if spec.Ordered && len(rows) > 0 {
+	if spec.Ordered && len(rows) > 0 && src.kind != fromLastGood { // which asks about every alarm
 		c, err := b.qualityCheck(ctx, rows)
 		if err != nil {
 			return err
@@ -249,7 +261,8 @@ func (b *builder) qualityCheck(ctx context.Context, rows []reference.Row) (refer
 
 func (b *builder) describe(spec reference.Spec, src source, rows int) {
 	b.out = built{Model: b.model, Source: src.text, Rows: rows, Excluded: b.kept, Features: spec.Names, Windows: []int64{}, Checks: []gateResult{}}
-	for _, c := range b.res.Checks {
+	b.out.Chosen = b.chosen()
+	for _, c := range slices.Concat(b.good.Checks, b.res.Checks) {
 		b.out.Checks = append(b.out.Checks, gateResult(c))
 	}
 	if b.res.Grid == nil || b.res.Reference.Counts == nil {
@@ -352,7 +365,11 @@ func (b *builder) store(ctx context.Context, t *store.Tx, now int64) error {
 	}); err != nil {
 		return err
 	}
-	meta, err := json.Marshal(map[string]any{"source": b.out.Source, "why_grid": b.out.Why, "features": len(b.out.Features), "blocks": len(ref.Blocks)})
+	notes := map[string]any{"source": b.out.Source, "why_grid": b.out.Why, "features": len(b.out.Features), "blocks": len(ref.Blocks)}
+	if b.good.Why != "" {
+		notes["why_days"] = b.good.Why
+	}
+	meta, err := json.Marshal(notes)
 	if err != nil {
 		return err
 	}
@@ -383,6 +400,11 @@ func (b *builder) print(out cli.Format) error {
 	}
 	if b.kept > 0 {
 		if _, err := fmt.Fprintf(b.app.Out, "\n%d rows are kept out: driftline reference exclude list %s shows why\n", b.kept, b.model); err != nil {
+			return err
+		}
+	}
+	if c := b.out.Chosen; c != nil {
+		if _, err := fmt.Fprintf(b.app.Out, "\ndays %s: %s\n", c.Days, c.Why); err != nil {
 			return err
 		}
 	}

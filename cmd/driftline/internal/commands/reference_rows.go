@@ -26,6 +26,7 @@ const (
 	fromExamples = "examples"
 	fromTopic    = "topic"
 	fromRun      = "run"
+	fromLastGood = "last-good"
 )
 
 // source is where rows come from.
@@ -35,6 +36,7 @@ type source struct {
 	query        string // to a database
 	topic        string // "" for every input topic
 	run          string // id
+	days         int    // last-good: how many
 	fromMS, toMS int64  // 0: no limit
 }
 
@@ -44,7 +46,7 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 	s = source{kind: kind, text: f.from}
 	switch {
 	case f.from == "":
-		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples, topic or run:ID")
+		return s, errors.New("reference build needs --from SOURCE: file:PATH, sql:QUERY, table:NAME, examples, topic, run:ID or last-good")
 	case kind == fromFile && rest != "":
 		s.path = rest
 	case (kind == fromSQL || kind == fromTable) && rest != "":
@@ -59,8 +61,12 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 		s.topic = rest
 	case kind == fromRun && rest != "":
 		s.run = rest
+	case kind == fromLastGood:
+		if s.days, err = parseDays(rest); err != nil {
+			return s, err
+		}
 	default:
-		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic, topic:NAME or run:ID", f.from)
+		return s, fmt.Errorf("--from: %q; want file:PATH, sql:QUERY, table:NAME, examples, examples:FROM..TO, topic, topic:NAME, run:ID, last-good or last-good:DAYS", f.from)
 	}
 	if f.fromTime != "" {
 		if s.fromMS, err = parseMoment("--from-time", f.fromTime, now); err != nil {
@@ -73,6 +79,8 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 		}
 	}
 	switch {
+	case s.days > 0 && (s.fromMS != 0 || s.toMS != 0):
+		return s, errors.New("--from-time and --to-time: last-good chooses its days; to choose them yourself, take --from topic")
 	case s.toMS != 0 && s.toMS <= s.fromMS:
 		return s, errors.New("--to-time: ends before --from-time begins")
 	case s.columns() && f.time == "" && (s.fromMS != 0 || s.toMS != 0):
@@ -92,17 +100,22 @@ func (s source) columns() bool { return s.kind == fromFile || s.query != "" }
 
 // rows reads the rows and sets names and order in the specification.
 func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
-	tell := newTicker(b.app.Err)
+	show := newBars(b.app.Err, "reference")
+	show.tell.every = time.Second // a person waits for it
+	defer show.end()
 	if src.columns() {
-		return b.tableRows(ctx, src, spec, tell)
+		return b.tableRows(ctx, src, spec, show)
 	}
 	spec.Ordered = true
 	if src.kind == fromRun {
 		return b.runRows(ctx, src, spec)
 	}
 	g := &gathered{limit: b.flags.columns, skips: b.skips, narrow: "narrow it with --from-time, --to-time or --columns"}
-	f := feed{parts: b.parts, model: b.model, view: b.declared.View, flag: "--from"}
-	if err := f.read(ctx, src, g, tell); err != nil {
+	f := feed{parts: b.parts, model: b.model, view: b.declared.View, flag: "--from", show: show}
+	if src.kind == fromLastGood {
+		f.skip, f.skewMS = true, b.declared.Layout.SkewMS
+	}
+	if err := f.read(ctx, src, g, show.tell); err != nil {
 		return nil, err
 	}
 	spec.Names = b.order(g.names())
@@ -110,10 +123,10 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 }
 
 // tableRows reads a file or a query.
-func (b *builder) tableRows(ctx context.Context, src source, spec *reference.Spec, tell *ticker) ([]reference.Row, error) {
+func (b *builder) tableRows(ctx context.Context, src source, spec *reference.Spec, show *bars) ([]reference.Row, error) {
 	o := table.Options{
 		Columns: b.flags.columns, Drop: b.flags.drop, Time: b.flags.time, FromMS: src.fromMS, ToMS: src.toMS,
-		Progress: func(rows int) { tell.line("%s: %d rows read", shortened(src.text), rows) },
+		Progress: func(rows int) { show.counted(shortened(src.text), rows) },
 	}
 	var t *table.Table
 	var err error
@@ -225,7 +238,10 @@ func (g *gathered) rows(names []string) []reference.Row {
 
 // runRows reads the data set that a run logged.
 func (b *builder) runRows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
-	have, all, err := trainer.RunRows(ctx, b.parts.Store, b.parts.Artifacts, "", src.run)
+	have, all, err := trainer.RunRows(ctx, b.parts.Store, b.parts.Artifacts, "", b.model, src.run)
+	if errors.Is(err, trainer.ErrOtherModel) {
+		return nil, cli.Usagef("--from: %w; its rows say nothing of what is normal for model %s: give a run of that model (driftline retrains list --model %s)", err, b.model, b.model)
+	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, trainer.ErrNoRows) {
 		return nil, cli.Usagef("--from: %w", err)
 	}

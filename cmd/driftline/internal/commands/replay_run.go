@@ -85,7 +85,7 @@ func mebibytes(n int64) string {
 
 // print shows what a replay finds and writes nothing.
 func (j *replayJob) print(ctx context.Context, d *app.Declared) (err error) {
-	show := newBars(j.app.Err)
+	show := newBars(j.app.Err, "replay")
 	lines, sums := replay.NewSpool(0), newSums()
 	defer func() { err = also(err, lines.Close) }()
 	sink := func(batch []replay.Line) error {
@@ -115,7 +115,7 @@ func (j *replayJob) print(ctx context.Context, d *app.Declared) (err error) {
 
 // write replays into the history.
 func (j *replayJob) write(ctx context.Context, d *app.Declared) error {
-	show := newBars(j.app.Err)
+	show := newBars(j.app.Err, "replay")
 	if at, found, err := j.parts.Stopped(ctx, d.Layout, j.r); err != nil {
 		return err
 	} else if found && !j.flags.anew {
