@@ -84,6 +84,7 @@ func defaultPolicy() Policy {
 		FalseAlarms:  1,
 		Early:        "on",
 		Joint:        JointAuto,
+		Predictions:  PredictionsAlarm,
 		Multiplicity: "budget",
 		ShareBy:      "count",
 		MinRows:      100, // ten rows a bin

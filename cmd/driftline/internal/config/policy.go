@@ -13,6 +13,7 @@ type Policy struct {
 	Drifted      float64    `yaml:"drifted" doc:"PSI above which a feature counts as drifted."`
 	FalseAlarms  float64    `yaml:"false_alarms" doc:"False alarms accepted per model and month; sets the level of the calibrated rule."`
 	Early        string     `yaml:"early" enum:"on|off" doc:"on: hour by hour (stream.slide), a model whose reference allows it is warned early, and half of false_alarms is for that; off: windows have all of it."`
+	Predictions  string     `yaml:"predictions" enum:"alarm|score|off" doc:"Scores and predicted classes of the version whose answers the reference holds: alarm compares each window and raises an alarm, score compares and shows, off counts and shows them."`
 	Joint        string     `yaml:"joint" enum:"auto|off|score|alarm" doc:"All features together, where the reference allows it: score judges and shows each window, alarm raises an alarm too (a quarter of false_alarms is for that), off does neither. auto is score up to 1000 rows a second of the reference: counting a row of 50 features costs three times as much with it."`
 	Multiplicity string     `yaml:"multiplicity" enum:"budget|bh" doc:"How the calibrated rule answers for many features. budget: each decision has its part of false_alarms; bh: Benjamini–Hochberg over the features of a hop, which finds more where several drift together."`
 	MinRows      int        `yaml:"min_rows" doc:"Fewest rows of a window for a verdict."`
@@ -41,6 +42,9 @@ type Policy struct {
 
 // JointAuto lets the traffic decide whether all features are looked at together.
 const JointAuto = "auto"
+
+// PredictionsAlarm raises alarms on answers; it is what the stream does by itself.
+const PredictionsAlarm = "alarm"
 
 // Weights are a number per feature.
 type Weights map[string]float64
@@ -85,6 +89,9 @@ func (p Policy) Wire() wire.Policy {
 		out.Early = wire.EarlyOff // on is what the stream does by itself
 	}
 	p.moving(&out)
+	if p.Predictions != PredictionsAlarm {
+		out.Predictions = p.Predictions
+	}
 	if p.Joint != JointAuto && p.Joint != wire.JointScore {
 		out.Joint = p.Joint // score is what the stream does by itself
 	}

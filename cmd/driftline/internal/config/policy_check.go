@@ -14,6 +14,7 @@ func (p *Policy) check(k *checker, key string, windows []Duration) {
 	k.must(p.Name != "" && len(p.Name) <= 64, key+"name", "%q; want 1 to 64 bytes", p.Name)
 	k.enum(key+"rule", p.Rule, "calibrated", "classic")
 	k.enum(key+"early", p.Early, "on", "off")
+	k.enum(key+"predictions", p.Predictions, PredictionsAlarm, wire.PredictionsScore, wire.PredictionsOff)
 	k.enum(key+"joint", p.Joint, JointAuto, "off", "score", "alarm")
 	k.enum(key+"multiplicity", p.Multiplicity, "budget", "bh")
 	k.enum(key+"share_by", p.ShareBy, "count", wire.ByImportance)
