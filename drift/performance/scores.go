@@ -3,6 +3,7 @@ package performance
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/driftline/driftline/drift"
 	"github.com/driftline/driftline/sketches"
@@ -161,6 +162,30 @@ func AnswersCounts(g *sketches.Grid, s *sketches.ScoreCounts) *sketches.Counts {
 		}
 	}
 	return c
+}
+
+// AnswersRow are the values of one answer on a grid that AnswersGrid made: counted one by one
+// they are what AnswersCounts says of all.
+func AnswersRow(g *sketches.Grid, classes []string, score float64, has bool, class string) []sketches.Value {
+	if !slices.Contains(classes, class) {
+		class = OtherClass
+	}
+	out := make([]sketches.Value, len(g.Features))
+	for i := range g.Features {
+		switch {
+		case g.Features[i].Name == ClassFeature:
+			out[i] = sketches.String(class)
+		case !has:
+			out[i] = sketches.Null()
+		case score != score:
+			out[i] = sketches.Number(score)
+		case score < 0 || score > 1:
+			out[i] = sketches.Wrong()
+		default:
+			out[i] = sketches.Number(midpoint(sketches.ScoreCell(score)))
+		}
+	}
+	return out
 }
 
 // JudgeAnswers compares the scores and the predicted classes of a window with those of

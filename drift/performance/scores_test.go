@@ -3,6 +3,7 @@ package performance
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/driftline/driftline/drift"
@@ -153,5 +154,67 @@ func TestCompat_NeedsCalibrationOnlyWhereItHelps(t *testing.T) {
 	one, err := NannyCBPE([]float64{1}, []bool{true}, []float64{1})
 	if err != nil || !math.IsNaN(one.ROCAUC) || one.Accuracy != 1 {
 		t.Errorf("one class: %+v %v", one, err)
+	}
+}
+
+// Answers counted one by one are what is made of their sum, on the sides too.
+func TestAnswersRow_AddsUpToAnswersCounts(t *testing.T) {
+	t.Parallel()
+	classes := []string{"", "no", "yes"}
+	ref, err := sketches.NewScoreCounts(classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type answer struct {
+		score float64
+		has   bool
+		class string
+	}
+	d := newDraws(83, 0)
+	var all []answer
+	for i := range 4000 {
+		a := answer{d.u(), i%11 > 0, []string{"no", "yes", "maybe", ""}[i%4]}
+		switch i % 97 {
+		case 1:
+			a.score = math.NaN()
+		case 2:
+			a.score = 1.5
+		case 3:
+			a.score = 1
+		}
+		all = append(all, a)
+		ref.Add(a.score, a.has, a.class)
+	}
+	g, err := AnswersGrid(ref)
+	if err != nil || len(g.Features) != 2 {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	sum := sketches.NewCounts(g)
+	for _, a := range all {
+		sum.AddRow()
+		for i, v := range AnswersRow(g, classes, a.score, a.has, a.class) {
+			sum.Add(i, v)
+		}
+	}
+	want := AnswersCounts(g, ref)
+	if sum.Rows != want.Rows {
+		t.Errorf("%d rows, want %d", sum.Rows, want.Rows)
+	}
+	for i := range g.Features {
+		a, b := &sum.Features[i], &want.Features[i]
+		if !slices.Equal(a.Cells, b.Cells) || a.Null != b.Null || a.NaN != b.NaN || a.Wrong != b.Wrong || a.Unseen != b.Unseen {
+			t.Errorf("%s: one by one %+v, of the sum %+v", g.Features[i].Name, a, b)
+		}
+	}
+	only, err := sketches.NewScoreCounts(classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := AnswersGrid(only); !errors.Is(err, sketches.ErrEmpty) {
+		t.Errorf("of no answers: %v", err)
+	}
+	only.Add(0.5, true, "")
+	if g, err := AnswersGrid(only); err != nil || len(g.Features) != 1 || g.Features[0].Name != ScoreFeature {
+		t.Errorf("of scores without classes: %+v, %v", g, err)
 	}
 }
