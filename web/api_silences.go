@@ -52,7 +52,7 @@ func silencedAlarm(ctx context.Context, t *store.Tx, id string, nowMS int64) (a 
 	if silences, err = t.Silences(ctx, store.SilenceQuery{Model: a.Model, ActiveMS: nowMS, Limit: maxFiring}); err != nil {
 		return a, nil, err
 	}
-	silences = slices.DeleteFunc(silences, func(s store.Silence) bool { return !s.Regards(a.Kind) })
+	silences = slices.DeleteFunc(silences, func(s store.Silence) bool { return !s.Regards(&a) })
 	one := []store.AlarmRow{a}
 	store.Mute(one, silences, nowMS)
 	return one[0], silences, nil
