@@ -17,6 +17,7 @@ type Alarm struct {
 	WindowMS    int64   `json:"window_ms"`
 	Kind        string  `json:"kind" enum:"drift,quality,performance,joint,early"`
 	Check       string  `json:"check" doc:"Of kind quality: volume, freshness or schema; empty for the values of features, and for other kinds."`
+	Segment     string  `json:"segment" doc:"Part of the traffic that it is about, such as region=eu; empty for all of it. An alarm of a part is of kind drift and asks for no retrain."`
 	State       string  `json:"state" enum:"firing,resolved,superseded,warned" doc:"warned: an early warning, which opens no alarm and asks for no retrain."`
 	Incident    string  `json:"incident" doc:"Alarms of a model whose times overlap share it."`
 	SinceMS     int64   `json:"since_ms"`
@@ -58,24 +59,29 @@ type DriftEvent struct {
 
 func alarmOf(a store.AlarmRow) Alarm {
 	return Alarm{
-		ID: a.Episode, Model: a.Model, Version: a.Version, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS, Kind: a.Kind, Check: a.Check,
+		ID: a.Episode, Model: a.Model, Version: a.Version, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS, Kind: a.Kind, Check: a.Check, Segment: a.Segment,
 		State: a.Phase, SinceMS: a.SinceMS, LastMS: a.LastMS, ResolvedMS: a.ResolvedMS, Share: a.Share, QualityOpen: a.QualityOpen, AckBy: a.AckBy, AckMS: a.AckMS,
 		SilencedUntilMS: a.SilencedUntilMS,
 	}
 }
 
 type alarmsInput struct {
-	Model string `query:"model"`
-	State string `query:"state" enum:"firing,resolved,superseded,warned"`
-	Kind  string `query:"kind" enum:"drift,quality,performance,joint,early"`
-	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
+	Model   string `query:"model"`
+	State   string `query:"state" enum:"firing,resolved,superseded,warned"`
+	Kind    string `query:"kind" enum:"drift,quality,performance,joint,early"`
+	Segment string `query:"segment" doc:"Those of a part of the traffic, as NAME=VALUE such as region=eu, or * for those of any part; default all alarms."`
+	Limit   int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }
 
 func listAlarms(ctx context.Context, s *server, in *alarmsInput) (List[Alarm], error) {
 	q := store.AlarmQuery{Model: in.Model, Phase: in.State, Kind: in.Kind, Limit: in.Limit + 1}
+	var err error
+	if q.Segment, err = segmentAsked("query.segment", in.Segment); err != nil {
+		return List[Alarm]{}, err
+	}
 	var rows []store.AlarmRow
 	ids := map[string]string{}
-	err := s.Store.Read(ctx, func(t *store.Tx) (err error) {
+	err = s.Store.Read(ctx, func(t *store.Tx) (err error) {
 		if rows, err = t.AllAlarms(ctx, q); err != nil {
 			return err
 		}

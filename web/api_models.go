@@ -48,6 +48,7 @@ type ModelDetail struct {
 	Spec     json.RawMessage `json:"spec" doc:"Settings as applied; an object."`
 	Versions []Version       `json:"versions" nullable:"false"`
 	Scores   []Score         `json:"scores" nullable:"false" doc:"Newest final score per version, reference and window."`
+	Segments []Score         `json:"segments" nullable:"false" doc:"Newest final score per declared part of the traffic, version and window."`
 	Open     []Alarm         `json:"open_alarms" nullable:"false"`
 	Silences []Silence       `json:"silences" nullable:"false" doc:"Those in force."`
 	// Performance holds at most two.
@@ -102,7 +103,7 @@ func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, e
 		if err != nil {
 			return err
 		}
-		out = ModelDetail{ModelSummary: m.ModelSummary, Spec: specJSON(w.SpecJSON), Versions: []Version{}, Scores: []Score{}, Open: []Alarm{}, History: []Reign{}}
+		out = ModelDetail{ModelSummary: m.ModelSummary, Spec: specJSON(w.SpecJSON), Versions: []Version{}, Scores: []Score{}, Segments: []Score{}, Open: []Alarm{}, History: []Reign{}}
 		for _, row := range m.latest {
 			score, err := scoreOf(row, true)
 			if err == nil {
@@ -112,6 +113,18 @@ func getModel(ctx context.Context, s *server, in *ModelPath) (out ModelDetail, e
 				return err
 			}
 			out.Scores = append(out.Scores, score)
+		}
+		parts, err := latestSegments(ctx, t, in.Model)
+		if err != nil {
+			return err
+		}
+		for _, row := range parts {
+			score, err := scoreOf(row, true)
+			if err != nil {
+				return err
+			}
+			score.Features = nil // of up to 64 parts: the scores of one have them
+			out.Segments = append(out.Segments, score)
 		}
 		for _, a := range m.open {
 			out.Open = append(out.Open, alarmOf(a))

@@ -16,7 +16,7 @@ func apiRoutes() []route {
 	return []route{
 		endpoint(get, "status", v, "What runs here", getStatus),
 		endpoint(get, "models", v, "Watched models, most urgent first", listModels),
-		endpoint(get, "models/{model}", v, "One model: settings, versions, newest scores, open alarms", getModel),
+		endpoint(get, "models/{model}", v, "One model: settings, versions, newest scores, parts of its traffic, open alarms", getModel),
 		endpoint(put, "models/{model}", e, "Apply settings of a model, or say what would change", applyModel),
 		endpoint(get, "models/{model}/scores", v, "Scores of a model, newest first", listScores),
 		endpoint(get, "models/{model}/performance", v, "How good a model's answers were, realised and estimated, by week, newest first", listPerformance),

@@ -13,6 +13,7 @@ type Score struct {
 	Version     string    `json:"version" doc:"* for all versions together."`
 	Reference   string    `json:"reference"`
 	Moving      bool      `json:"moving" doc:"Against a reference that moves along beside the model's own."`
+	Segment     string    `json:"segment" doc:"Part of the traffic that is judged, such as region=eu, against the same part of the model's reference; empty for all of it."`
 	WindowMS    int64     `json:"window_ms"`
 	EndMS       int64     `json:"end_ms" doc:"End of the window, exclusive, event time."`
 	Rows        int64     `json:"rows"`
@@ -36,7 +37,7 @@ type Score struct {
 	ReferenceFromMS int64  `json:"reference_from_ms,omitempty" doc:"Event time of its rows."`
 	ReferenceToMS   int64  `json:"reference_to_ms,omitempty"`
 	ReferenceRows   int64  `json:"reference_rows,omitempty"`
-	Reason          string `json:"reason,omitempty" doc:"Why there is no verdict against it: it holds too little."`
+	Reason          string `json:"reason,omitempty" doc:"Why there is no verdict: the reference, or this part of it, holds too little."`
 	Joint           *Joint `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
 
 	ShareImportance *Number `json:"share_importance,omitempty" doc:"Share drifted where features weigh what policy.importance says; only with features."`
@@ -96,7 +97,7 @@ type Cell struct {
 
 func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	s := Score{
-		Model: r.Model, Version: r.Version, Reference: r.Reference, Moving: r.Moving, WindowMS: r.WindowMS, EndMS: r.EndMS, Rows: r.Rows,
+		Model: r.Model, Version: r.Version, Reference: r.Reference, Moving: r.Moving, Segment: r.Segment, WindowMS: r.WindowMS, EndMS: r.EndMS, Rows: r.Rows,
 		Provisional: r.Provisional, Revision: r.Revision, Restated: r.Revision > 0, Replayed: r.Replayed, Drifted: r.Drifted, Judged: r.Judged, Total: r.Total,
 		MaxPSI: r.MaxPSI, MaxFeature: r.MaxFeature, AlarmPhase: r.AlarmPhase,
 	}
@@ -147,6 +148,7 @@ type scoresInput struct {
 	Version   string `query:"version" doc:"A version, or * for all together; default both."`
 	Reference string `query:"reference" doc:"Id of a reference."`
 	Of        string `query:"references" enum:"own,moving,all" doc:"Without an id: those against the model's own references (default), those that move along, or both."`
+	Segment   string `query:"segment" doc:"Those of a part of the traffic, as NAME=VALUE such as region=eu, or * for all parts; default those of all of the traffic."`
 	From      string `query:"from" doc:"Window ends after this: RFC 3339, a day, epoch milliseconds, or now-7d."`
 	To        string `query:"to" doc:"Window ends at or before this."`
 	Features  bool   `query:"features" doc:"Give every feature, too."`
@@ -169,6 +171,9 @@ func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], e
 		q.References = store.AllReferences
 	}
 	var err error
+	if q.Segment, err = segmentAsked("query.segment", in.Segment); err != nil {
+		return List[Score]{}, err
+	}
 	if in.Window != "" {
 		if q.WindowMS, err = parseSpan(in.Window); err != nil {
 			return List[Score]{}, invalid("query.window", in.Window, err)
@@ -202,7 +207,7 @@ func listScores(ctx context.Context, s *server, in *scoresInput) (List[Score], e
 		if out[i], err = scoreOf(r, in.Features); err != nil {
 			return List[Score]{}, err
 		}
-		if in.Features && !slices.ContainsFunc(rows[:i], func(o store.ScoreRow) bool { return o.WindowMS == r.WindowMS && o.Version == r.Version }) {
+		if in.Features && !slices.ContainsFunc(rows[:i], func(o store.ScoreRow) bool { return o.WindowMS == r.WindowMS && o.Version == r.Version }) && r.Segment == "" {
 			if err := out[i].tellMissing(r, needsOf(w)); err != nil {
 				return List[Score]{}, err
 			}

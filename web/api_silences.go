@@ -15,6 +15,7 @@ type Silence struct {
 	Model       string `json:"model"`
 	Feature     string `json:"feature" doc:"Empty for the whole model."`
 	Kind        string `json:"kind" doc:"drift, quality, performance or joint; empty for all."`
+	Segment     string `json:"segment" doc:"Part of the traffic, such as region=eu; empty for all of it with its parts."`
 	Reason      string `json:"reason"`
 	Author      string `json:"author"`
 	CreatedMS   int64  `json:"created_ms"`
@@ -27,7 +28,7 @@ type Silence struct {
 
 func silenceOf(s store.Silence, nowMS int64) Silence {
 	return Silence{
-		ID: s.ID, Model: s.Model, Feature: s.Feature, Kind: s.Kind, Reason: s.Reason, Author: s.Author, CreatedMS: s.CreatedMS, UntilMS: s.UntilMS,
+		ID: s.ID, Model: s.Model, Feature: s.Feature, Kind: s.Kind, Segment: s.Segment, Reason: s.Reason, Author: s.Author, CreatedMS: s.CreatedMS, UntilMS: s.UntilMS,
 		Active: s.ActiveAt(nowMS), EndedBy: s.EndedBy, EndedReason: s.EndedReason, EndedMS: s.EndedMS,
 	}
 }
@@ -41,7 +42,7 @@ func silencesOf(rows []store.Silence, nowMS int64) []Silence {
 }
 
 // silencedAlarm reads one alarm with what silences say of it, and those that are in force
-// for its model and kind.
+// for its model, kind and part of the traffic.
 func silencedAlarm(ctx context.Context, t *store.Tx, id string, nowMS int64) (a store.AlarmRow, silences []store.Silence, err error) {
 	if a, err = t.AnyAlarm(ctx, id); err != nil {
 		return a, nil, err
@@ -52,7 +53,7 @@ func silencedAlarm(ctx context.Context, t *store.Tx, id string, nowMS int64) (a 
 	if silences, err = t.Silences(ctx, store.SilenceQuery{Model: a.Model, ActiveMS: nowMS, Limit: maxFiring}); err != nil {
 		return a, nil, err
 	}
-	silences = slices.DeleteFunc(silences, func(s store.Silence) bool { return !s.Regards(a.Kind) })
+	silences = slices.DeleteFunc(silences, func(s store.Silence) bool { return !s.Regards(&a) })
 	one := []store.AlarmRow{a}
 	store.Mute(one, silences, nowMS)
 	return one[0], silences, nil
@@ -78,6 +79,7 @@ type addSilenceInput struct {
 		Model   string `json:"model" minLength:"1"`
 		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is."`
 		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint" doc:"Default: all kinds."`
+		Segment string `json:"segment,omitempty" doc:"Only alarms of this part of the traffic, as NAME=VALUE such as region=eu. Default: those of all of it and of each part."`
 		UntilMS int64  `json:"until_ms,omitempty" doc:"End, epoch milliseconds; this or for_ms, at most 90 days ahead."`
 		ForMS   int64  `json:"for_ms,omitempty" doc:"Length in milliseconds, from now on."`
 		Reason  string `json:"reason" minLength:"1" maxLength:"1000"`
@@ -94,11 +96,16 @@ func addSilence(ctx context.Context, s *server, in *addSilenceInput) (Silence, e
 	if b.ForMS > 0 {
 		until = now + min(b.ForMS, store.MaxSilenceMS+1) // too long is refused, and never overflows
 	}
+	if b.Segment != "" {
+		if err := checkSegment("body.segment", b.Segment); err != nil {
+			return Silence{}, err
+		}
+	}
 	if err := s.knownFeature(ctx, b.Model, b.Feature); err != nil {
 		return Silence{}, err
 	}
 	row, err := s.Store.AddSilence(ctx, store.Silence{
-		Model: b.Model, Feature: b.Feature, Kind: b.Kind, Reason: b.Reason, Author: store.Actor(ctx), UntilMS: until,
+		Model: b.Model, Feature: b.Feature, Kind: b.Kind, Segment: b.Segment, Reason: b.Reason, Author: store.Actor(ctx), UntilMS: until,
 	}, now)
 	return silenceOf(row, now), err
 }

@@ -182,6 +182,7 @@ type eventData struct {
 	EndMS         int64          `json:"end_ms"`
 	SinceMS       int64          `json:"since_ms"`
 	Check         string         `json:"check"`
+	Segment       string         `json:"segment"`
 	Rows          int64          `json:"rows"`
 	ReferenceRows int64          `json:"reference_rows"`
 	ReferenceKind string         `json:"reference_kind"`

@@ -21,6 +21,7 @@ type Explanation struct {
 	Version   string    `json:"version"`
 	Kind      string    `json:"kind"`
 	State     string    `json:"state"`
+	Segment   string    `json:"segment" doc:"Part of the traffic that it is about, such as region=eu; empty for all of it."`
 	Policy    string    `json:"policy"`
 	Rule      string    `json:"rule"`
 	Reference string    `json:"reference"`
@@ -102,7 +103,7 @@ func explain(ctx context.Context, t *store.Tx, id string, nowMS int64) (Explanat
 func (s *story) explanation() Explanation {
 	a := s.alarm
 	e := Explanation{
-		ID: a.Episode, Model: a.Model, Version: a.Version, Kind: a.Kind, State: a.Phase, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS,
+		ID: a.Episode, Model: a.Model, Version: a.Version, Kind: a.Kind, State: a.Phase, Segment: a.Segment, Policy: a.Policy, Reference: a.Reference, WindowMS: a.WindowMS,
 		EndMS: a.SinceMS, StartMS: a.SinceMS - a.WindowMS, Share: a.Share, Run: s.run, Features: []Feature{}, Done: []string{},
 	}
 	if d := s.first; d != nil {

@@ -71,6 +71,9 @@ func (s *story) readAround(ctx context.Context, t *store.Tx, nowMS int64) error 
 	if a.Kind != "drift" && a.Kind != store.KindEarly {
 		return nil
 	}
+	if a.Segment != "" {
+		return s.readAroundPart(ctx, t)
+	}
 	latest, err := t.LatestScores(ctx, a.Model)
 	if err != nil {
 		return err
@@ -140,6 +143,9 @@ func (s *story) evidence() (out []Fact) {
 			text += fmt.Sprintf(", %s of the input was there", percent(float64(d.Covered)/float64(d.Expected)))
 		}
 		add("window", text)
+	}
+	if a.Segment != "" {
+		add("traffic", s.trafficText())
 	}
 	add("reference", s.referenceText())
 	if d != nil && a.Kind == store.KindEarly {
@@ -235,6 +241,8 @@ func (s *story) referenceText() string {
 	switch {
 	case a.Reference == "":
 		return ""
+	case a.Segment != "":
+		return s.partReferenceText()
 	case r == nil:
 		return a.Reference + ", which is no longer kept"
 	}
@@ -286,7 +294,7 @@ func (s *story) otherText() string {
 		var names []string
 		for _, a := range slices.Backward(n.Alarms) {
 			if a.Episode != s.alarm.Episode {
-				names = append(names, fmt.Sprintf("%s over %s since %s", a.Name(), spanText(a.WindowMS), momentText(a.SinceMS)))
+				names = append(names, fmt.Sprintf("%s over %s since %s", a.Label(), spanText(a.WindowMS), momentText(a.SinceMS)))
 			}
 		}
 		const most = 4
@@ -354,11 +362,15 @@ func (s *story) otherRules() (out []OtherRule) {
 		})
 	}
 	for _, w := range s.windows {
+		rule := "window of " + spanText(w.WindowMS)
+		if w.Segment != s.alarm.Segment {
+			rule = "all of the traffic, " + rule
+		}
 		if w.Judged == 0 {
-			out = append(out, OtherRule{Rule: "window of " + spanText(w.WindowMS), Text: "window of " + spanText(w.WindowMS) + ": no verdict yet"})
+			out = append(out, OtherRule{Rule: rule, Text: rule + ": no verdict yet"})
 			continue
 		}
-		add("window of "+spanText(w.WindowMS), w.Drifted, w.Judged)
+		add(rule, w.Drifted, w.Judged)
 	}
 	return out
 }

@@ -34,6 +34,9 @@ func (s *story) why() string {
 	if a.Version != anyVersion {
 		name += " version " + a.Version
 	}
+	if a.Segment != "" {
+		name += ", " + partText(a.Segment)
+	}
 	if d == nil {
 		return fmt.Sprintf("%s: a %s alarm of the %s window since %s; its events are no longer kept.", name, a.Name(), spanText(a.WindowMS), momentText(a.SinceMS))
 	}
@@ -84,8 +87,14 @@ func referenceText(d *eventData) string {
 	case "last_good":
 		return fmt.Sprintf("the reference of the last good days (%s to %s UTC), %s", momentText(d.ReferenceFrom), momentText(d.ReferenceTo), rows)
 	}
+	if d.Segment != "" {
+		return "the same part of the reference, " + rows
+	}
 	return "reference " + rows
 }
+
+// partText names a part of the traffic within a sentence.
+func partText(segment string) string { return "the part " + segment + " of the traffic" }
 
 // earlyText says what an early warning saw, and since when.
 func (s *story) earlyText() string {
@@ -276,6 +285,8 @@ func (s *story) retrained() (out []string) {
 		return out
 	}
 	switch d := s.last; {
+	case s.alarm.Segment != "":
+		return []string{"Not retrained: an alarm of a part of the traffic starts no retrain, for a new version learns from all of the traffic; the alarm of all of it does, once enough has moved."}
 	case s.alarm.QualityOpen:
 		return []string{"Not retrained: a data-quality alarm is open."}
 	case s.watched.Automation == "observe":

@@ -34,6 +34,7 @@ type fixture struct {
 	alarm   string // the open drift alarm of bike
 	retrain string
 	runID   string
+	world   *webtest.World
 }
 
 func newFixture(t testing.TB, change func(*Config)) *fixture {
@@ -41,7 +42,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	f := &fixture{store: storetest.Open(t)}
 	f.handler = newHandler(t, f.store, change)
 	w := webtest.Seed(t, f.store)
-	f.alarm, f.retrain, f.runID = w.Alarm, w.Retrain, w.RunID
+	f.world, f.alarm, f.retrain, f.runID = w, w.Alarm, w.Retrain, w.RunID
 	return f
 }
 

@@ -16,6 +16,7 @@ import (
 type history struct {
 	model    string
 	windowMS int64
+	segment  string // the part of the traffic that is drawn, "" for all of it
 	limits   limits
 	rows     []store.ScoreRow // final, all versions, oldest first
 	picks    []pick           // the worst of each stretch, as columns of the map
@@ -41,7 +42,7 @@ func (h *history) read(ctx context.Context, t *store.Tx, rng string, newestMS in
 	if h.windowMS == 0 {
 		return nil
 	}
-	q := store.ScoreQuery{Model: h.model, Version: anyVersion, WindowMS: h.windowMS, FinalOnly: true, Newest: true, NoBody: true, Limit: mostWindows}
+	q := store.ScoreQuery{Model: h.model, Version: anyVersion, Segment: h.segment, WindowMS: h.windowMS, FinalOnly: true, Newest: true, NoBody: true, Limit: mostWindows}
 	if rng != "all" {
 		span, err := parseSpan(rng)
 		if err != nil {
@@ -187,7 +188,7 @@ func (h *history) readMarks(ctx context.Context, t *store.Tx) (err error) {
 		}
 	}
 	for _, a := range h.alarms {
-		if a.Kind == store.KindEarly && len(h.rows) > 0 && a.LastMS >= h.fromMS && a.LastMS <= h.toMS {
+		if a.Kind == store.KindEarly && h.segment == "" && len(h.rows) > 0 && a.LastMS >= h.fromMS && a.LastMS <= h.toMS {
 			h.marks = append(h.marks, chart.Mark{MS: a.LastMS, Title: "early warning, " + strings.Join(a.Features, ", ") + ", " + momentText(a.LastMS), Class: "warning", Shape: "!"})
 		}
 	}
@@ -224,12 +225,12 @@ func dayStart(day string) int64 {
 // spans are the alarms of the window shown.
 func (h *history) spans() (out []chart.Span) {
 	for _, a := range h.alarms {
-		if a.WindowMS != h.windowMS || a.Kind == store.KindEarly {
+		if a.WindowMS != h.windowMS || a.Kind == store.KindEarly || a.Segment != h.segment {
 			continue
 		}
-		to, title := a.ResolvedMS, a.Name()+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)
+		to, title := a.ResolvedMS, a.Label()+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)
 		if to == 0 {
-			to, title = math.MaxInt64, a.Name()+" alarm since "+momentText(a.SinceMS)
+			to, title = math.MaxInt64, a.Label()+" alarm since "+momentText(a.SinceMS)
 		}
 		out = append(out, chart.Span{FromMS: a.SinceMS, ToMS: to, Class: "alarm", Title: title, Href: "/alarms/" + a.Episode})
 	}

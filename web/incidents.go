@@ -37,8 +37,8 @@ func (n incident) Firing() (k int) {
 // severity orders kinds of alarm, most urgent first.
 var severity = []string{"quality", "performance", "drift", store.KindEarly}
 
-// Worst is the most urgent alarm: one that fires before one that ended, then by kind, then
-// by share.
+// Worst is the most urgent alarm: one that fires before one that ended, then by kind, then one
+// of all of the traffic before one of a part, then by share.
 func (n incident) Worst() store.AlarmRow {
 	rank := func(a store.AlarmRow) int {
 		if i := slices.Index(severity, a.Kind); i >= 0 {
@@ -53,7 +53,7 @@ func (n incident) Worst() store.AlarmRow {
 		return 1
 	}
 	return slices.MinFunc(n.Alarms, func(a, b store.AlarmRow) int {
-		return cmp.Or(cmp.Compare(ended(a), ended(b)), cmp.Compare(rank(a), rank(b)), cmp.Compare(b.Share, a.Share), cmp.Compare(a.SinceMS, b.SinceMS), cmp.Compare(a.Episode, b.Episode))
+		return cmp.Or(cmp.Compare(ended(a), ended(b)), cmp.Compare(rank(a), rank(b)), cmp.Compare(min(len(a.Segment), 1), min(len(b.Segment), 1)), cmp.Compare(b.Share, a.Share), cmp.Compare(a.SinceMS, b.SinceMS), cmp.Compare(a.Episode, b.Episode))
 	})
 }
 
@@ -139,12 +139,13 @@ type Incident struct {
 	Worst   string  `json:"worst" doc:"Kind of the most urgent alarm."`
 	WorstID string  `json:"worst_id" doc:"Its id."`
 	Share   float64 `json:"share" doc:"Its share."`
+	Segment string  `json:"segment" doc:"Part of the traffic that it is about; empty for all of it."`
 	Alarms  []Alarm `json:"alarms" nullable:"false" doc:"Newest first, early warnings with them."`
 }
 
 func incidentOf(n incident) Incident {
 	w := n.Worst()
-	out := Incident{ID: n.ID, Model: n.Model, State: "ended", SinceMS: n.SinceMS, UntilMS: n.UntilMS, Worst: w.Kind, WorstID: w.Episode, Share: w.Share}
+	out := Incident{ID: n.ID, Model: n.Model, State: "ended", SinceMS: n.SinceMS, UntilMS: n.UntilMS, Worst: w.Kind, WorstID: w.Episode, Share: w.Share, Segment: w.Segment}
 	if n.Open() {
 		out.State = "firing"
 	}

@@ -43,6 +43,10 @@ type modelView struct {
 	Versions     []store.ModelVersion
 	Retrains     []retrainRow
 	Spec         string
+	state        string // of the newest window's score, and why there is no verdict
+	reason       string
+	Segment      string       // the part of the traffic that is shown, "" for all of it
+	Segments     []segmentRow // of the window shown; empty for a part
 }
 
 // Warned tells whether an early warning is among the alarms.
@@ -75,11 +79,19 @@ func (s *server) modelPage(ctx context.Context, r *http.Request) (page, error) {
 		}
 		ask.rng = text
 	}
+	if ask.segment = q.Get("segment"); ask.segment != "" {
+		if err := checkSegment("query.segment", ask.segment); err != nil {
+			return page{}, err
+		}
+	}
 	var view modelView
 	err = s.Store.Read(ctx, func(t *store.Tx) (err error) {
 		view, err = readModel(ctx, t, ask)
 		return err
 	})
+	if ask.segment != "" {
+		name += ", " + ask.segment
+	}
 	return page{Title: name, Nav: "fleet", Data: &view}, err
 }
 
@@ -88,6 +100,7 @@ type modelAsk struct {
 	name     string
 	windowMS int64 // 0: the window of the summary
 	rng      string
+	segment  string // of the traffic, "" for all of it
 	nowMS    int64
 }
 
@@ -107,8 +120,16 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if err != nil {
 		return view, err
 	}
-	view = modelView{ModelSummary: m.ModelSummary, Window: ask.windowMS, Range: ask.rng, Ranges: modelRanges, Spec: indent(w.SpecJSON), Silences: m.silences}
-	for _, r := range m.latest {
+	view = modelView{ModelSummary: m.ModelSummary, Window: ask.windowMS, Range: ask.rng, Ranges: modelRanges, Spec: indent(w.SpecJSON), Silences: silencesFor(m.silences, ask.segment), Segment: ask.segment}
+	parts, err := latestSegments(ctx, t, ask.name)
+	if err != nil {
+		return view, err
+	}
+	shown := m.latest
+	if ask.segment != "" {
+		shown = of(parts, ask.segment)
+	}
+	for _, r := range shown {
 		if r.Version == anyVersion && !slices.Contains(view.Windows, r.WindowMS) {
 			view.Windows = append(view.Windows, r.WindowMS)
 		}
@@ -116,6 +137,9 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	slices.Sort(view.Windows)
 	if view.Window == 0 {
 		view.Window = m.WindowMS
+		if n := len(view.Windows); ask.segment != "" && n > 0 && !slices.Contains(view.Windows, view.Window) {
+			view.Window = view.Windows[n-1]
+		}
 	}
 	if err := view.readLists(ctx, t, ask); err != nil {
 		return view, err
@@ -130,7 +154,7 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if view.Limits, err = readLimits(ctx, t, w, view.Window); err != nil {
 		return view, err
 	}
-	h := history{model: ask.name, windowMS: view.Window, limits: view.Limits}
+	h := history{model: ask.name, windowMS: view.Window, segment: ask.segment, limits: view.Limits}
 	if err := h.read(ctx, t, ask.rng, m.EndMS); err != nil {
 		return view, err
 	}
@@ -145,17 +169,25 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 		view.Newest, view.FirstMS, view.LastMS = &h.rows[n-1], h.rows[0].EndMS, h.rows[n-1].EndMS
 		view.Features, view.Reference = h.newest.Features, h.rows[n-1].Reference
 		view.Joint = h.newest.Joint.joint()
+		view.state, view.reason = h.newest.State, h.newest.Reason
 		byContribution(view.Features)
 	}
 	view.PSI, view.Share, view.KS, view.AccuracyPlot = h.psi(), h.share(), h.ks(), h.accuracy()
 	view.Heat, view.MoreRows = h.heat()
+	if ask.segment != "" {
+		view.Headline, err = segmentHeadline(&view, m.open)
+		return view, err
+	}
+	if view.Segments, err = segmentRows(parts, m.open, view.Window); err != nil {
+		return view, err
+	}
 	view.Headline, err = headline(ctx, t, &m, view.Newest)
 	return view, err
 }
 
 func (view *modelView) readLists(ctx context.Context, t *store.Tx, ask modelAsk) (err error) {
 	name := ask.name
-	if view.Alarms, err = t.AllAlarms(ctx, store.AlarmQuery{Model: name, Limit: listed}); err != nil {
+	if view.Alarms, err = t.AllAlarms(ctx, store.AlarmQuery{Model: name, Segment: ask.segment, Limit: listed}); err != nil {
 		return err
 	}
 	if err := t.MuteAlarms(ctx, view.Alarms, ask.nowMS); err != nil {
@@ -178,9 +210,12 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 	switch st := status(m.Status); st {
 	case statusQuality, statusPerformance, statusDrift:
 		kind := map[status]string{statusQuality: "quality", statusPerformance: "performance", statusDrift: "drift"}[st]
-		i := slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind })
+		i := slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind && a.Segment == "" })
 		if i < 0 { // of all features together alone
 			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kindJoint })
+		}
+		if i < 0 { // of a part of the traffic alone
+			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind })
 		}
 		e, err := explain(ctx, t, m.open[i].Episode, 0)
 		parts := append([]string{e.Why}, e.Done...)

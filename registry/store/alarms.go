@@ -24,6 +24,7 @@ type EventRow struct {
 	WindowMS  int64
 	Kind      string // drift | quality | performance
 	Check     string // of kind quality: volume | freshness | schema; "" for the values
+	Segment   string // the part of the traffic, such as region=eu; "" = all of it
 	Phase     string // after the event: firing | resolved | superseded
 	Level     int64  // step of the share reached
 	Share     float64
@@ -43,6 +44,7 @@ type AlarmRow struct {
 	WindowMS    int64
 	Kind        string
 	Check       string // see EventRow
+	Segment     string // see EventRow
 	Phase       string
 	SinceMS     int64 // first event
 	LastMS      int64 // last event
@@ -68,6 +70,14 @@ func (a AlarmRow) Name() string {
 	return a.Kind + ": " + a.Check
 }
 
+// Label is the name with the part of the traffic that the alarm is about.
+func (a AlarmRow) Label() string {
+	if a.Segment == "" {
+		return a.Name()
+	}
+	return a.Name() + " of " + a.Segment
+}
+
 // AlarmNote is what a person wrote to an alarm.
 type AlarmNote struct {
 	AtMS   int64
@@ -83,7 +93,7 @@ const (
 	insertEventTail = "ON CONFLICT (id) DO UPDATE SET replayed = 0, body = excluded.body WHERE drift_events.replayed > excluded.replayed"
 
 	foldEpisodeHead = `INSERT INTO alarm_episodes (episode, model, version, policy, reference, window_ms, kind,
-		phase, ended, since_ms, last_ms, last_event, level, share, top, features, quality_open, quality_check) VALUES`
+		phase, ended, since_ms, last_ms, last_event, level, share, top, features, quality_open, quality_check, segment) VALUES`
 )
 
 // foldEpisodeTail merges two foldings of parts of an episode's events; it is
@@ -139,7 +149,7 @@ func (t *Tx) PutEvents(ctx context.Context, events []EventRow) error {
 		}
 		args[i] = []any{
 			a.Episode, a.Model, a.Version, a.Policy, a.Reference, a.WindowMS, a.Kind,
-			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, string(features), bit(a.QualityOpen), a.Check,
+			a.Phase, a.ended(), a.SinceMS, a.LastMS, a.LastEvent, a.Level, a.Share, a.TopJSON, string(features), bit(a.QualityOpen), a.Check, a.Segment,
 		}
 	}
 	return t.insertAll(ctx, foldEpisodeHead, foldEpisodeTail, args, nil)
@@ -154,7 +164,7 @@ func (s *Store) PutEvents(ctx context.Context, events []EventRow) error {
 func (e *EventRow) episode() AlarmRow {
 	return AlarmRow{
 		Episode: e.Episode, Model: e.Model, Version: e.Version, Policy: e.Policy, Reference: e.Reference, WindowMS: e.WindowMS,
-		Kind: e.Kind, Check: e.Check, Phase: e.Phase, SinceMS: e.TimeMS, LastMS: e.TimeMS, LastEvent: e.ID, Level: e.Level, Share: e.Share,
+		Kind: e.Kind, Check: e.Check, Segment: e.Segment, Phase: e.Phase, SinceMS: e.TimeMS, LastMS: e.TimeMS, LastEvent: e.ID, Level: e.Level, Share: e.Share,
 		TopJSON: e.TopJSON, Features: e.Features, QualityOpen: e.QualityOpen,
 	}
 }
@@ -178,6 +188,7 @@ type AlarmQuery struct {
 	Version  string
 	Kind     string // drift | quality | performance
 	Phase    string // firing | resolved | superseded
+	Segment  string // a part of the traffic, or AnySegment
 	WindowMS int64
 	FromMS   int64 // not ended before
 	ToMS     int64 // begun before
@@ -185,7 +196,7 @@ type AlarmQuery struct {
 }
 
 const alarmColumns = `episode, model, version, policy, reference, window_ms, kind, phase, ended, since_ms, last_ms, last_event,
-	level, share, top, features, quality_open, quality_check, ack_by, coalesce(ack_ms, 0)`
+	level, share, top, features, quality_open, quality_check, segment, ack_by, coalesce(ack_ms, 0)`
 
 // Alarms returns the episodes that q selects, newest first.
 func (t *Tx) Alarms(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
@@ -195,6 +206,9 @@ func (t *Tx) Alarms(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
 		if c.value != "" {
 			b.text(" AND " + c.column + " = " + b.arg(c.value))
 		}
+	}
+	if q.Segment != "" {
+		b.text(segmentTest(&b, "segment", q.Segment))
 	}
 	if q.WindowMS != 0 {
 		b.text(" AND window_ms = " + b.arg(q.WindowMS))
@@ -225,7 +239,7 @@ func scanAlarm(r scanner, a *AlarmRow) error {
 	var ended, quality int64
 	var features string
 	err := r.Scan(&a.Episode, &a.Model, &a.Version, &a.Policy, &a.Reference, &a.WindowMS, &a.Kind, &a.Phase, &ended, &a.SinceMS, &a.LastMS, &a.LastEvent,
-		&a.Level, &a.Share, &a.TopJSON, &features, &quality, &a.Check, &a.AckBy, &a.AckMS)
+		&a.Level, &a.Share, &a.TopJSON, &features, &quality, &a.Check, &a.Segment, &a.AckBy, &a.AckMS)
 	a.QualityOpen = quality != 0
 	if ended != 0 {
 		a.ResolvedMS = a.LastMS

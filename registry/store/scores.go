@@ -15,11 +15,12 @@ type ScoreRow struct {
 	Rows        int64
 	Covered     int64 // parts of the input that were there, of Expected
 	Expected    int64
-	Provisional bool  // made while input was behind
-	Revision    int64 // 0, or above for a restated history
-	Replayed    bool  // written by a replay, not by live operation
-	Moving      bool  // against a reference that moves along beside the model's own
-	Drifted     int64 // features drifted, of those judged, of all
+	Provisional bool   // made while input was behind
+	Revision    int64  // 0, or above for a restated history
+	Replayed    bool   // written by a replay, not by live operation
+	Moving      bool   // against a reference that moves along beside the model's own
+	Segment     string // the part of the traffic that is judged, such as region=eu; "" = all of it
+	Drifted     int64  // features drifted, of those judged, of all
 	Judged      int64
 	Total       int64
 	MaxPSI      *float64 // nil where no feature has one
@@ -30,10 +31,10 @@ type ScoreRow struct {
 
 var (
 	scoreKeys    = []string{"model", "version", "reference", "window_ms", "end_ms"}
-	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "replayed", "moving", "body"}
+	scoreColumns = []string{"day", "row_count", "covered", "expected", "provisional", "revision", "drifted", "judged", "total", "max_psi", "max_feature", "alarm_phase", "replayed", "moving", "segment", "body"}
 	scoreUpsert  = keepNewer("scores", scoreKeys, scoreColumns, "(%s.revision, 1 - %s.provisional, 1 - %s.replayed, %s.covered, %s.body)")
 
-	latestUpsert = keepNewer("latest_scores", []string{"model", "version", "reference", "window_ms"}, []string{"end_ms", "moving"}, "%s.end_ms")
+	latestUpsert = keepNewer("latest_scores", []string{"model", "version", "reference", "window_ms"}, []string{"end_ms", "moving", "segment"}, "%s.end_ms")
 )
 
 // PutScores writes rows of at least one window. Of several writings of the same
@@ -62,7 +63,7 @@ func (t *Tx) PutScores(ctx context.Context, rows []ScoreRow) error {
 		}
 		args[i] = []any{
 			r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS, day, r.Rows, r.Covered, r.Expected, bit(r.Provisional), r.Revision,
-			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, bit(r.Replayed), bit(r.Moving), r.Body,
+			r.Drifted, r.Judged, r.Total, r.MaxPSI, r.MaxFeature, r.AlarmPhase, bit(r.Replayed), bit(r.Moving), r.Segment, r.Body,
 		}
 	}
 	if err := t.insertAll(ctx, scoreUpsert.head, scoreUpsert.tail, args, func(i int) int { return len(rows[i].Body) }); err != nil {
@@ -83,7 +84,7 @@ func (t *Tx) putLatest(ctx context.Context, rows []ScoreRow) error {
 	})
 	args := make([][]any, len(final))
 	for i, r := range final {
-		args[i] = []any{r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS, bit(r.Moving)}
+		args[i] = []any{r.Model, r.Version, r.Reference, r.WindowMS, r.EndMS, bit(r.Moving), r.Segment}
 	}
 	return t.insertAll(ctx, latestUpsert.head, latestUpsert.tail, args, nil)
 }
@@ -116,12 +117,13 @@ const (
 )
 
 // ScoreQuery selects scores of one model; a zero field does not restrict, but for
-// References.
+// References and Segment. A reference is that of one part of the traffic, or of all of it.
 type ScoreQuery struct {
 	Model      string // required
 	Version    string
 	Reference  string
 	References string // without Reference: OwnReference, MovingReferences or AllReferences
+	Segment    string // a part of the traffic, or AnySegment; "" without Reference: all of the traffic
 	WindowMS   int64
 	FromMS     int64 // window end, exclusive, as a score at FromMS tells of what was before it
 	ToMS       int64 // window end, inclusive
@@ -137,7 +139,7 @@ func scoreSelect(noBody bool) string {
 		body = "''"
 	}
 	return `SELECT s.model, s.version, s.reference, s.window_ms, s.end_ms, s.row_count, s.covered, s.expected, s.provisional, s.revision,
-		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, s.replayed, s.moving, ` + body + " FROM "
+		s.drifted, s.judged, s.total, s.max_psi, s.max_feature, s.alarm_phase, s.replayed, s.moving, s.segment, ` + body + " FROM "
 }
 
 // Scores returns the scores that q selects, ordered by window end, then version,
@@ -152,6 +154,12 @@ func (t *Tx) Scores(ctx context.Context, q ScoreQuery) ([]ScoreRow, error) {
 	}
 	if q.Reference == "" && q.References != AllReferences {
 		b.text(" AND s.moving = " + b.arg(bit(q.References == MovingReferences)))
+	}
+	switch {
+	case q.Segment != "":
+		b.text(segmentTest(&b, "s.segment", q.Segment))
+	case q.Reference == "":
+		b.text(" AND s.segment = ''")
 	}
 	if q.WindowMS != 0 {
 		b.text(" AND s.window_ms = " + b.arg(q.WindowMS))
@@ -179,7 +187,7 @@ func (s *Store) Scores(ctx context.Context, q ScoreQuery) ([]ScoreRow, error) {
 }
 
 // LatestScores returns, for each version, own reference and window length of the
-// model, the final score with the latest window end.
+// model, over all of its traffic, the final score with the latest window end.
 func (t *Tx) LatestScores(ctx context.Context, model string) ([]ScoreRow, error) {
 	return t.latestScores(ctx, model, false)
 }
@@ -194,7 +202,7 @@ func (t *Tx) latestScores(ctx context.Context, model string, moving bool) ([]Sco
 	// CROSS JOIN makes SQLite begin with the short table.
 	b.text(scoreSelect(false) + `latest_scores m CROSS JOIN scores s
 		WHERE s.model = m.model AND s.version = m.version AND s.reference = m.reference AND s.window_ms = m.window_ms AND s.end_ms = m.end_ms
-		AND m.model = ` + b.arg(model) + ` AND m.moving = ` + b.arg(bit(moving)) + ` ORDER BY m.version, m.reference, m.window_ms`)
+		AND m.model = ` + b.arg(model) + ` AND m.segment = '' AND m.moving = ` + b.arg(bit(moving)) + ` ORDER BY m.version, m.reference, m.window_ms`)
 	return t.scoreRows(ctx, &b)
 }
 
@@ -214,7 +222,7 @@ func (t *Tx) scoreRows(ctx context.Context, b *builder) ([]ScoreRow, error) {
 		var r ScoreRow
 		var provisional, replayed, moving int64
 		err := row.Scan(&r.Model, &r.Version, &r.Reference, &r.WindowMS, &r.EndMS, &r.Rows, &r.Covered, &r.Expected, &provisional, &r.Revision,
-			&r.Drifted, &r.Judged, &r.Total, &r.MaxPSI, &r.MaxFeature, &r.AlarmPhase, &replayed, &moving, &r.Body)
+			&r.Drifted, &r.Judged, &r.Total, &r.MaxPSI, &r.MaxFeature, &r.AlarmPhase, &replayed, &moving, &r.Segment, &r.Body)
 		r.Provisional, r.Replayed, r.Moving = provisional != 0, replayed != 0, moving != 0
 		out = append(out, r)
 		return err

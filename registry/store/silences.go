@@ -21,6 +21,7 @@ type Silence struct {
 	Model       string
 	Feature     string // "" = whatever features are behind the alarm
 	Kind        string // drift | quality | performance; "" = all
+	Segment     string // a part of the traffic, such as region=eu; "" = all of it with its parts
 	Reason      string
 	Author      string
 	CreatedMS   int64 // wall clock, as all times here
@@ -33,22 +34,24 @@ type Silence struct {
 // ActiveAt tells whether the silence mutes at a time.
 func (s *Silence) ActiveAt(ms int64) bool { return s.EndedMS == 0 && ms < s.UntilMS }
 
-const silenceColumns = "id, model, feature, kind, reason, author, created_ms, until_ms, ended_by, ended_reason, coalesce(ended_ms, 0)"
+const silenceColumns = "id, model, feature, kind, segment, reason, author, created_ms, until_ms, ended_by, ended_reason, coalesce(ended_ms, 0)"
 
 func scanSilence(r scanner, s *Silence) error {
-	return r.Scan(&s.ID, &s.Model, &s.Feature, &s.Kind, &s.Reason, &s.Author, &s.CreatedMS, &s.UntilMS, &s.EndedBy, &s.EndedReason, &s.EndedMS)
+	return r.Scan(&s.ID, &s.Model, &s.Feature, &s.Kind, &s.Segment, &s.Reason, &s.Author, &s.CreatedMS, &s.UntilMS, &s.EndedBy, &s.EndedReason, &s.EndedMS)
 }
 
 // AddSilence stores a silence of now and returns it with its id. Of s it takes model,
-// feature, kind, reason, author and end.
+// feature, kind, part of the traffic, reason, author and end.
 //
 // Errors: ErrNotFound for a model that is not watched; ErrInvalid without reason or
-// author, for an unknown kind, for a feature of the kinds performance and joint, which
+// author, for a part of the traffic that is not known or a kind that parts do not have, for an unknown kind, for a feature of the kinds performance and joint, which
 // no single feature is behind, and for an end that is past or more than MaxSilenceMS away.
 func (s *Store) AddSilence(ctx context.Context, add Silence, nowMS int64) (Silence, error) {
 	switch {
 	case (add.Kind == "performance" || add.Kind == "joint") && add.Feature != "":
 		return Silence{}, fault(ErrInvalid, "%s alarms are not about features: leave the feature out, or silence drift or quality", add.Kind)
+	case add.Segment != "" && add.Kind != "" && add.Kind != "drift":
+		return Silence{}, fault(ErrInvalid, "parts of the traffic have drift alarms alone: leave the kind %s out, or the part", add.Kind)
 	case add.UntilMS <= nowMS:
 		return Silence{}, fault(ErrInvalid, "a silence must end after now (%d ms), not at %d ms", nowMS, add.UntilMS)
 	case add.UntilMS-nowMS > MaxSilenceMS:
@@ -57,20 +60,30 @@ func (s *Store) AddSilence(ctx context.Context, add Silence, nowMS int64) (Silen
 	if err := checkWhy("a silence", add.Author, add.Reason); err != nil {
 		return Silence{}, err
 	}
+	if add.Segment != "" {
+		if err := CheckSegment(add.Segment); err != nil {
+			return Silence{}, err
+		}
+	}
 	add.ID, add.CreatedMS = randomHex()[:16], nowMS
 	add.EndedBy, add.EndedReason, add.EndedMS = "", "", 0
 	return inTx(ctx, s, func(t *Tx) (Silence, error) {
 		if _, err := t.WatchedModel(ctx, add.Model); err != nil {
 			return Silence{}, err
 		}
-		_, err := t.exec(ctx, `INSERT INTO silences (id, model, feature, kind, reason, author, created_ms, until_ms)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, add.ID, add.Model, add.Feature, add.Kind, add.Reason, add.Author, add.CreatedMS, add.UntilMS)
+		told := map[string]any{"model": add.Model, "feature": add.Feature, "kind": add.Kind, "until_ms": add.UntilMS, "reason": add.Reason}
+		if add.Segment != "" {
+			if err := t.KnownSegment(ctx, add.Model, add.Segment); err != nil {
+				return Silence{}, err
+			}
+			told["segment"] = add.Segment
+		}
+		_, err := t.exec(ctx, `INSERT INTO silences (id, model, feature, kind, segment, reason, author, created_ms, until_ms)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, add.ID, add.Model, add.Feature, add.Kind, add.Segment, add.Reason, add.Author, add.CreatedMS, add.UntilMS)
 		if err != nil {
 			return Silence{}, err
 		}
-		return add, t.auditAs(ctx, add.Author, "silence.add", "silence:"+add.ID, nil, map[string]any{
-			"model": add.Model, "feature": add.Feature, "kind": add.Kind, "until_ms": add.UntilMS, "reason": add.Reason,
-		})
+		return add, t.auditAs(ctx, add.Author, "silence.add", "silence:"+add.ID, nil, told)
 	})
 }
 
@@ -171,8 +184,11 @@ func silencedBy(kind string) string {
 	return kind
 }
 
-// Regards tells whether the silence is one of the kind of alarm.
-func (s *Silence) Regards(kind string) bool { return s.Kind == "" || s.Kind == silencedBy(kind) }
+// Regards tells whether the silence is one of the alarm's kind and part of the traffic. One
+// that names no part is of all parts too.
+func (s *Silence) Regards(a *AlarmRow) bool {
+	return (s.Kind == "" || s.Kind == silencedBy(a.Kind)) && (s.Segment == "" || s.Segment == a.Segment)
+}
 
 // Mute fills in SilencedUntilMS of the alarms that fire and of early warnings: the time up to which silences,
 // those among the given ones that mute at nowMS, cover the alarm without a gap in what it
@@ -190,7 +206,7 @@ func Mute(alarms []AlarmRow, silences []Silence, nowMS int64) {
 		for j := range silences {
 			s := &silences[j]
 			switch {
-			case s.Model != a.Model || !s.Regards(a.Kind) || !s.ActiveAt(nowMS):
+			case s.Model != a.Model || !s.Regards(a) || !s.ActiveAt(nowMS):
 			case s.Feature == "":
 				whole = max(whole, s.UntilMS)
 			default:

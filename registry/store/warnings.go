@@ -28,9 +28,9 @@ func (a *AlarmRow) Stands(ms int64) bool {
 
 // Warnings returns early warnings of live operation as alarms, newest first: begun where
 // the evidence begins, ended with the event. Of q it reads Model, Kind, Phase, FromMS, ToMS
-// and Limit.
+// and Limit; of a part of the traffic there are none.
 func (t *Tx) Warnings(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
-	if q.Kind != "" && q.Kind != KindEarly || q.Phase != "" && q.Phase != PhaseWarned {
+	if q.Kind != "" && q.Kind != KindEarly || q.Phase != "" && q.Phase != PhaseWarned || q.Segment != "" {
 		return nil, nil
 	}
 	events, err := t.Events(ctx, EventQuery{Model: q.Model, Type: warnedType, FromMS: q.FromMS, ToMS: q.ToMS, Limit: clampLimit(q.Limit, 100, 10_000)})

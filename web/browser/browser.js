@@ -16,6 +16,9 @@ export const ids = {
   retrain: need("DRIFTLINE_RETRAIN"),
   run: need("DRIFTLINE_RUN"),
   hostile: need("DRIFTLINE_HOSTILE"),
+  partAlarm: need("DRIFTLINE_PART_ALARM"),
+  part: need("DRIFTLINE_PART"),
+  oddPart: need("DRIFTLINE_ODD_PART"),
 };
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -45,6 +45,7 @@ func TestPages(t *testing.T) {
 
 	st := storetest.Open(t)
 	world := webtest.Seed(t, st)
+	part := world.Segments(t)
 	day := int64(24 * time.Hour / time.Millisecond)
 	handler, err := web.New(web.Config{
 		Store: st, Version: "1.2.3", Commit: "abc", Namespace: "test",
@@ -70,6 +71,9 @@ func TestPages(t *testing.T) {
 		"DRIFTLINE_RETRAIN="+world.Retrain,
 		"DRIFTLINE_RUN="+world.RunID,
 		"DRIFTLINE_HOSTILE="+webtest.Hostile,
+		"DRIFTLINE_PART_ALARM="+part,
+		"DRIFTLINE_PART="+webtest.Drifting,
+		"DRIFTLINE_ODD_PART="+webtest.Odd,
 	)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

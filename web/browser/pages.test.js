@@ -38,6 +38,9 @@ const pages = {
   "quiet model": "/models/churn",
   "model without data": "/models/fraud",
   "model with a hostile name": `/models/${seg(ids.hostile)}`,
+  "part of a model's traffic": `/models/bike%20demand?segment=${seg(ids.part)}`,
+  "part with an odd name": `/models/bike%20demand?segment=${seg(ids.oddPart)}`,
+  "alarm of a part": `/alarms/${ids.partAlarm}`,
   alarms: "/alarms",
   alarm: `/alarms/${ids.alarm}`,
   retrains: "/retrains",
@@ -85,6 +88,26 @@ inPage("a person follows an alarm from the fleet to the version it led to", {}, 
   assert.match(await heading(page).innerText(), /nightly <i>run<\/i>/);
 });
 
+inPage("a person follows a part of the traffic to its alarm", {}, async (page) => {
+  await page.goto(pages.model);
+  const row = page.getByRole("row").filter({ hasText: ids.part }).first();
+  assert.match(await row.innerText(), /42/);
+  await row.getByRole("link", { name: ids.part }).click();
+  assert.equal(new URL(page.url()).searchParams.get("segment"), ids.part);
+  await page.getByText(`The part ${ids.part} of the traffic is in alarm`).waitFor();
+  await page.getByRole("navigation", { name: "What is drawn" }).getByRole("link", { name: "90d" }).click();
+  assert.equal(new URL(page.url()).searchParams.get("segment"), ids.part, "the range keeps the part");
+  await page.goBack();
+  await page.locator("svg a rect.span.alarm").first().click();
+  assert.equal(path(page), `/alarms/${ids.partAlarm}`);
+  await page.getByText("starts no retrain").first().waitFor();
+
+  await page.goto(pages.model);
+  await page.getByRole("link", { name: ids.oddPart }).click();
+  assert.equal(new URL(page.url()).searchParams.get("segment"), ids.oddPart);
+  assert.ok((await heading(page).innerText()).includes(ids.oddPart), "an odd name is shown as it is");
+});
+
 inPage("the menu leads everywhere and says where one is", {}, async (page) => {
   await page.goto("/");
   for (const [name, where] of [["Alarms", "/alarms"], ["Retrains", "/retrains"], ["Registry", "/registry"], ["Streams", "/streams"], ["Models", "/"]]) {
@@ -120,7 +143,7 @@ inPage("the keyboard alone reaches the content", {}, async (page) => {
 });
 
 inPage("Tab visits every link in order, each with a visible focus", {}, async (page) => {
-  for (const where of ["/", pages.alarm, pages.versions]) {
+  for (const where of ["/", pages.alarm, pages.versions, pages["part of a model's traffic"]]) {
     await page.goto(where);
     const want = await page.locator("a[href]:visible, summary:visible, [tabindex='0']:visible").count();
     const seen = [];

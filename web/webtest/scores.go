@@ -58,7 +58,7 @@ func BikeScore(k int, endMS int64, rng *rand.Rand) wire.Score {
 // ScoreRow is a score as the history stores it.
 func ScoreRow(s wire.Score) store.ScoreRow {
 	r := store.ScoreRow{
-		Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS, Rows: int64(s.Rows),
+		Model: s.Model, Version: s.Version, Reference: s.Reference, Segment: s.Segment, WindowMS: s.WindowMS, EndMS: s.EndMS, Rows: int64(s.Rows),
 		Covered: int64(s.Covered), Expected: int64(s.Expected), Drifted: int64(s.Drifted), Judged: int64(s.Judged), Total: int64(s.All), Body: string(s.Encode()),
 	}
 	if w, ok := s.Worst(); ok {
@@ -141,14 +141,22 @@ func (w *World) putAlarm(ctx context.Context, t testing.TB, s wire.Score) string
 		typ := wire.EventType("drift", what)
 		e := wire.NewEvent("test", typ, wire.EventID(episode, typ, end), "warning", end, wire.EventData{
 			Model: s.Model, Version: "*", Kind: "drift", Policy: "default", Rule: "classic", Episode: episode, Reference: s.Reference, WindowMS: s.WindowMS,
-			StartMS: end - s.WindowMS, EndMS: end, SinceMS: s.EndMS, Phase: "firing", Rows: s.Rows, ReferenceRows: 2184, Covered: s.Covered, Expected: s.Expected,
-			Drifted: s.Drifted, Judged: s.Judged, All: s.All, Warn: 0.1, Threshold: 0.2, ShareFire: 0.3, Hops: 2, MayRetrain: true, Top: top[:5],
+			StartMS: end - s.WindowMS, EndMS: end, SinceMS: s.EndMS, Phase: "firing", Rows: s.Rows, ReferenceRows: referenceRows(s), Covered: s.Covered, Expected: s.Expected,
+			Drifted: s.Drifted, Judged: s.Judged, All: s.All, Warn: 0.1, Threshold: 0.2, ShareFire: 0.3, Hops: 2, MayRetrain: s.Segment == "", Top: top[:5],
+			Segment: s.Segment, ReferenceKind: s.ReferenceKind,
 		})
 		rows = append(rows, store.EventRow{
 			ID: e.ID, Type: e.Type, Model: s.Model, TimeMS: end, Body: string(e.Encode()), Episode: episode, Version: "*", Policy: "default",
-			Reference: s.Reference, WindowMS: s.WindowMS, Kind: "drift", Phase: "firing", Share: s.Share(), TopJSON: "[]",
+			Reference: s.Reference, WindowMS: s.WindowMS, Kind: "drift", Segment: s.Segment, Phase: "firing", Share: s.Share(), TopJSON: "[]",
 		})
 	}
 	w.must(t, "alarm", w.store.PutEvents(ctx, rows))
 	return episode
+}
+
+func referenceRows(s wire.Score) uint64 {
+	if s.ReferenceRows > 0 {
+		return s.ReferenceRows
+	}
+	return 2184
 }

@@ -61,6 +61,7 @@ func samples(t *testing.T) map[string][][]byte {
 			}.Encode(),
 		},
 		SchemaDrift: {
+			wire.NewEvent("prod", wire.EventType("drift", "detected"), wire.EventID("e", "part", 5), "warning", 5, wire.EventData{Model: "m", Kind: "drift", Segment: "region=eu"}).Encode(),
 			wire.NewEvent("prod", wire.EventType("drift", "detected"), wire.EventID("e", "t", 5), "warning", 5, wire.EventData{Model: "m", Detail: map[string]any{"b": 1.5, "a": "x", "c": nil}}).Encode(),
 		},
 		SchemaDeadLetter: {wire.DeadLetter{Topic: "a", TimeMS: -1, Reason: "no_time", Sample: []byte("{\xff}")}.Encode(), wire.DeadLetter{}.Encode()},
@@ -121,6 +122,23 @@ func TestSchemas_TakeWhatIsWrittenAndNothingElse(t *testing.T) {
 	bad := strings.Replace(string(all[SchemaDrift][0]), `"specversion":"1.0"`, `"specversion":"0.3"`, 1)
 	if valid(t, drift, []byte(bad)) == nil {
 		t.Error("CloudEvents 0.3 is taken for a drift event")
+	}
+}
+
+// Both schemas say what a part of the traffic is, to whoever finds it in a record.
+func TestSchemas_SayWhatASegmentIs(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string][]string{SchemaScore: {"segment"}, SchemaDrift: {"data", "segment"}} {
+		var at map[string]any
+		if err := json.Unmarshal(Schemas()[name], &at); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range path {
+			at = property(at, key)
+		}
+		if text, ok := at["description"].(string); !ok || !strings.Contains(text, "region=eu; absent: all of it") {
+			t.Errorf("%s says of a segment: %v", name, at["description"])
+		}
 	}
 }
 

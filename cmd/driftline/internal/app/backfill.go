@@ -43,6 +43,7 @@ type BackfilledPart struct {
 type Change struct {
 	Model    string `json:"model"`
 	Version  string `json:"version"`
+	Segment  string `json:"segment,omitempty"` // the part of the traffic, "" for all of it
 	WindowMS int64  `json:"window_ms"`
 	EndMS    int64  `json:"end_ms"`
 	RowsWas  uint64 `json:"rows_was"`
@@ -324,7 +325,7 @@ func counted(s wire.Score) []byte {
 
 // change finds the feature whose PSI moved most.
 func change(was, now wire.Score) Change {
-	c := Change{Model: now.Model, Version: now.Version, WindowMS: now.WindowMS, EndMS: now.EndMS, RowsWas: was.Rows, RowsNow: now.Rows}
+	c := Change{Model: now.Model, Version: now.Version, Segment: now.Segment, WindowMS: now.WindowMS, EndMS: now.EndMS, RowsWas: was.Rows, RowsNow: now.Rows}
 	before := map[string]int64{}
 	for _, f := range was.Features {
 		if f.PSI != nil {

@@ -137,7 +137,11 @@ func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[
 	if err == nil && h.p.Metrics != nil {
 		for _, e := range rows.Events {
 			ms := e.TimeMS()
-			if e.Data.Policy == wire.PolicyCheck {
+			switch {
+			case e.Data.Segment != "":
+				h.p.Metrics.SegmentEvent(e.Data.Model, e.Type)
+				continue
+			case e.Data.Policy == wire.PolicyCheck:
 				ms = 0 // the delay is that of whoever checks, not of the stream
 			}
 			h.p.Metrics.Event(e.Data.Model, e.Type, ms)
@@ -231,7 +235,7 @@ func convert[A, B any](in []A, f func(A) B) []B {
 func scoreRow(s wire.Score) store.ScoreRow {
 	r := store.ScoreRow{
 		Model: s.Model, Version: s.Version, Reference: s.Reference, WindowMS: s.WindowMS, EndMS: s.EndMS,
-		Moving: wire.Moves(s.ReferenceKind), Rows: int64(s.Rows), Covered: int64(s.Covered), Expected: int64(s.Expected), Provisional: s.Provisional,
+		Moving: wire.Moves(s.ReferenceKind), Segment: s.Segment, Rows: int64(s.Rows), Covered: int64(s.Covered), Expected: int64(s.Expected), Provisional: s.Provisional,
 		Drifted: int64(s.Drifted), Judged: int64(s.Judged), Total: int64(s.All), Body: string(s.Encode()),
 	}
 	if f, ok := s.Worst(); ok {
@@ -292,7 +296,7 @@ func eventRow(e wire.Event) store.EventRow {
 	}
 	return store.EventRow{
 		ID: e.ID, Type: e.Type, Model: d.Model, TimeMS: e.TimeMS(), Body: string(e.Encode()), Episode: episode, Version: d.Version,
-		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Check: d.Check, Phase: d.Phase, Level: int64(d.Level), Share: share,
+		Policy: d.Policy, Reference: d.Reference, WindowMS: d.WindowMS, Kind: d.Kind, Check: d.Check, Segment: d.Segment, Phase: d.Phase, Level: int64(d.Level), Share: share,
 		TopJSON: string(top), QualityOpen: d.QualityOpen,
 	}
 }

@@ -32,3 +32,24 @@ func TestBehind_NamesAllFeaturesOrNone(t *testing.T) {
 		}
 	}
 }
+
+// Scores and alarms of parts of the traffic are stored as such: a score without the column
+// would pass for one of all of the traffic.
+func TestHistory_KeepsWhichPartOfTheTrafficIsMeant(t *testing.T) {
+	t.Parallel()
+	for _, segment := range []string{"", "region=eu", `a=<b>"'=/`} {
+		s := wire.Score{Model: "m", Version: "*", Reference: "r", WindowMS: 1000, Segment: segment, ReferenceKind: "training", Alarms: []wire.AlarmAt{{Kind: "drift", Phase: "firing"}}}
+		if r := scoreRow(s); r.Segment != segment || r.Moving || r.AlarmPhase != "firing" {
+			t.Errorf("row of the score of %q: %+v", segment, r)
+		}
+		e := wire.NewEvent("ns", wire.EventType("drift", "detected"), "id", "warning", 5, wire.EventData{Model: "m", Kind: "drift", Episode: "e", Segment: segment})
+		if r := eventRow(e); r.Segment != segment || r.Episode != "e" || r.Kind != "drift" {
+			t.Errorf("row of the event of %q: %+v", segment, r)
+		}
+		now := s
+		now.Rows = 7
+		if c := change(s, now); c.Segment != segment || c.RowsNow != 7 {
+			t.Errorf("change of %q: %+v", segment, c)
+		}
+	}
+}

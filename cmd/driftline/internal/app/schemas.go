@@ -19,6 +19,9 @@ const (
 	SchemaDeadLetter = "dead-letter"
 )
 
+// segmentWords say what the member segment of scores and drift events is.
+const segmentWords = "The declared part of the traffic that this is about, as NAME=VALUE, such as region=eu; absent: all of it."
+
 // draft is the dialect of every schema.
 const draft = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,6 +40,7 @@ func Schemas() map[string][]byte {
 				"Integers of statistics are billionths; null means not defined. covered and expected are parts of a million.", reflect.TypeFor[wire.Score](),
 			func(m map[string]any) {
 				property(m, "state")["enum"] = []string{wire.StateJudged, wire.StateLearning, wire.StateEmpty}
+				property(m, "segment")["description"] = segmentWords + " reference is then the identity of that part of the model's reference."
 			},
 		},
 		{
@@ -44,6 +48,7 @@ func Schemas() map[string][]byte {
 			func(m map[string]any) {
 				cloudEvent(m)
 				property(m, "data")["$id"] = "urn:driftline:schema:event:v1" // as dataschema says
+				property(property(m, "data"), "segment")["description"] = segmentWords + " Such an alarm has an episode of its own and asks for no retrain."
 			},
 		},
 		{SchemaLifecycle, "Driftline lifecycle event", "A retrain, promotion, rollback or reference changed. CloudEvents 1.0 in structured mode; the same may come twice, with the same id. data depends on the type.", reflect.TypeFor[lifecycle](), cloudEvent},

@@ -59,6 +59,7 @@ func alarmsList(a *cli.App) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List alarms, newest first", Args: cobra.NoArgs}
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
 	f := filterFlags(c, "firing, resolved, superseded or warned; with --incidents firing or ended", "drift, quality, performance, joint or early")
+	f.values["segment"] = c.Flags().String("segment", "", "only of the part `NAME=VALUE` of the traffic, such as region=eu; * for all parts")
 	incidents := c.Flags().Bool("incidents", false, "list incidents: the alarms of one model whose times overlap, as one")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *incidents {
@@ -112,6 +113,9 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 	if al.Incident != "" {
 		add(al.SinceMS, "incident", "%s", al.Incident)
 	}
+	if al.Segment != "" {
+		add(al.SinceMS, "traffic", "the part %s, against the same part of the reference; starts no retrain", al.Segment)
+	}
 	add(al.SinceMS, "reference", "%s, policy %s", or(al.Reference, unknown), al.Policy)
 	for _, e := range al.Events {
 		add(e.TimeMS, "event", "%s", e.Type)
@@ -128,7 +132,7 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 		add(al.AckMS, "taken up", "%s", al.AckBy)
 	}
 	for _, s := range al.Silences {
-		add(s.CreatedMS, "silence", "%s, feature %s, until %s by %s: %s", or(s.Kind, "all kinds"), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
+		add(s.CreatedMS, "silence", "%s, feature %s, until %s by %s: %s", silencedOf(s), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
 	}
 	if al.SilencedUntilMS > 0 {
 		add(al.SilencedUntilMS, "silenced", "nobody is told until then")
@@ -169,10 +173,23 @@ func (r *remote) done(c *cobra.Command, path string, body any, text string) erro
 	})
 }
 
-// kindOf is the kind of an alarm, with what a data-quality alarm checks.
+// kindOf is the kind of an alarm, with what a data-quality alarm checks and the part of the
+// traffic that the alarm is about.
 func kindOf(a web.Alarm) string {
-	if a.Check == "" {
-		return a.Kind
+	kind := a.Kind
+	if a.Check != "" {
+		kind += ": " + a.Check
 	}
-	return a.Kind + ": " + a.Check
+	if a.Segment != "" {
+		kind += " of " + a.Segment
+	}
+	return kind
+}
+
+// nameOf is a model, with the part of its traffic that is meant.
+func nameOf(model, segment string) string {
+	if segment == "" {
+		return model
+	}
+	return model + ", " + segment
 }

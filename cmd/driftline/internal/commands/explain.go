@@ -99,6 +99,9 @@ func incidentsList(a *cli.App, c *cobra.Command, r *remote, out cli.Format, f fi
 	if *f.values["kind"] != "" {
 		return cli.Usagef("--kind: an incident holds alarms of several kinds; leave it out")
 	}
+	if *f.values["segment"] != "" {
+		return cli.Usagef("--segment: an incident holds alarms of all of the traffic and of its parts; leave it out")
+	}
 	return r.do(c.Context(), func(_ *config.Loaded, api *client.Client) error {
 		var list web.List[web.Incident]
 		if err := api.Get(c.Context(), "/incidents", f.query(), &list); err != nil {

@@ -95,7 +95,7 @@ func modelTable(m web.ModelDetail) cli.Table {
 		add("early warning", moment(m.EarlyMS), "%s no longer follows the reference; driftline alarms list --kind early --model %s", or(m.EarlyOf, "a feature"), m.Name)
 	}
 	for _, s := range m.Silences {
-		add("silence", s.ID, "%s, feature %s, until %s by %s: %s", or(s.Kind, "all kinds"), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
+		add("silence", s.ID, "%s, feature %s, until %s by %s: %s", silencedOf(s), or(s.Feature, "any"), moment(s.UntilMS), s.Author, s.Reason)
 	}
 	add("champion", or(m.Champion, unknown), "accuracy %s over %d labelled predictions", number(m.Accuracy), m.Labelled)
 	for i := range m.Performance {
@@ -110,6 +110,9 @@ func modelTable(m web.ModelDetail) cli.Table {
 			add("missing", span(s.WindowMS)+" to "+moment(s.EndMS), "%s", s.Missing)
 		}
 	}
+	for _, s := range m.Segments {
+		add("segment", s.Segment, "%s", segmentText(s))
+	}
 	for _, al := range m.Open {
 		add("alarm", al.ID, "%s over %s since %s", kindOf(al), span(al.WindowMS), moment(al.SinceMS))
 	}
@@ -123,6 +126,15 @@ func modelTable(m web.ModelDetail) cli.Table {
 		add("last retrain", m.Retrain, "driftline retrains list --model %s", m.Name)
 	}
 	return t
+}
+
+// segmentText is how a part of the traffic stands in its newest window.
+func segmentText(s web.Score) string {
+	text := fmt.Sprintf("%s to %s, version %s: %d rows, ", span(s.WindowMS), moment(s.EndMS), s.Version, s.Rows)
+	if s.Judged == 0 {
+		return text + "no verdict: " + or(s.Reason, or(s.State, "nothing was judged"))
+	}
+	return text + fmt.Sprintf("%d of %d judged features drifted, largest PSI %s (%s), alarm %s", s.Drifted, s.Judged, number(s.MaxPSI), or(s.MaxFeature, unknown), or(s.AlarmPhase, unknown))
 }
 
 func modelsApply(a *cli.App) *cobra.Command {

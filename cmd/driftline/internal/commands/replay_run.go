@@ -188,7 +188,7 @@ func backfillTable(did app.Backfilled) cli.Table {
 }
 
 func changeText(c app.Change) string {
-	text := fmt.Sprintf("%s version %s, %s to %s: %d rows, were %d", c.Model, c.Version, span(c.WindowMS), moment(c.EndMS), c.RowsNow, c.RowsWas)
+	text := fmt.Sprintf("%s version %s, %s to %s: %d rows, were %d", nameOf(c.Model, c.Segment), c.Version, span(c.WindowMS), moment(c.EndMS), c.RowsNow, c.RowsWas)
 	if c.Feature != "" {
 		nano := func(n int64) string { return strconv.FormatFloat(float64(n)/1e9, 'f', 3, 64) }
 		text += fmt.Sprintf("; PSI of %s %s, was %s", c.Feature, nano(c.PSINow), nano(c.PSIWas))

@@ -21,6 +21,7 @@ type series struct {
 	Model     string   `json:"model"`
 	Version   string   `json:"version"`
 	Reference string   `json:"reference"`
+	Segment   string   `json:"segment,omitempty"` // the part of the traffic, "" for all of it
 	WindowMS  int64    `json:"window_ms"`
 	Scores    int      `json:"scores"`
 	Judged    int      `json:"judged"`
@@ -46,13 +47,14 @@ func (s sums) add(l replay.Line) error {
 	}
 	x.FirstMS, x.LastMS = min(x.FirstMS, l.EndMS), max(x.LastMS, l.EndMS)
 	if l.Kind != replay.KindScore {
-		x.Events++
+		x.Events++ // the series is named by its first score: one comes with every event
 		return nil
 	}
 	score, err := wire.DecodeScore(l.Value)
 	if err != nil {
 		return err
 	}
+	x.Segment = score.Segment
 	x.Scores++
 	if score.Judged > 0 {
 		x.Judged++
@@ -92,7 +94,7 @@ func (s sums) table() cli.Table {
 		}
 		reference := or(x.Reference, unknown)
 		t.Rows = append(t.Rows, []string{
-			x.Model, or(x.Version, unknown), reference[:min(12, len(reference))], span(x.WindowMS), strconv.Itoa(x.Scores), strconv.Itoa(x.Judged),
+			nameOf(x.Model, x.Segment), or(x.Version, unknown), reference[:min(12, len(reference))], span(x.WindowMS), strconv.Itoa(x.Scores), strconv.Itoa(x.Judged),
 			strconv.Itoa(x.Drifted), strconv.Itoa(x.Events), moment(x.FirstMS), moment(x.LastMS), psi, or(x.Feature, unknown),
 		})
 	}

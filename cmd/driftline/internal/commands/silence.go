@@ -26,12 +26,14 @@ func silenceAdd(a *cli.App) *cobra.Command {
 		Long: `Mute the notification of a model's alarms for at most 90 days. The alarms fire all
 the same, with a mark, and what they start, such as a retrain, is started; to stop that,
 see driftline pause. With --feature an alarm is muted only if every feature behind it is
-known and silenced, so that a feature nobody reckoned with is heard.`,
+known and silenced, so that a feature nobody reckoned with is heard. With --segment alarms
+of that part of the traffic are muted alone; without, those of all parts are, too.`,
 	}
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
 	model := c.Flags().String("model", "", "mute alarms of the model `NAME` (required)")
 	feature := c.Flags().String("feature", "", "only where the feature `NAME` is behind the alarm")
 	kind := c.Flags().String("kind", "", "only alarms of `KIND`: drift, quality, performance or joint")
+	segment := c.Flags().String("segment", "", "only alarms of the part `NAME=VALUE` of the traffic, such as region=eu")
 	length := c.Flags().String("for", "", "end after `LENGTH`: 90m, 24h, 7d or 2w")
 	until := c.Flags().String("until", "", "end at `TIME`, in UTC: 2026-01-02T03:04:05Z or 2026-01-02")
 	reason := reasonFlag(c)
@@ -50,7 +52,7 @@ known and silenced, so that a feature nobody reckoned with is heard.`,
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		body := map[string]any{"model": *model, "reason": *reason}
-		for name, v := range map[string]string{"feature": *feature, "kind": *kind} {
+		for name, v := range map[string]string{"feature": *feature, "kind": *kind, "segment": *segment} {
 			if v != "" {
 				body[name] = v
 			}
@@ -95,9 +97,17 @@ func silenceTable(list []web.Silence) cli.Table {
 		case !s.Active:
 			state = "ended"
 		}
-		t.Rows = append(t.Rows, []string{s.ID, s.Model, or(s.Feature, "all"), or(s.Kind, "all"), state, moment(s.UntilMS), s.Author, s.Reason})
+		t.Rows = append(t.Rows, []string{s.ID, nameOf(s.Model, s.Segment), or(s.Feature, "all"), or(s.Kind, "all"), state, moment(s.UntilMS), s.Author, s.Reason})
 	}
 	return t
+}
+
+// silencedOf is the kind of alarm that a silence is of, with the part of the traffic.
+func silencedOf(s web.Silence) string {
+	if s.Segment == "" {
+		return or(s.Kind, "all kinds")
+	}
+	return or(s.Kind, "all kinds") + " of " + s.Segment
 }
 
 func silenceList(a *cli.App) *cobra.Command {

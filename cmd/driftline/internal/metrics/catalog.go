@@ -26,6 +26,8 @@ var (
 	byModel  = []string{"model"}
 	byWindow = []string{"model", "window"}
 	byTopic  = []string{"topic"}
+
+	bySegment = []string{"model", "segment", "window"}
 )
 
 // catalog lists every metric of this package and of package ops, in order of name
@@ -57,10 +59,13 @@ var catalog = []Entry{
 	{"driftline_model_window_rows", Gauge, byWindow, "Rows in the newest final window.", "How much traffic does the model have?"},
 	{"driftline_feature_score", Gauge, []string{"model", "feature", "statistic"}, "Statistic of the features that moved most, in the model's longest final window: psi, js, ks_low.", "Which features moved?"},
 	{"driftline_feature_series_dropped", Gauge, byModel, "Features that driftline_feature_score leaves out.", "What does the cut hide?"},
+	{"driftline_segment_alarm_state", Gauge, bySegment, "State of the drift alarm of a declared part of the traffic: 0 ok, 1 pending, 2 firing, 3 firing but silenced.", "Is a part of the traffic in alarm?"},
+	{"driftline_segment_drifted_share", Gauge, bySegment, "Share of the judged features with the verdict drifted, 0 to 1, of a declared part of the traffic in the newest final window at which its alarm stepped; absent where nothing was judged.", "Does a part of the traffic hide behind the rest?"},
+	{"driftline_segment_rows", Gauge, bySegment, "Rows of a declared part of the traffic in that window.", "How much traffic does the part have?"},
 	{"driftline_fleet_models", Gauge, []string{"state"}, "Watched models by state: learning, watching, paused.", "How many models are watched?"},
 
-	{"driftline_drift_detection_delay_seconds", Histogram, nil, "Wall clock less event time when a detected event was stored.", "How long after the fact do we know?"},
-	{"driftline_drift_events_total", Counter, []string{"model", "kind", "event"}, "Drift events stored by this process, early warnings with event warned; after a restart some are stored, and counted, again.", "When did alarms change, and when was a model warned early?"},
+	{"driftline_drift_detection_delay_seconds", Histogram, nil, "Wall clock less event time when a detected event was stored, about all of the traffic.", "How long after the fact do we know?"},
+	{"driftline_drift_events_total", Counter, []string{"model", "kind", "event"}, "Drift events stored by this process, early warnings with event warned, those about a part of the traffic with kind segment; after a restart some are stored, and counted, again.", "When did alarms change, and when was a model warned early?"},
 
 	{"driftline_stream_contradicting_counts_total", Counter, nil, "Counts that came after their window was final and differ from what was judged.", "Did an assumption about the brokers break?"},
 	{"driftline_stream_counted_timestamp_seconds", Gauge, nil, "Event time up to which all partitions that windows wait for are counted.", "How far could judging be?"},

@@ -16,7 +16,7 @@ var read = []string{
 	"driftline_model_performance_reading", "driftline_model_performance_rows",
 	"driftline_model_provisional_coverage_ratio", "driftline_model_provisional_drift_score", "driftline_model_stale",
 	"driftline_model_window_end_timestamp_seconds", "driftline_model_window_rows", "driftline_feature_score",
-	"driftline_feature_series_dropped", "driftline_fleet_models", "driftline_stream_event_timestamp_seconds",
+	"driftline_feature_series_dropped", "driftline_segment_alarm_state", "driftline_segment_drifted_share", "driftline_segment_rows", "driftline_fleet_models", "driftline_stream_event_timestamp_seconds",
 	"driftline_stream_final_age_seconds", "driftline_stream_judged_timestamp_seconds", "driftline_stream_counted_timestamp_seconds", "driftline_stream_lag_records",
 	"driftline_stream_lag_seconds", "driftline_stream_memory_bound_bytes", "driftline_stream_memory_limit_bytes", "driftline_stream_records_total", "driftline_stream_source_age_seconds",
 	"driftline_trainer_active_age_seconds", "driftline_trainer_retrains_total", "driftline_registry_unpublished_age_seconds",
@@ -80,10 +80,11 @@ const (
 	perWindow  = 12
 	perModel   = 1 + 1 + 1 + 1 + 6 + 6 + 1
 	perFeature = 3
+	perSegment = 3 // and window
 )
 
 func (m *Metrics) seriesOf(r *modelRead) int {
-	return perModel + perWindow*len(r.windows) + perFeature*m.cfg.Top
+	return perModel + perWindow*len(r.windows) + perFeature*m.cfg.Top + perSegment*len(r.segments)
 }
 
 // stream shows how far the topics are and what became of their records.

@@ -101,14 +101,30 @@ func result(err error) string {
 // dev.driftline.drift.detected.v1; timeMS its event time, 0 where that says nothing about
 // the stream's delay.
 func (m *Metrics) Event(model, eventType string, timeMS int64) {
-	kind, what := "other", "other"
-	if parts := strings.Split(eventType, "."); len(parts) == 5 {
-		kind, what = oneOf(parts[2], "drift", "quality", "performance", "joint"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
-	}
+	kind, what := eventWords(eventType)
 	m.events.WithLabelValues(m.modelLabel(model), kind, what).Inc()
 	if what == "detected" && timeMS != 0 && !m.cfg.Historical {
 		m.delay.Observe(float64(max(0, m.cfg.NowMS()-timeMS)) / 1000)
 	}
+}
+
+// segmentKind is the kind of drift events that are about a part of the traffic: under that
+// of drift they would count what moved once for all of the traffic and once for each part.
+const segmentKind = "segment"
+
+// SegmentEvent counts a stored drift event about a part of the traffic.
+func (m *Metrics) SegmentEvent(model, eventType string) {
+	_, what := eventWords(eventType)
+	m.events.WithLabelValues(m.modelLabel(model), segmentKind, what).Inc()
+}
+
+// eventWords are the kind and what happened, by the type of an event.
+func eventWords(eventType string) (kind, what string) {
+	parts := strings.Split(eventType, ".")
+	if len(parts) != 5 {
+		return "other", "other"
+	}
+	return oneOf(parts[2], "drift", "quality", "performance", "joint"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
 }
 
 func oneOf(s string, known ...string) string {

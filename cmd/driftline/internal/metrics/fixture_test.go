@@ -76,6 +76,28 @@ func at(kind, phase string, stale bool) wire.AlarmAt {
 	return wire.AlarmAt{Policy: "default", Kind: kind, Phase: phase, Stale: stale, State: json.RawMessage("{}")}
 }
 
+// part is a score of a part of a model's traffic.
+func part(model, segment string, windowMS, endMS int64, rows, drifted, judged int, alarms ...wire.AlarmAt) store.ScoreRow {
+	s := wire.Score{
+		Model: model, Version: wire.AnyVersion, Reference: "part of " + segment, Segment: segment, WindowMS: windowMS, EndMS: endMS, State: wire.StateJudged,
+		Rows: uint64(rows), Drifted: drifted, Judged: judged, All: judged, Alarms: alarms,
+	}
+	return store.ScoreRow{
+		Model: model, Version: "*", Reference: s.Reference, Segment: segment, WindowMS: windowMS, EndMS: endMS, Rows: int64(rows),
+		Drifted: int64(drifted), Judged: int64(judged), Total: int64(judged), Body: string(s.Encode()),
+	}
+}
+
+// partEpisode opens the alarm of a part, or ends it.
+func partEpisode(t *testing.T, s *store.Store, model, segment, phase string, windowMS, ms int64) {
+	t.Helper()
+	id := fmt.Sprint(model, segment, windowMS)
+	do(t, s.PutEvents(t.Context(), []store.EventRow{{
+		ID: fmt.Sprint(id, phase, ms), Type: "dev.driftline.drift.x.v1", Model: model, TimeMS: ms, Body: "{}", Episode: id, Version: "*",
+		Policy: "default", WindowMS: windowMS, Kind: "drift", Segment: segment, Phase: phase, TopJSON: "[]",
+	}}))
+}
+
 // watch makes watched models.
 func watch(t *testing.T, s *store.Store, names ...string) {
 	t.Helper()
@@ -157,6 +179,7 @@ func full(t *testing.T, s *store.Store) {
 		score("fraud", hourMS, startMS-180_000, 12, at("drift", "pending", false), at("quality", "ok", false)),
 		score("fraud", dayMS, startMS-hourMS, 12, at("drift", "firing", false), at("quality", "ok", true)),
 	}))
+	do(t, s.PutScores(ctx, []store.ScoreRow{part("fraud", "region=eu", dayMS, startMS-hourMS, 250, 3, 4, at("drift", "ok", false))}))
 	episode(t, s, "fraud", "drift", "firing", dayMS, startMS-dayMS)
 	warned(t, s, "fraud", startMS-2*hourMS)
 	do(t, s.Tx(ctx, func(x *store.Tx) error {

@@ -47,6 +47,7 @@ func (m *Metrics) model(out *output, r *modelRead, label string) {
 		m.window(out, w, label)
 	}
 	m.beside(out, r.beside, label)
+	m.segments(out, r.segments, label)
 	out.gauge("driftline_model_info", 1, label, clean(r.champion), clean(reference))
 	if n := len(r.windows); n > 0 {
 		m.features(out, r.windows[n-1].score, label)

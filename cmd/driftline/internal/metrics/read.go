@@ -40,6 +40,7 @@ type modelRead struct {
 	windows     []windowRead
 	falling     []store.AlarmRow       // its performance alarms that are firing
 	beside      []store.AlarmRow       // others that are firing and stand in no window below: of a check, or before there is a reference
+	segments    []segmentRead          // declared parts of its traffic, by window
 	warning     *store.AlarmRow        // its newest early warning; nil: none is kept
 	stands      bool                   // at the newest window
 	performance []store.PerformanceDay // of the champion, the newest days
@@ -64,6 +65,10 @@ const retrainsFor = 30 * time.Second
 
 // maxSilences bounds the silences that are looked at.
 const maxSilences = 10_000
+
+// maxFiring bounds the alarms that fire of one model: every part of the traffic may have one
+// in every window.
+const maxFiring = 10_000
 
 // maxRetrains bounds the rows read for the counts by outcome.
 const maxRetrains = 10_000
@@ -190,11 +195,12 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 	if err != nil {
 		return err
 	}
-	open, err := t.Alarms(ctx, store.AlarmQuery{Model: r.name, Phase: "firing"})
+	firing, err := t.Alarms(ctx, store.AlarmQuery{Model: r.name, Phase: "firing", Limit: maxFiring})
 	if err != nil {
 		return err
 	}
-	store.Mute(open, silences, m.cfg.NowMS())
+	store.Mute(firing, silences, m.cfg.NowMS())
+	open, ofParts := byTraffic(firing)
 	for _, a := range open {
 		if a.Kind == "performance" {
 			r.falling = append(r.falling, a)
@@ -227,6 +233,9 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 	r.beside = slices.DeleteFunc(slices.Clone(open), func(a store.AlarmRow) bool {
 		return a.Kind == "performance" || slices.ContainsFunc(r.windows, func(w windowRead) bool { return w.row.WindowMS == a.WindowMS && w.row.Reference != "" })
 	})
+	if err := m.readSegments(ctx, t, r, ofParts); err != nil {
+		return err
+	}
 	if err := m.readWarning(ctx, t, r, silences); err != nil {
 		return err
 	}
