@@ -24,14 +24,14 @@ func floorDiv(a, b int64) int64 {
 
 func ceilDiv(a, b int64) int64 { return -floorDiv(-a, b) }
 
-// blocks sums the counts of rows for every length of window that has blocks; none where
-// the rows have no order in time.
-func (s Spec) blocks(counts *sketches.Counts, rows []Row) (blocks []*sketches.Blocks, err error) {
-	if !s.Ordered {
+// blocks sums the counts of rows for every length of window that has blocks inside
+// [from, to); none where the rows have no order in time.
+func (s Spec) blocks(counts *sketches.Counts, rows []Row, from, to int64) (blocks []*sketches.Blocks, err error) {
+	if !s.Ordered || len(rows) == 0 {
 		return nil, nil
 	}
 	for _, w := range s.WindowsMS {
-		b, err := Blocks(counts.Grid, counts, rows, w)
+		b, err := blocksWithin(counts.Grid, counts, rows, w, from, to)
 		if err != nil {
 			return nil, fmt.Errorf("blocks of %d ms: %w", w, err)
 		}
@@ -49,7 +49,10 @@ func Blocks(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS int64) 
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	from, to := rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
+	return blocksWithin(g, ref, rows, lengthMS, rows[0].TimeMS, rows[len(rows)-1].TimeMS+1)
+}
+
+func blocksWithin(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS, from, to int64) (*sketches.Blocks, error) {
 	if fullBlocks(from, to, lengthMS) < 2 {
 		return nil, nil
 	}

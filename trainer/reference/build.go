@@ -133,11 +133,11 @@ func Build(spec Spec, rows []Row) (Result, error) {
 	res.Reference = wire.Reference{Model: spec.Model, Version: spec.Version, Kind: spec.Kind, Counts: Count(res.Grid, rows)}
 	if spec.Ordered && len(rows) > 0 {
 		res.Reference.FromMS, res.Reference.ToMS = rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
-		if res.Reference.Blocks, err = spec.blocks(res.Reference.Counts, rows); err != nil {
+		if res.Reference.Blocks, err = spec.blocks(res.Reference.Counts, rows, res.Reference.FromMS, res.Reference.ToMS); err != nil {
 			return res, err
 		}
 	}
-	if res.Reference.Parts, err = spec.parts(res.Grid, rows); err != nil {
+	if res.Reference.Parts, err = spec.parts(res.Reference, rows); err != nil {
 		return res, err
 	}
 	before := spec.KeepSegments

@@ -61,8 +61,10 @@ func (r Result) WithoutRows() string {
 }
 
 // parts counts the rows of each segment on the grid, rows in order of time where they
-// have one. A segment without rows has a part of empty counts.
-func (s Spec) parts(g *sketches.Grid, rows []Row) (parts []wire.Part, err error) {
+// have one. A segment without rows has a part of empty counts. Blocks are those of the
+// whole: that a segment has no row at their edges does not make them shorter, and one
+// without a row is no block of it.
+func (s Spec) parts(whole wire.Reference, rows []Row) (parts []wire.Part, err error) {
 	m := NewMembers(s.Segments)
 	for d, dimension := range s.Segments {
 		of := make([][]Row, len(dimension.Values))
@@ -72,8 +74,8 @@ func (s Spec) parts(g *sketches.Grid, rows []Row) (parts []wire.Part, err error)
 			}
 		}
 		for k, value := range dimension.Values {
-			p := wire.Part{Segment: wire.Segment{Name: dimension.Name, Value: value}, Counts: Count(g, of[k])}
-			if p.Blocks, err = s.blocks(p.Counts, of[k]); err != nil {
+			p := wire.Part{Segment: wire.Segment{Name: dimension.Name, Value: value}, Counts: Count(whole.Counts.Grid, of[k])}
+			if p.Blocks, err = s.blocks(p.Counts, of[k], whole.FromMS, whole.ToMS); err != nil {
 				return nil, fmt.Errorf("segment %s: %w", p.Segment, err)
 			}
 			parts = append(parts, p)
