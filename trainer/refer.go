@@ -206,9 +206,11 @@ func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (
 			return res, nil
 		}
 		again, err := t.countAgain(ctx, s, version, keep)
-		known := err == nil || errors.Is(err, errNoReference) || errors.Is(err, reference.ErrGate) || lasting(err)
-		if known && (err != nil || partRows(again.Reference) <= partRows(res.Reference)) {
-			return res, nil // its rows say no more of segments
+		switch {
+		case errors.Is(err, errNoReference), errors.Is(err, reference.ErrGate), lasting(err):
+			err, again = nil, res // its rows are lost
+		case err == nil && partRows(again.Reference) <= partRows(res.Reference):
+			again = res // they say no more of segments
 		}
 		return again, err
 	}
