@@ -70,13 +70,17 @@ type Spec struct {
 
 // Gate holds the least a reference must offer. A zero field takes the default.
 type Gate struct {
-	MinRows      int     // of the model, and of a segment that is judged; default 100
+	MinRows      int     // default 100
+	SegmentRows  int     // from which on a segment is judged: its policy's min_rows; default that of a policy
 	MinBlocks    int     // of the shortest window, only where rows are ordered; default 2
 	MaxNullShare float64 // of one feature; default 0.99
 }
 
 // defaultMinRows stands where Gate.MinRows is 0.
 const defaultMinRows = 100
+
+// defaultSegmentRows stands where Gate.SegmentRows is 0.
+const defaultSegmentRows = 100
 
 // Check is one condition of the gate.
 type Check struct {

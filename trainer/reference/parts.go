@@ -88,7 +88,7 @@ func (s Spec) parts(whole wire.Reference, rows []Row) (parts []wire.Part, err er
 // rows is not judged yet, its model is.
 func (s Spec) checkParts(rows []Row) (checks []Check) {
 	m := NewMembers(s.Segments)
-	least := cmp.Or(s.Gate.MinRows, defaultMinRows)
+	least := cmp.Or(s.Gate.SegmentRows, defaultSegmentRows)
 	for d, dimension := range s.Segments {
 		n := make([]int, len(dimension.Values))
 		for _, r := range rows {

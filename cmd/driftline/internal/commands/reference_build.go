@@ -159,7 +159,7 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 		return err
 	}
 	spec.Early, spec.Joint = app.EarlyOf(m, b.declared.Layout), app.JointOf(m, b.declared.Layout)
-	spec.Segments = m.Segments.Wire()
+	spec.Segments, spec.Gate.SegmentRows = m.Segments.Wire(), int(m.Policy.Wire().MinRows)
 	if g, ok := b.declared.View.Newest(b.model); ok {
 		spec.Keep, spec.KeepJoint, spec.KeepSegments = g.Grid, g.Joint, segmentsInForce(g)
 	}
