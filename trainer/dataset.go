@@ -40,6 +40,10 @@ type Manifest struct {
 	Features []string `json:"features"` // columns of the file: the challenger's, then what the champion needs besides
 	Trained  int      `json:"trained"`  // the first so many are the challenger's
 
+	// Segments name further columns of the file, behind the features: in which part of the
+	// traffic a row lies. None in data sets of models that declared none.
+	Segments []string `json:"segments,omitempty"`
+
 	FirstDay string `json:"first_day"`
 	LastDay  string `json:"last_day"`
 	Days     int    `json:"days"` // with rows
@@ -128,6 +132,7 @@ func newDataset(ctx context.Context, s Spec, st *store.Store, r store.Retrain, a
 	}
 	d := &dataset{rows: c.rows, Manifest: Manifest{
 		Retrain: r.ID, Model: s.Model, Query: q, Features: columns, Trained: len(names), Rows: len(c.rows), Excluded: c.excluded, NotNumeric: c.notNumeric, File: dataPath,
+		Segments: segmentNames(s.Segments),
 	}}
 	if err := d.split(s); err != nil {
 		return nil, nil, err
@@ -179,13 +184,25 @@ func (d *dataset) split(s Spec) error {
 	return nil
 }
 
-// encode writes the data file: a header, then id, event_ms, label and the features;
-// an empty field is a missing value. Equal rows give equal bytes.
+// segmentColumn stands before the name of a segment in the data file's header.
+const segmentColumn = "segment:"
+
+// header returns the columns of the data file.
+func (m Manifest) header() []string {
+	head := append([]string{"id", "event_ms", "label"}, m.Features...)
+	for _, name := range m.Segments {
+		head = append(head, segmentColumn+name)
+	}
+	return head
+}
+
+// encode writes the data file: a header, then id, event_ms, label, the features and the
+// segments; an empty field is a missing value. Equal rows give equal bytes.
 func (d *dataset) encode() ([]byte, error) {
 	var buf bytes.Buffer
 	zip := gzip.NewWriter(&buf)
 	w := csv.NewWriter(zip)
-	if err := w.Write(append([]string{"id", "event_ms", "label"}, d.Features...)); err != nil {
+	if err := w.Write(d.header()); err != nil {
 		return nil, err
 	}
 	number := func(v float64) string {
@@ -194,11 +211,18 @@ func (d *dataset) encode() ([]byte, error) {
 		}
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	}
-	line := make([]string, 0, 3+len(d.Features))
+	line := make([]string, 0, 3+len(d.Features)+len(d.Segments))
 	for _, r := range d.rows {
 		line = append(line[:0], r.id, strconv.FormatInt(r.ms, 10), number(r.y))
 		for _, v := range r.x {
 			line = append(line, number(v))
+		}
+		for k := range d.Segments {
+			if r.segments == nil {
+				line = append(line, "")
+				continue
+			}
+			line = append(line, r.segments[k])
 		}
 		if err := w.Write(line); err != nil {
 			return nil, err
@@ -231,13 +255,14 @@ func loadDataset(m Manifest, r io.Reader) (*dataset, error) {
 	c := csv.NewReader(io.LimitReader(zip, maxData))
 	c.ReuseRecord = true
 	head, err := c.Read()
-	if err != nil || len(head) != 3+len(m.Features) || !slices.Equal(head[3:], m.Features) {
+	if err != nil || len(head) < 3 || !slices.Equal(head[3:], m.header()[3:]) {
 		return nil, refuse("the data file does not begin with the columns of its manifest (%v)", err)
 	}
 	if m.Trained < 1 || m.Trained > len(m.Features) || m.TrainRows < 0 || m.TrainRows > m.Rows {
 		return nil, refuse("the manifest contradicts itself: %d of %d features, %d of %d rows", m.Trained, len(m.Features), m.TrainRows, m.Rows)
 	}
 	d := &dataset{Manifest: m}
+	same := sharedTexts{}
 	for {
 		line, err := c.Read()
 		if errors.Is(err, io.EOF) {
@@ -246,7 +271,7 @@ func loadDataset(m Manifest, r io.Reader) (*dataset, error) {
 		if err != nil {
 			return nil, refuse("the data file: %v", err)
 		}
-		one, err := parseRow(line)
+		one, err := parseRow(line, len(m.Features), same)
 		if err != nil {
 			return nil, refuse("the data file, row %d: %v", len(d.rows)+1, err)
 		}
@@ -258,7 +283,7 @@ func loadDataset(m Manifest, r io.Reader) (*dataset, error) {
 	return d, nil
 }
 
-func parseRow(line []string) (r row, err error) {
+func parseRow(line []string, features int, same sharedTexts) (r row, err error) {
 	number := func(s string) float64 {
 		if s == "" {
 			return math.NaN()
@@ -274,9 +299,10 @@ func parseRow(line []string) (r row, err error) {
 		return r, err
 	}
 	r.y = number(line[2])
-	r.x = make([]float64, len(line)-3)
-	for i, s := range line[3:] {
+	r.x = make([]float64, features)
+	for i, s := range line[3 : 3+features] {
 		r.x[i] = number(s)
 	}
+	r.segments = same.of(line[3+features:])
 	return r, err
 }

@@ -13,9 +13,15 @@ import (
 // sample is a small data set as its two files.
 func sample(t testing.TB) (Manifest, []byte) {
 	t.Helper()
+	return sampleWith(t, nil, [][]string{nil, nil})
+}
+
+// sampleWith is that with segments of its two rows.
+func sampleWith(t testing.TB, names []string, rows [][]string) (Manifest, []byte) {
+	t.Helper()
 	d := &dataset{
-		Manifest: Manifest{Model: "m", Features: []string{"a", "b,\"c"}, Trained: 2, Rows: 2, TrainRows: 1, HoldoutRows: 1},
-		rows:     []row{{id: "x\ny", ms: -5, y: 1, x: []float64{0.1, math.NaN()}}, {id: "z", ms: 7, y: 0, x: []float64{1e300, -0.25}}},
+		Manifest: Manifest{Model: "m", Features: []string{"a", "b,\"c"}, Trained: 2, Rows: 2, TrainRows: 1, HoldoutRows: 1, Segments: names},
+		rows:     []row{{id: "x\ny", ms: -5, y: 1, x: []float64{0.1, math.NaN()}, segments: rows[0]}, {id: "z", ms: 7, y: 0, x: []float64{1e300, -0.25}, segments: rows[1]}},
 	}
 	body, err := d.encode()
 	if err != nil {
@@ -63,6 +69,11 @@ func FuzzLoadDataset(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text, body)
+	m, body = sampleWith(f, []string{"region"}, [][]string{{"eu"}, nil})
+	if text, err = json.Marshal(m); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text, body)
 	f.Add(text, []byte("no gzip"))
 	f.Add([]byte(`{"features":["a"],"trained":1,"rows":-1}`), body)
 	f.Fuzz(func(t *testing.T, text, body []byte) {
@@ -80,7 +91,7 @@ func FuzzLoadDataset(f *testing.F) {
 			t.Errorf("parts do not add up: %+v", d.Manifest)
 		}
 		for _, r := range d.rows {
-			if len(r.x) != len(d.Features) {
+			if len(r.x) != len(d.Features) || r.segments != nil && len(r.segments) != len(d.Segments) {
 				t.Errorf("a row of %d values, %d features", len(r.x), len(d.Features))
 			}
 		}

@@ -47,7 +47,7 @@ func TestProbation_RollsBackAcrossANewGrid(t *testing.T) {
 		found = true
 		b, err := base64.StdEncoding.DecodeString(o.Payload)
 		w.check(err)
-		ref, err := wire.DecodeReference(b, func(_ string, id sketches.ID) (*sketches.Grid, bool) { return grid, grid.ID() == id })
+		ref, err := wire.DecodeReference(b, func(_ string, id sketches.ID) (*sketches.Grid, bool) { return grid.grid, grid.grid.ID() == id })
 		w.check(err)
 		if ref.Version != "1" || ref.Counts.Rows != 14*24 {
 			t.Errorf("reference of version %s over %d rows, want version 1 over 336", ref.Version, ref.Counts.Rows)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/driftline/driftline/registry/store"
@@ -39,49 +38,65 @@ func (j *job) buildReference(ctx context.Context) (reference.Result, error) {
 	if err != nil {
 		return reference.Result{}, err
 	}
-	e, err := j.embedding(ctx, j.spec, keep)
+	e, err := j.embedding(ctx, j.spec, keep.grid)
 	if err != nil {
 		return reference.Result{}, err
 	}
 	return buildReference(j.spec, j.row.Version, d, j.servedRows(), keep, e, false)
 }
 
-func buildReference(s Spec, version string, d *dataset, rows []row, keep *sketches.Grid, e *joint.Embedding, mustKeep bool) (reference.Result, error) {
+func buildReference(s Spec, version string, d *dataset, rows []row, keep inForce, e *joint.Embedding, mustKeep bool) (reference.Result, error) {
 	windows := slices.Clone(s.ReferenceWindowsMS)
 	slices.Sort(windows)
 	spec := reference.Spec{
-		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep, MustKeep: mustKeep, Early: s.Early, Joint: s.Joint, KeepJoint: e,
+		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep.grid, MustKeep: mustKeep, Early: s.Early, Joint: s.Joint, KeepJoint: e,
+		Segments: s.Segments, KeepSegments: keep.segments,
 	}
-	out := make([]reference.Row, len(rows))
-	for i, r := range rows {
-		values := make([]sketches.Value, d.Trained)
-		for k := range values {
-			if v := r.x[k]; !math.IsNaN(v) {
-				values[k] = sketches.Number(v)
-			}
-		}
-		out[i] = reference.Row{TimeMS: r.ms, Values: values}
-	}
-	res, err := reference.Build(spec, out)
+	res, err := reference.Build(spec, d.referenceRows(rows, s.Segments))
 	if err != nil && !errors.Is(err, reference.ErrGate) {
 		err = refuse("%v", err)
 	}
 	return res, err
 }
 
-// gridInForce returns the grid of the model's newest reference, nil if it has none.
-func (t *Trainer) gridInForce(ctx context.Context, model string) (*sketches.Grid, error) {
+// inForce is the grid that a model's newest reference stands on, nil if it has none, and
+// the segments that it counts apart: whoever puts a reference in force names its segments
+// in a record of the grid.
+type inForce struct {
+	grid     *sketches.Grid
+	segments wire.Segments
+}
+
+func (t *Trainer) gridInForce(ctx context.Context, model string) (now inForce, err error) {
 	rows, err := t.cfg.Store.References(ctx, model)
 	if err != nil {
-		return nil, err
+		return now, err
 	}
 	for _, r := range rows {
 		if r.Kind == KindGrid {
 			continue
 		}
-		return t.grid(ctx, model, r.GridID)
+		if now.grid, err = t.grid(ctx, model, r.GridID); err != nil || now.grid == nil {
+			return now, err
+		}
+		ref, err := t.storedReference(ctx, model, r.ID, now.grid)
+		now.segments = reference.SegmentsOf(ref)
+		return now, err
 	}
-	return nil, nil
+	return now, nil
+}
+
+// storedReference reads a stored reference that stands on the grid.
+func (t *Trainer) storedReference(ctx context.Context, model, id string, g *sketches.Grid) (wire.Reference, error) {
+	full, err := t.cfg.Store.Reference(ctx, model, id)
+	if err != nil {
+		return wire.Reference{}, err
+	}
+	ref, err := wire.DecodeReference(full.Data, func(string, sketches.ID) (*sketches.Grid, bool) { return g, true })
+	if err != nil {
+		return ref, refuse("stored reference %s of model %q: %v", id, model, err)
+	}
+	return ref, nil
 }
 
 func (t *Trainer) grid(ctx context.Context, model, id string) (*sketches.Grid, error) {
@@ -114,9 +129,9 @@ func (t *Trainer) installReference(ctx context.Context, tx *store.Tx, r store.Re
 			return err
 		}
 	}
-	if built.NewGrid || built.NewJoint {
+	if built.NewGrid || built.NewJoint || built.NewSegments {
 		from := floorDiv(clockMS+t.cfg.SkewMS, t.cfg.PaneMS) + 1
-		g := wire.GridControl{Model: r.Model, FromPane: from, Grid: built.Grid, Joint: built.Embedding()}
+		g := wire.GridControl{Model: r.Model, FromPane: from, Grid: built.Grid, Joint: built.Embedding(), Segments: built.Segments()}
 		if err := sendControl(ctx, tx, controlGrid, r.Model, r.Version, g.Encode()); err != nil {
 			return err
 		}
@@ -135,8 +150,13 @@ func (t *Trainer) installReference(ctx context.Context, tx *store.Tx, r store.Re
 	if err := sendControl(ctx, tx, controlReference, r.Model, ref.Version, ref.Encode()); err != nil {
 		return err
 	}
+	reason := built.Why
+	if why := built.WithoutRows(); why != "" {
+		reason += "; " + why
+		t.cfg.Log.Warn().Str("model", r.Model).Str("reference", refID).Msg("segments without rows in the new reference: " + why)
+	}
 	return tellMore(ctx, tx, toldReference, r, func(l *Lifecycle) {
-		l.Version, l.Reference, l.Grid, l.NewGrid, l.Reason = ref.Version, refID, gridID, built.NewGrid, built.Why
+		l.Version, l.Reference, l.Grid, l.NewGrid, l.Reason = ref.Version, refID, gridID, built.NewGrid, reason
 	})
 }
 
@@ -156,9 +176,10 @@ func sendControl(ctx context.Context, tx *store.Tx, kind, model, version string,
 
 // formerReference is the reference of a version that serves again, on the grid in
 // force. A grid that was superseded cannot come back, so where the former reference
-// stands on another one, the version's training rows are counted anew. An error if
-// the version has other features than the grid in force: then there is no way back to
-// its reference, and the caller says so.
+// stands on another one, or has parts of other segments than are declared now, the
+// version's training rows are counted anew; where these are lost or know no more of
+// segments, it comes back with the parts that it had. An error if the version has other features than the grid in force:
+// then there is no way back to its reference, and the caller says so.
 func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (reference.Result, error) {
 	keep, err := t.gridInForce(ctx, s.Model)
 	if err != nil {
@@ -169,19 +190,44 @@ func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (
 		return reference.Result{}, err
 	}
 	for _, r := range rows {
-		if r.Kind == KindGrid || r.Version != version || keep == nil || r.GridID != keep.ID().String() {
+		if r.Kind == KindGrid || r.Version != version || keep.grid == nil || r.GridID != keep.grid.ID().String() {
 			continue
 		}
-		full, err := t.cfg.Store.Reference(ctx, s.Model, r.ID)
+		ref, err := t.storedReference(ctx, s.Model, r.ID, keep.grid)
 		if err != nil {
 			return reference.Result{}, err
 		}
-		ref, err := wire.DecodeReference(full.Data, func(string, sketches.ID) (*sketches.Grid, bool) { return keep, true })
-		if err != nil {
-			return reference.Result{}, refuse("stored reference %s of model %q: %v", r.ID, s.Model, err)
+		had := reference.SegmentsOf(ref)
+		res := reference.Result{
+			Grid: keep.grid, Reference: reference.WithSegments(ref, s.Segments), Why: "the reference of version " + version + " again",
+			NewSegments: !s.Segments.Equal(keep.segments),
 		}
-		return reference.Result{Grid: keep, Reference: ref, Why: "the reference of version " + version + " again"}, nil
+		if had.Equal(s.Segments) {
+			return res, nil
+		}
+		again, err := t.countAgain(ctx, s, version, keep)
+		switch {
+		case errors.Is(err, errNoReference), errors.Is(err, reference.ErrGate), lasting(err):
+			err, again = nil, res // its rows are lost
+		case err == nil && partRows(again.Reference) <= partRows(res.Reference):
+			again = res // they say no more of segments
+		}
+		return again, err
 	}
+	return t.countAgain(ctx, s, version, keep)
+}
+
+// partRows are the rows of all parts of a reference.
+func partRows(r wire.Reference) (n uint64) {
+	for _, p := range r.Parts {
+		n += p.Counts.Rows
+	}
+	return n
+}
+
+// countAgain makes the reference of a version anew, from its training rows and on the
+// grid in force, if there is one.
+func (t *Trainer) countAgain(ctx context.Context, s Spec, version string, keep inForce) (reference.Result, error) {
 	made, err := t.cfg.Store.Retrains(ctx, store.RetrainQuery{Model: s.Model, Version: version, Limit: 1})
 	if err != nil {
 		return reference.Result{}, err
@@ -201,11 +247,11 @@ func (t *Trainer) formerReference(ctx context.Context, s Spec, version string) (
 	if j.data, err = t.openDataset(ctx, m, base); err != nil {
 		return reference.Result{}, err
 	}
-	e, err := t.embedding(ctx, s, keep)
+	e, err := t.embedding(ctx, s, keep.grid)
 	if err != nil {
 		return reference.Result{}, err
 	}
-	return buildReference(s, version, j.data, j.servedRows(), keep, e, keep != nil)
+	return buildReference(s, version, j.data, j.servedRows(), keep, e, keep.grid != nil)
 }
 
 // errNoReference says that a version has no reference and none can be made.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/sketches/joint"
-	"github.com/driftline/driftline/stream/wire"
 )
 
 // jointLookBack bounds how many references are read to find the embedding of a grid.
@@ -30,13 +29,9 @@ func (t *Trainer) embedding(ctx context.Context, s Spec, keep *sketches.Grid) (*
 		if left--; left < 0 {
 			break
 		}
-		full, err := t.cfg.Store.Reference(ctx, s.Model, r.ID)
+		ref, err := t.storedReference(ctx, s.Model, r.ID, keep)
 		if err != nil {
 			return nil, err
-		}
-		ref, err := wire.DecodeReference(full.Data, func(string, sketches.ID) (*sketches.Grid, bool) { return keep, true })
-		if err != nil {
-			return nil, refuse("stored reference %s of model %q: %v", r.ID, s.Model, err)
 		}
 		if ref.Joint != nil {
 			return ref.Joint.Sums.Embedding, nil

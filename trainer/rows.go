@@ -19,6 +19,9 @@ type row struct {
 	ms int64
 	y  float64
 	x  []float64
+	// segments are the values of its data set's segments, "" for none; nil: none at all.
+	// Rows with the same ones share them.
+	segments []string
 }
 
 // label reads a label's text; false where it cannot be used.
@@ -57,6 +60,7 @@ type collected struct {
 // all that occur, sorted.
 func collect(ctx context.Context, s Spec, st *store.Store, q store.ExampleQuery, names []string) (*collected, error) {
 	out := &collected{names: names, excluded: map[string]int{}, notNumeric: map[string]int{}}
+	parts := newSegmentTexts(s.Segments)
 	var parsed []map[string]any
 	err := st.Examples(ctx, q, func(e store.ExampleRow) error {
 		why, y := "", 0.0
@@ -78,7 +82,7 @@ func collect(ctx context.Context, s Spec, st *store.Store, q store.ExampleQuery,
 			out.excluded[why]++
 			return nil
 		}
-		out.rows = append(out.rows, row{id: e.ID, ms: e.EventMS, y: y})
+		out.rows = append(out.rows, row{id: e.ID, ms: e.EventMS, y: y, segments: parts.of(e.Features.Segments)})
 		parsed = append(parsed, features)
 		return nil
 	})

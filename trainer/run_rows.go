@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/driftline/driftline/registry/artifacts"
 	"github.com/driftline/driftline/registry/store"
-	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer/reference"
 )
 
@@ -22,12 +21,13 @@ var ErrOtherModel = errors.New("the run belongs to another model")
 // RunRows returns the rows that a run of the model was trained on, in order of event time, with the
 // features that its model takes. It reads the data set that a retrain logs beside its
 // model: dataset/manifest.json and dataset/data.csv.gz. root is what experiments keep their
-// artifacts under, as Config.ArtifactRoot.
+// artifacts under, as Config.ArtifactRoot. segments are those that a row's membership is
+// told for: of one that the run did not log no row is a member.
 //
 // Errors: what the store says of an unknown run; ErrNoRows for a run without such a data
 // set; ErrOtherModel for one that trained another model; and where the file is not the
 // manifest's.
-func RunRows(ctx context.Context, st *store.Store, files Artifacts, root, model, id string) (names []string, rows []reference.Row, err error) {
+func RunRows(ctx context.Context, st *store.Store, files Artifacts, root, model, id string, segments wire.Segments) (names []string, rows []reference.Row, err error) {
 	run, err := st.Run(ctx, id)
 	if err != nil {
 		return nil, nil, err
@@ -56,14 +56,5 @@ func RunRows(ctx context.Context, st *store.Store, files Artifacts, root, model,
 	if err != nil {
 		return nil, nil, fmt.Errorf("data set of run %s: %w", id, err)
 	}
-	for _, x := range d.rows {
-		row := reference.Row{TimeMS: x.ms, Values: make([]sketches.Value, d.Trained)}
-		for k := range row.Values {
-			if v := x.x[k]; !math.IsNaN(v) {
-				row.Values[k] = sketches.Number(v)
-			}
-		}
-		rows = append(rows, row)
-	}
-	return d.columns(), rows, nil
+	return d.columns(), d.referenceRows(d.rows, segments), nil
 }

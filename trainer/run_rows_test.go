@@ -22,7 +22,7 @@ func TestRunRows_AreThoseOfTheReference(t *testing.T) {
 		if !ok {
 			t.Fatal("no manifest")
 		}
-		names, rows, err := RunRows(w.ctx, s, tr.cfg.Artifacts, tr.cfg.ArtifactRoot, testModel, r.RunID)
+		names, rows, err := RunRows(w.ctx, s, tr.cfg.Artifacts, tr.cfg.ArtifactRoot, testModel, r.RunID, nil)
 		w.check(err)
 		if len(rows) != m.Rows || !slices.Equal(names, m.Features[:m.Trained]) {
 			t.Fatalf("%d rows of %q, the manifest has %d of %q", len(rows), names, m.Rows, m.Features[:m.Trained])
@@ -38,10 +38,10 @@ func TestRunRows_AreThoseOfTheReference(t *testing.T) {
 		if got := res.Reference.Counts.Rows; got != uint64(m.Rows) || res.Reference.FromMS != rows[0].TimeMS {
 			t.Errorf("reference of %d rows from %d, want %d from %d", got, res.Reference.FromMS, m.Rows, rows[0].TimeMS)
 		}
-		if _, _, err := RunRows(w.ctx, s, tr.cfg.Artifacts, "", testModel, "nobody"); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := RunRows(w.ctx, s, tr.cfg.Artifacts, "", testModel, "nobody", nil); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an unknown run: %v, want ErrNotFound", err)
 		}
-		if _, _, err := RunRows(w.ctx, s, tr.cfg.Artifacts, tr.cfg.ArtifactRoot, "another", r.RunID); !errors.Is(err, ErrOtherModel) || !strings.Contains(err.Error(), testModel) {
+		if _, _, err := RunRows(w.ctx, s, tr.cfg.Artifacts, tr.cfg.ArtifactRoot, "another", r.RunID, nil); !errors.Is(err, ErrOtherModel) || !strings.Contains(err.Error(), testModel) {
 			t.Errorf("a run of another model: %v, want ErrOtherModel and whose it is", err)
 		}
 		run, err := s.Run(w.ctx, r.RunID)
@@ -51,7 +51,7 @@ func TestRunRows_AreThoseOfTheReference(t *testing.T) {
 			other, err = tx.CreateRun(w.ctx, store.NewRun{ExperimentID: run.ExperimentID, Name: "by hand"})
 			return err
 		}))
-		if _, _, err := RunRows(w.ctx, s, tr.cfg.Artifacts, tr.cfg.ArtifactRoot, testModel, other.ID); !errors.Is(err, ErrNoRows) {
+		if _, _, err := RunRows(w.ctx, s, tr.cfg.Artifacts, tr.cfg.ArtifactRoot, testModel, other.ID, nil); !errors.Is(err, ErrNoRows) {
 			t.Errorf("a run without a data set: %v, want ErrNoRows", err)
 		}
 	})

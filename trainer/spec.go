@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer/gbdt"
 	"github.com/driftline/driftline/trainer/judge"
 	"github.com/driftline/driftline/trainer/reference"
@@ -59,6 +60,8 @@ type Spec struct {
 	Early reference.Early `json:"early"`
 	// Joint is what it is calibrated for, so that its features are looked at together.
 	Joint reference.Joint `json:"joint"`
+	// Segments are the parts of the traffic that a reference counts apart, in order.
+	Segments wire.Segments `json:"segments,omitempty"`
 }
 
 // Default returns the spec used where nothing else is said: drift+harm, approval by a
@@ -150,6 +153,9 @@ func (s Spec) Validate() error {
 		if part.err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", part.key, part.err))
 		}
+	}
+	if err := s.Segments.Validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if s.Gate.Slices != nil || s.Gate.Bias != nil {
 		errs = append(errs, errors.New("gate: slices and bias need columns that a training spec does not name: leave them out"))

@@ -59,6 +59,8 @@ type world struct {
 	now   int64 // wall clock, ms
 	seq   int64
 	shift float64 // added to feature a, labels do not see it
+
+	segments func(hour int) string // of the examples of an hour of the day, as stored; nil: none
 }
 
 func newWorld(t testing.TB, s *store.Store) *world {
@@ -135,9 +137,13 @@ func (w *world) days(from, to int, label rule) {
 			a, b := r.Float64(), r.Float64()
 			w.seq++
 			o := store.Order{MS: at, Topic: "in", Offset: w.seq}
+			segments := ""
+			if w.segments != nil {
+				segments = w.segments(h)
+			}
 			rows = append(rows, store.ExampleRow{
 				Model: testModel, ID: fmt.Sprintf("%d-%d", d, h), EventMS: at,
-				Features: &store.Features{Order: o, JSON: fmt.Sprintf(`{"a":%g,"b":%g,"note":"x"}`, a+w.shift, b)},
+				Features: &store.Features{Order: o, JSON: fmt.Sprintf(`{"a":%g,"b":%g,"note":"x"}`, a+w.shift, b), Segments: segments},
 				Label:    &store.Label{Order: o, Value: fmt.Sprint(label(a, b, r))},
 			})
 		}

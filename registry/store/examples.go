@@ -32,7 +32,8 @@ type (
 	// Features are the inputs that the model was given.
 	Features struct {
 		Order
-		JSON string
+		JSON     string
+		Segments string // JSON object of texts: those that the model declares; "" for none
 	}
 	// Prediction is what the model answered.
 	Prediction struct {
@@ -87,7 +88,7 @@ func (e *ExampleRow) eventMS() (int64, bool) {
 }
 
 const upsertExampleHead = `INSERT INTO examples (model, id, f_ms, f_topic, f_part, f_offset, features,
-	p_ms, p_topic, p_part, p_offset, version, score, class, l_ms, l_topic, l_part, l_offset, label, event_ms, day) VALUES`
+	p_ms, p_topic, p_part, p_offset, version, score, class, l_ms, l_topic, l_part, l_offset, label, event_ms, day, segments) VALUES`
 
 // upsertExampleTail is ExampleRow.merge in SQL. event_ms and day come from the side
 // whose value the first known group of the merged row has.
@@ -104,7 +105,7 @@ var upsertExampleTail = func() string {
 		prefix  string
 		columns []string
 	}{
-		{"f", []string{"f_ms", "f_topic", "f_part", "f_offset", "features"}},
+		{"f", []string{"f_ms", "f_topic", "f_part", "f_offset", "features", "segments"}},
 		{"p", []string{"p_ms", "p_topic", "p_part", "p_offset", "version", "score", "class"}},
 		{"l", []string{"l_ms", "l_topic", "l_part", "l_offset", "label"}},
 	} {
@@ -135,7 +136,7 @@ func (t *Tx) UpsertExamples(ctx context.Context, rows []ExampleRow) error {
 	}
 	return t.insertAll(ctx, upsertExampleHead, upsertExampleTail, args, func(i int) int {
 		if f := rows[i].Features; f != nil {
-			return len(f.JSON)
+			return len(f.JSON) + len(f.Segments)
 		}
 		return 0
 	})
@@ -150,8 +151,12 @@ func (e *ExampleRow) args() ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := append(make([]any, 0, 21), e.Model, e.ID)
+	a := append(make([]any, 0, 22), e.Model, e.ID)
+	var segments *string
 	if f := e.Features; f != nil {
+		if f.Segments != "" {
+			segments = &f.Segments
+		}
 		a = append(a, f.MS, f.Topic, f.Part, f.Offset, f.JSON)
 	} else {
 		a = append(a, nil, nil, nil, nil, nil)
@@ -169,7 +174,7 @@ func (e *ExampleRow) args() ([]any, error) {
 	} else {
 		a = append(a, nil, nil, nil, nil, nil)
 	}
-	return append(a, ms, day), nil
+	return append(a, ms, day, segments), nil
 }
 
 // UpsertExamples is Tx.UpsertExamples in a transaction of its own.
@@ -221,7 +226,7 @@ func (q ExampleQuery) labelled(b *builder) string {
 func (t *Tx) Examples(ctx context.Context, q ExampleQuery, yield func(ExampleRow) error) error {
 	var b builder
 	b.text(`SELECT model, id, f_ms, f_topic, f_part, f_offset, features, p_ms, p_topic, p_part, p_offset, version, score, class,
-		l_ms, l_topic, l_part, l_offset, label, event_ms FROM examples`)
+		l_ms, l_topic, l_part, l_offset, label, event_ms, segments FROM examples`)
 	q.where(&b)
 	b.text(" ORDER BY event_ms, id")
 	return t.rows(ctx, b.sql(), b.args, func(r scanner) error {
@@ -258,15 +263,15 @@ func (g *group) order() (Order, bool) {
 func scanExample(r scanner) (ExampleRow, error) {
 	var e ExampleRow
 	var f, p, l group
-	var features, version, class, label *string
+	var features, version, class, label, segments *string
 	var score *float64
 	err := r.Scan(&e.Model, &e.ID, &f.ms, &f.topic, &f.part, &f.offset, &features, &p.ms, &p.topic, &p.part, &p.offset, &version, &score, &class,
-		&l.ms, &l.topic, &l.part, &l.offset, &label, &e.EventMS)
+		&l.ms, &l.topic, &l.part, &l.offset, &label, &e.EventMS, &segments)
 	if err != nil {
 		return e, err
 	}
 	if o, ok := f.order(); ok {
-		e.Features = &Features{Order: o, JSON: orEmpty(features)}
+		e.Features = &Features{Order: o, JSON: orEmpty(features), Segments: orEmpty(segments)}
 	}
 	if o, ok := p.order(); ok {
 		e.Prediction = &Prediction{Order: o, Version: orEmpty(version), Score: score, Class: orEmpty(class)}

@@ -36,6 +36,9 @@ func randomExample(rng *rand.Rand, model string) store.ExampleRow {
 		if rng.IntN(2) == 0 {
 			o := order()
 			e.Features = &store.Features{Order: o, JSON: fmt.Sprintf(`{"at":"%v"}`, o)}
+			if o.Offset != 1 { // an event without segments takes those of an older one away
+				e.Features.Segments = fmt.Sprintf(`{"region":"%v"}`, o)
+			}
 		}
 		if rng.IntN(2) == 0 {
 			o := order()

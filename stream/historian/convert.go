@@ -1,6 +1,7 @@
 package historian
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -12,10 +13,11 @@ import (
 // converter turns records of one partition into rows. Records that cannot be read
 // are left to fold 1, which counts them and writes the dead letter.
 type converter struct {
-	topics  Topics
-	keep    func(model string) Keep
-	columns func(model string) []string
-	reader  event.Reader
+	topics   Topics
+	keep     func(model string) Keep
+	columns  func(model string) []string
+	segments func(model string) map[string][]string
+	reader   event.Reader
 }
 
 func (c *converter) convert(r log.Record, rows *Rows) {
@@ -112,8 +114,34 @@ func (c *converter) row(r log.Record, ev *event.Event, rows *Rows) {
 	}
 	if keep == KeepRows && len(ev.Features) > 0 {
 		x.Features = string(event.AppendFeatures(nil, c.allowed(x.Model, ev.Features)))
+		x.Segments = c.declared(x.Model, ev.Segments)
 		rows.Examples = append(rows.Examples, x)
 	}
+}
+
+// declared returns the event's segments of declared names as a JSON object, "" for none.
+func (c *converter) declared(model string, segments []event.Segment) string {
+	if c.segments == nil || len(segments) == 0 {
+		return ""
+	}
+	names := c.segments(model)
+	if len(names) == 0 {
+		return ""
+	}
+	keep := map[string]string{}
+	for _, s := range segments {
+		if _, ok := names[s.Name]; ok {
+			keep[s.Name] = s.Value
+		}
+	}
+	if len(keep) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(keep) // in order of name
+	if err != nil {
+		return "" // texts of a map always encode
+	}
+	return string(text)
 }
 
 // allowed returns the features that may be stored.

@@ -26,7 +26,10 @@ type Config struct {
 	Reader  func(topic string) event.Reader // of an input topic, for one goroutine; nil: native events
 	Keep    func(model string) Keep
 	Columns func(model string) []string // features that may be stored; nil or empty: all
-	Wait    time.Duration               // longest wait of one fetch
+	// Segments are those that a model declares: values by name. Names alone matter here:
+	// what an event says of another one is not stored. nil: none is.
+	Segments func(model string) map[string][]string
+	Wait     time.Duration // longest wait of one fetch
 	// BatchRows is how many rows one transaction holds at most, about; 0: 500.
 	BatchRows int
 	NowMS     func() int64
@@ -156,7 +159,7 @@ func (h *Historian) reader(topic string) event.Reader {
 
 // read fetches one partition and waits until its rows are written before it reads on.
 func (h *Historian) read(ctx context.Context, p log.Partition, from int64, queue chan<- fetched) error {
-	c := converter{topics: h.cfg.Topics, keep: h.cfg.Keep, columns: h.cfg.Columns, reader: h.reader(p.Topic)}
+	c := converter{topics: h.cfg.Topics, keep: h.cfg.Keep, columns: h.cfg.Columns, segments: h.cfg.Segments, reader: h.reader(p.Topic)}
 	if from < 0 {
 		if err := h.try(ctx, "bounds of "+p.String(), func() (err error) { from, _, err = h.log.Bounds(ctx, p); return err }); err != nil {
 			return err

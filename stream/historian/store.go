@@ -72,6 +72,7 @@ type Example struct {
 	Offset    int64
 
 	Features   string // JSON object, "" where this record has none
+	Segments   string // JSON object of texts beside the features; "" for none
 	Prediction *Prediction
 	Label      *string
 }

@@ -1,6 +1,8 @@
 package reference
 
 import (
+	"fmt"
+
 	"github.com/driftline/driftline/sketches"
 )
 
@@ -22,11 +24,35 @@ func floorDiv(a, b int64) int64 {
 
 func ceilDiv(a, b int64) int64 { return -floorDiv(-a, b) }
 
+// blocks sums the counts of rows for every length of window that has blocks inside
+// [from, to); none where the rows have no order in time.
+func (s Spec) blocks(counts *sketches.Counts, rows []Row, from, to int64) (blocks []*sketches.Blocks, err error) {
+	if !s.Ordered || len(rows) == 0 {
+		return nil, nil
+	}
+	for _, w := range s.WindowsMS {
+		b, err := blocksWithin(counts.Grid, counts, rows, w, from, to)
+		if err != nil {
+			return nil, fmt.Errorf("blocks of %d ms: %w", w, err)
+		}
+		if b != nil {
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks, nil
+}
+
 // Blocks sums the counts of whole blocks of one window length, cut at multiples of it,
 // on the verdict bins of ref; nil where there are fewer than two. Rows are in order of
 // time.
 func Blocks(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS int64) (*sketches.Blocks, error) {
-	from, to := rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return blocksWithin(g, ref, rows, lengthMS, rows[0].TimeMS, rows[len(rows)-1].TimeMS+1)
+}
+
+func blocksWithin(g *sketches.Grid, ref *sketches.Counts, rows []Row, lengthMS, from, to int64) (*sketches.Blocks, error) {
 	if fullBlocks(from, to, lengthMS) < 2 {
 		return nil, nil
 	}

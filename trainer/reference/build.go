@@ -21,6 +21,7 @@ const (
 type Row struct {
 	TimeMS int64 // event time; 0 where Spec.Ordered is false
 	Values []sketches.Value
+	In     Membership // as NewMembers(Spec.Segments) tells it
 }
 
 // Pick returns rows with the values of the features want, in that order; have are those
@@ -41,7 +42,7 @@ func Pick(rows []Row, have, want []string) []Row {
 				values[k] = r.Values[from]
 			}
 		}
-		out[i] = Row{TimeMS: r.TimeMS, Values: values}
+		out[i] = Row{TimeMS: r.TimeMS, Values: values, In: r.In}
 	}
 	return out
 }
@@ -63,14 +64,23 @@ type Spec struct {
 	// KeepJoint is the embedding of Keep, nil if it has none: sums that are added up on it
 	// go on.
 	KeepJoint *joint.Embedding
+	// Segments get a part each; KeepSegments are those that Keep is in force with.
+	Segments, KeepSegments wire.Segments
 }
 
 // Gate holds the least a reference must offer. A zero field takes the default.
 type Gate struct {
 	MinRows      int     // default 100
+	SegmentRows  int     // from which on a segment is judged: its policy's min_rows; default that of a policy
 	MinBlocks    int     // of the shortest window, only where rows are ordered; default 2
 	MaxNullShare float64 // of one feature; default 0.99
 }
+
+// defaultMinRows stands where Gate.MinRows is 0.
+const defaultMinRows = 100
+
+// defaultSegmentRows stands where Gate.SegmentRows is 0.
+const defaultSegmentRows = 100
 
 // Check is one condition of the gate.
 type Check struct {
@@ -90,6 +100,9 @@ type Result struct {
 	WhyEarly  string // why the reference has no plan for early warnings; "" if it has one
 	WhyJoint  string // why it has no part on all features together; "" if it has one
 	NewJoint  bool   // its embedding is not KeepJoint: the grid must be put in force with it
+	// NewSegments says that its segments are not those the grid is in force with: the grid
+	// must be put in force with them.
+	NewSegments bool
 }
 
 // Embedding returns the embedding of the reference's grid, nil if it has none.
@@ -106,6 +119,9 @@ var ErrGate = errors.New("reference refused")
 // Build makes a reference. Errors: ErrGate with Result.Checks filled in; any other
 // error says which input cannot be used.
 func Build(spec Spec, rows []Row) (Result, error) {
+	if err := spec.Segments.Validate(); err != nil {
+		return Result{}, fmt.Errorf("model %q: %w", spec.Model, err)
+	}
 	res := Result{Checks: spec.check(rows)}
 	if err := refusal(spec, res.Checks); err != nil {
 		return res, err
@@ -121,16 +137,18 @@ func Build(spec Spec, rows []Row) (Result, error) {
 	res.Reference = wire.Reference{Model: spec.Model, Version: spec.Version, Kind: spec.Kind, Counts: Count(res.Grid, rows)}
 	if spec.Ordered && len(rows) > 0 {
 		res.Reference.FromMS, res.Reference.ToMS = rows[0].TimeMS, rows[len(rows)-1].TimeMS+1
-		for _, w := range spec.WindowsMS {
-			b, err := Blocks(res.Grid, res.Reference.Counts, rows, w)
-			if err != nil {
-				return res, err
-			}
-			if b != nil {
-				res.Reference.Blocks = append(res.Reference.Blocks, b)
-			}
+		if res.Reference.Blocks, err = spec.blocks(res.Reference.Counts, rows, res.Reference.FromMS, res.Reference.ToMS); err != nil {
+			return res, err
 		}
 	}
+	if res.Reference.Parts, err = spec.parts(res.Reference, rows); err != nil {
+		return res, err
+	}
+	before := spec.KeepSegments
+	if res.NewGrid {
+		before = nil // a grid is in force with none of its own
+	}
+	res.NewSegments = !res.Segments().Equal(before)
 	if res.Reference.Early, res.WhyEarly, err = spec.early(res.Reference.Counts, rows); err != nil {
 		return res, err
 	}
@@ -152,7 +170,7 @@ func Count(g *sketches.Grid, rows []Row) *sketches.Counts {
 }
 
 func (s Spec) check(rows []Row) []Check {
-	minRows := cmp.Or(s.Gate.MinRows, 100)
+	minRows := cmp.Or(s.Gate.MinRows, defaultMinRows)
 	minBlocks := cmp.Or(s.Gate.MinBlocks, 2)
 	maxNull := cmp.Or(s.Gate.MaxNullShare, 0.99)
 	checks := []Check{
@@ -186,7 +204,7 @@ func (s Spec) check(rows []Row) []Check {
 			checks = append(checks, Check{Name: "type of " + name, Found: fmt.Sprintf("%d objects or lists", wrong), Needed: "numbers, strings, booleans or null"})
 		}
 	}
-	return checks
+	return append(checks, s.checkParts(rows)...)
 }
 
 func refusal(s Spec, checks []Check) error {

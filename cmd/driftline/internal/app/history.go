@@ -39,7 +39,7 @@ func (p *Parts) NewHistory(ctx context.Context, l wire.Layout, specs *Specs) (*H
 	}
 	h := historian.New(p.Source(), db, historian.Config{
 		Topics: historian.Topics{Inputs: t.Inputs, Panes: t.Panes, Scores: t.Scores, Drift: t.Drift, Control: t.Control},
-		Reader: p.Reader, Keep: specs.Keep, Columns: specs.Columns, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
+		Reader: p.Reader, Keep: specs.Keep, Columns: specs.Columns, Segments: specs.Segments, BatchRows: p.Cfg.Historian.BatchRows, Wait: fetchWait, NowMS: NowMS, Render: p.Render,
 		Retry: func(err error) bool { return loop.Retryable(err) && !isInvalid(err) }, Pause: loop.Backoff(rand.Float64),
 		Retried: p.IO().Retried, Clock: perf.Clock, CaughtUp: perf.CaughtUp, Invalid: isInvalid,
 		Refused: func(err error) { p.Log.Error().Err(err).Msg("a row cannot be stored and is left out of the history") },
@@ -310,7 +310,7 @@ func exampleRow(x historian.Example) store.ExampleRow {
 	case x.Prediction != nil:
 		r.Prediction = &store.Prediction{Order: o, Version: x.Prediction.Version, Score: x.Prediction.Score, Class: x.Prediction.Class}
 	default:
-		r.Features = &store.Features{Order: o, JSON: x.Features}
+		r.Features = &store.Features{Order: o, JSON: x.Features, Segments: x.Segments}
 	}
 	return r
 }

@@ -110,6 +110,12 @@ func (s *Specs) Columns(model string) []string {
 	return m.Columns
 }
 
+// Segments are those that a model declares: values by name, not to be changed.
+func (s *Specs) Segments(model string) map[string][]string {
+	m, _ := s.Get(model)
+	return m.Segments
+}
+
 // admit writes a model that control admitted and the database does not have.
 func (s *Specs) admit(ctx context.Context, t *store.Tx, m wire.Model) error {
 	_, err := t.WatchedModel(ctx, m.Name)

@@ -97,6 +97,7 @@ func TrainingSpec(m config.Model, l wire.Layout, threads int) (trainer.Spec, err
 	s.WindowMS, s.CoolDownMS, s.MinFreshMS, s.ProbationMS = t.Window.MS(), t.Cooldown.MS(), t.MinFresh.MS(), t.Probation.MS()
 	s.MinRows, s.MaxPerWeek, s.Refit, s.Gate, s.Positive = t.MinRows, t.MaxPerWeek, t.Refit, t.Gate.Judge(), m.Label.Positive
 	s.ReferenceWindowsMS, s.Early, s.Joint = l.WindowsMS, EarlyOf(m, l), JointOf(m, l)
+	s.Segments = m.Segments.Wire()
 	if t.Bootstrap.Enabled {
 		s.BootstrapAfterMS = t.Bootstrap.After.MS()
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
 	"github.com/driftline/driftline/cmd/driftline/internal/datadir"
 	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/stream/wire"
 )
 
 // States of a check.
@@ -89,6 +90,8 @@ type doctor struct {
 	role   string // "" for any
 	log    zerolog.Logger
 	checks []check
+
+	inForce map[string]wire.Segments // what is counted apart of each model with a grid
 }
 
 func (d *doctor) add(name, state, found, mend string) {
@@ -200,6 +203,7 @@ func (d *doctor) store(ctx context.Context, fresh bool) {
 	}
 	d.add(name, stateOK, s.Dialect()+" answers, its schema is this program's", "")
 	d.champions(ctx, s)
+	d.segments(ctx, s)
 }
 
 // champions tells where alias and stage name different versions.

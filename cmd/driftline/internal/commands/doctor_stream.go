@@ -42,6 +42,7 @@ func (d *doctor) stream(ctx context.Context, state datadir.State, fresh bool) {
 	d.checks = append(d.checks, checkTopics(ctx, p)...)
 	d.layout(ctx, p)
 	d.memory(ctx, p)
+	d.counted(ctx, p)
 	d.registry(ctx, p)
 	seen := carried{}
 	for _, in := range d.cfg.Topics.Inputs {

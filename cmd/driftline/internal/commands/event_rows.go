@@ -81,7 +81,7 @@ func (f *feed) exampleRows(ctx context.Context, src source, g *gathered, tell *t
 		} else {
 			tell.line("examples: %d rows read", len(g.times))
 		}
-		return g.add(e.EventMS, features)
+		return g.addIn(e.EventMS, features, g.storedMembership(e.Features.Segments))
 	})
 }
 
@@ -213,7 +213,7 @@ func (f *feed) partitionRows(ctx context.Context, h held, want event.Type, src s
 				continue
 			}
 			for i := range rows {
-				if err := g.add(ms, cloned(rows[i].Features)); err != nil {
+				if err := g.addIn(ms, cloned(rows[i].Features), g.membership(rows[i].Segments)); err != nil {
 					return err
 				}
 			}

@@ -180,7 +180,10 @@ func modelsApply(a *cli.App) *cobra.Command {
 				}
 				applied = append(applied, one)
 			}
-			return a.Print(*out, applied, func() cli.Table { return appliedTable(applied) })
+			if err := a.Print(*out, applied, func() cli.Table { return appliedTable(applied) }); err != nil {
+				return err
+			}
+			return tellSegments(a, applied)
 		})
 	}
 	return c

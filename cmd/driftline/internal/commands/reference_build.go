@@ -25,7 +25,7 @@ type buildFlags struct {
 	from, time, fromTime, toTime, version, database string
 	columns, drop                                   []string
 	minRows                                         int
-	dry                                             bool
+	dry, noSegments                                 bool
 }
 
 // built is what reference build prints as JSON.
@@ -45,6 +45,8 @@ type built struct {
 	Early     builtEarly   `json:"early"`
 	Joint     builtJoint   `json:"joint"`
 	Chosen    *chosenDays  `json:"chosen,omitempty"` // last-good
+	Parts     []builtPart  `json:"parts"`            // of the model's segments
+	Counted   int64        `json:"segments_ms"`      // event time from which other segments count than before; 0: no change, or from the first event on
 	Checks    []gateResult `json:"checks"`
 	Published bool         `json:"published"`
 	Stored    bool         `json:"stored"`
@@ -90,6 +92,9 @@ Every condition is printed with what was found and what is needed; where one fai
 nothing changes and the command ends with code 4. Rows in order of time (--time-column,
 examples, topics, runs) tell how dependent records are; without, that is learnt live.
 
+Where the model declares segments, their rows are counted apart too: by the segments of
+events and examples, by what a run logged, and by columns that are named as segments are.
+
 Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 	}
 	out := cli.OutputFlag(c)
@@ -102,6 +107,7 @@ Times are RFC 3339, dates, epoch milliseconds, or now-7d.`,
 	c.Flags().StringVar(&f.fromTime, "from-time", "", "only rows at or after `TIME`")
 	c.Flags().StringVar(&f.toTime, "to-time", "", "only rows before `TIME`")
 	c.Flags().StringVar(&f.version, "version", "", "the reference belongs to `VERSION` of the model")
+	c.Flags().BoolVar(&f.noSegments, "no-segments", false, "files, queries: rows lie in no segment, although the model declares some")
 	c.Flags().IntVar(&f.minRows, "min-rows", 0, "need at least `N` rows (default 100)")
 	c.Flags().BoolVar(&f.dry, "dry-run", false, "check only; change nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -153,8 +159,9 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 		return err
 	}
 	spec.Early, spec.Joint = app.EarlyOf(m, b.declared.Layout), app.JointOf(m, b.declared.Layout)
+	spec.Segments, spec.Gate.SegmentRows = m.Segments.Wire(), int(m.Policy.Wire().MinRows)
 	if g, ok := b.declared.View.Newest(b.model); ok {
-		spec.Keep, spec.KeepJoint = g.Grid, g.Joint
+		spec.Keep, spec.KeepJoint, spec.KeepSegments = g.Grid, g.Joint, segmentsInForce(g)
 	}
 	if !src.columns() {
 		if b.excluded, err = b.exclusions(ctx); err != nil {
@@ -260,7 +267,7 @@ func (b *builder) qualityCheck(ctx context.Context, rows []reference.Row) (refer
 }
 
 func (b *builder) describe(spec reference.Spec, src source, rows int) {
-	b.out = built{Model: b.model, Source: src.text, Rows: rows, Excluded: b.kept, Features: spec.Names, Windows: []int64{}, Checks: []gateResult{}}
+	b.out = built{Model: b.model, Source: src.text, Rows: rows, Excluded: b.kept, Features: spec.Names, Windows: []int64{}, Parts: []builtPart{}, Checks: []gateResult{}}
 	b.out.Chosen = b.chosen()
 	for _, c := range slices.Concat(b.good.Checks, b.res.Checks) {
 		b.out.Checks = append(b.out.Checks, gateResult(c))
@@ -270,7 +277,7 @@ func (b *builder) describe(spec reference.Spec, src source, rows int) {
 	}
 	b.out.Reference, b.out.Grid = b.res.Reference.ID().String(), b.res.Grid.ID().String()
 	b.out.NewGrid, b.out.Why, b.out.FromMS, b.out.ToMS = b.res.NewGrid, b.res.Why, b.res.Reference.FromMS, b.res.Reference.ToMS
-	b.out.Early, b.out.Joint = b.early(), b.joint()
+	b.out.Early, b.out.Joint, b.out.Parts = b.early(), b.joint(), b.parted()
 	for _, x := range b.res.Reference.Blocks {
 		b.out.Windows = append(b.out.Windows, x.LengthMS)
 	}
@@ -318,10 +325,15 @@ func (b *builder) install(ctx context.Context) error {
 	}
 	// Sequences of records from other hands are counters; the clock is beyond them all.
 	now := app.NowMS()
-	if b.res.NewGrid || b.res.NewJoint {
-		g := wire.GridControl{Model: b.model, FromPane: from, Grid: b.res.Grid, Joint: b.res.Embedding()}
+	if b.res.NewGrid || b.res.NewJoint || b.res.NewSegments {
+		g := wire.GridControl{Model: b.model, FromPane: from, Grid: b.res.Grid, Joint: b.res.Embedding(), Segments: b.res.Segments()}
 		controls = append(controls, wire.Control{Kind: "grid", ID: b.model, Seq: now, Value: g.Encode()})
+	}
+	if b.res.NewGrid || b.res.NewJoint {
 		b.out.AppliesMS = from * b.declared.Layout.PaneMS
+	}
+	if b.res.NewSegments {
+		b.out.Counted = from * b.declared.Layout.PaneMS
 	}
 	controls = append(controls, wire.Control{Kind: "reference", ID: b.model, Seq: now, Value: b.res.Reference.Encode()})
 	if err := b.parts.CheckAdmission(ctx, 0, controls...); err != nil {
@@ -408,8 +420,8 @@ func (b *builder) print(out cli.Format) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s\n",
-		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.effect())
+	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s%s\n",
+		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.segmentLines(), b.effect())
 	return err
 }
 

@@ -89,6 +89,8 @@ func parseSource(f buildFlags, now time.Time) (s source, err error) {
 		return s, errors.New("--time-column and --label-column are for files and queries")
 	case s.query == "" && f.database != "":
 		return s, errors.New("--database is for sql:QUERY and table:NAME")
+	case !s.columns() && f.noSegments:
+		return s, errors.New("--no-segments is for files and queries: other sources tell of segments, or do not")
 	case f.minRows < 0:
 		return s, fmt.Errorf("--min-rows: %d; want 0 or more", f.minRows)
 	}
@@ -110,7 +112,7 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 	if src.kind == fromRun {
 		return b.runRows(ctx, src, spec)
 	}
-	g := &gathered{limit: b.flags.columns, skips: b.skips, narrow: "narrow it with --from-time, --to-time or --columns"}
+	g := &gathered{limit: b.flags.columns, skips: b.skips, known: reference.NewMembers(spec.Segments), narrow: "narrow it with --from-time, --to-time or --columns"}
 	f := feed{parts: b.parts, model: b.model, view: b.declared.View, flag: "--from", show: show}
 	if src.kind == fromLastGood {
 		f.skip, f.skewMS = true, b.declared.Layout.SkewMS
@@ -128,12 +130,18 @@ func (b *builder) tableRows(ctx context.Context, src source, spec *reference.Spe
 		Columns: b.flags.columns, Drop: b.flags.drop, Time: b.flags.time, FromMS: src.fromMS, ToMS: src.toMS,
 		Progress: func(rows int) { show.counted(shortened(src.text), rows) },
 	}
+	if !b.flags.noSegments {
+		o.Members = reference.NewMembers(spec.Segments)
+	}
 	var t *table.Table
 	var err error
 	if src.query != "" {
 		t, err = askDatabase(ctx, b.cfg, b.flags.database, table.Query{Text: src.query}, o)
 	} else {
 		t, err = table.Read(src.path, o)
+	}
+	if errors.Is(err, table.ErrNoSegment) {
+		return nil, cli.Usagef("%w; model %s declares the segment: give its column, or --no-segments, and the rows lie in none", err, b.model)
 	}
 	if err != nil {
 		return nil, tableFault(err)
@@ -174,6 +182,7 @@ type gathered struct {
 	limit  []string
 	narrow string              // what to do where it is too much
 	skips  func(ms int64) bool // kept out of references; nil: nothing is
+	known  *reference.Members  // of segments; nil: rows have none
 	seen   map[string]int      // place of a name in the values of a record
 	rowsOf
 	outside leftOut
@@ -181,11 +190,14 @@ type gathered struct {
 
 type rowsOf struct {
 	times  []int64
+	in     []reference.Membership
 	values [][]sketches.Value // shorter rows lack the names that were seen later
 	cells  int
 }
 
-func (g *gathered) add(ms int64, features []event.Feature) error {
+func (g *gathered) add(ms int64, features []event.Feature) error { return g.addIn(ms, features, 0) }
+
+func (g *gathered) addIn(ms int64, features []event.Feature, in reference.Membership) error {
 	if g.skips != nil && g.skips(ms) {
 		return nil
 	}
@@ -211,7 +223,7 @@ func (g *gathered) add(ms int64, features []event.Feature) error {
 		return cli.Usagef("too much to hold: %d rows, %d features; at most %d values and %d features fit; %s",
 			len(g.times), len(g.seen), table.MaxCells, sketches.MaxFeatures, g.narrow)
 	}
-	g.times, g.values = append(g.times, ms), append(g.values, row)
+	g.times, g.values, g.in = append(g.times, ms), append(g.values, row), append(g.in, in)
 	return nil
 }
 
@@ -231,14 +243,14 @@ func (g *gathered) rows(names []string) []reference.Row {
 				row[k] = values[at]
 			}
 		}
-		out[i] = reference.Row{TimeMS: g.times[i], Values: row}
+		out[i] = reference.Row{TimeMS: g.times[i], Values: row, In: g.in[i]}
 	}
 	return out
 }
 
 // runRows reads the data set that a run logged.
 func (b *builder) runRows(ctx context.Context, src source, spec *reference.Spec) ([]reference.Row, error) {
-	have, all, err := trainer.RunRows(ctx, b.parts.Store, b.parts.Artifacts, "", b.model, src.run)
+	have, all, err := trainer.RunRows(ctx, b.parts.Store, b.parts.Artifacts, "", b.model, src.run, spec.Segments)
 	if errors.Is(err, trainer.ErrOtherModel) {
 		return nil, cli.Usagef("--from: %w; its rows say nothing of what is normal for model %s: give a run of that model (driftline retrains list --model %s)", err, b.model, b.model)
 	}

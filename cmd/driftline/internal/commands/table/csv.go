@@ -52,6 +52,9 @@ func readCSV(path string, o Options) (*Table, error) {
 		for f, i := range p.index {
 			row.Values[f] = kinds[f].value(record[i], func(s string) string { return same.of(f, s) })
 		}
+		for d, i := range p.segments {
+			row.In = o.Members.With(row.In, d, record[i])
+		}
 		return t.add(path, o, row)
 	})
 	return t, err

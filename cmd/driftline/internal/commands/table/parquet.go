@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -63,6 +64,13 @@ func parquetRows(path string, in io.ReaderAt, size int64, o Options) (t *Table, 
 		}
 		place[i] = f
 	}
+	dimension := make([]int, len(columns)) // of a column among the segments; −1: none
+	for i := range dimension {
+		dimension[i] = slices.Index(p.segments, i)
+		if dimension[i] >= 0 && nodes[i] == nil {
+			return nil, fmt.Errorf("%w: %s: column %q is nested; only flat columns can be segments", ErrFormat, path, columns[i])
+		}
+	}
 	if n := file.NumRows(); n < 0 || n > MaxCells/int64(len(p.names)) {
 		return nil, fmt.Errorf("%w: %s: %d rows of %d features are more than fit into memory; take fewer columns, or split the file", ErrFormat, path, n, len(p.names))
 	}
@@ -84,6 +92,10 @@ func parquetRows(path string, in io.ReaderAt, size int64, o Options) (t *Table, 
 				}
 				if f := place[c]; f >= 0 {
 					out.Values[f] = parquetValue(v, nodes[c], func(s string) string { return same.of(f, s) })
+				}
+				if d := dimension[c]; d >= 0 {
+					text, _ := parquetValue(v, nodes[c], strings.Clone).Text()
+					out.In = o.Members.With(out.In, d, text)
 				}
 			}
 			return t.add(path, o, out)

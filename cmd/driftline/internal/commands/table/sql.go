@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/driftline/driftline/registry/store"
@@ -77,6 +78,10 @@ func ReadSQL(ctx context.Context, q Query, o Options) (t *Table, err error) {
 		}
 		for i, from := range p.index {
 			r.Values[i] = sqlValue(cells[from], types[from].DatabaseTypeName(), func(s string) string { return same.of(from, s) })
+		}
+		for d, from := range p.segments {
+			text, _ := sqlValue(cells[from], types[from].DatabaseTypeName(), strings.Clone).Text()
+			r.In = o.Members.With(r.In, d, text)
 		}
 		if err := t.add("query", o, r); err != nil {
 			return nil, err

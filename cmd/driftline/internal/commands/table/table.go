@@ -10,10 +10,14 @@ import (
 	"time"
 
 	"github.com/driftline/driftline/sketches"
+	"github.com/driftline/driftline/trainer/reference"
 )
 
 // ErrFormat marks a file whose content cannot be read.
 var ErrFormat = errors.New("file cannot be read")
+
+// ErrNoSegment marks a file without the column of a segment.
+var ErrNoSegment = errors.New("no column for the segment")
 
 // MaxCells is how many values Read takes into memory, 32 bytes each.
 const MaxCells = 64 << 20
@@ -25,6 +29,9 @@ type Options struct {
 	Time    string   // column of the event time; "": rows have none
 	FromMS  int64    // rows before it are left out; needs Time; 0: no limit
 	ToMS    int64    // rows at or after it are left out; needs Time; 0: no limit
+	// Members tell in which segments a row lies, by columns that are named as those are.
+	// Such a column is no feature unless Columns names it. nil: rows have no segments.
+	Members *reference.Members
 	// Progress is called every few thousand rows; nil is allowed.
 	Progress func(rows int)
 }
@@ -33,6 +40,7 @@ type Options struct {
 type Row struct {
 	TimeMS int64 // 0 without a time column
 	Values []sketches.Value
+	In     reference.Membership // as Options.Members tells it
 }
 
 // Table is what was read.
@@ -65,6 +73,8 @@ type plan struct {
 	names []string
 	index []int // of each feature in the file
 	time  int   // −1 without
+
+	segments []int // column of each dimension of Options.Members
 }
 
 // choose makes the plan for a file with these columns.
@@ -100,8 +110,18 @@ func (o Options) choose(path string, columns []string) (p plan, err error) {
 		}
 		drop[i] = true
 	}
+	for _, name := range o.Members.Names() {
+		i := slices.Index(columns, name)
+		if i < 0 {
+			return p, fmt.Errorf("%w: %s: %w %q; there are %s", ErrFormat, path, ErrNoSegment, name, listed(columns))
+		}
+		p.segments = append(p.segments, i)
+	}
 	want := o.Columns
 	if len(want) == 0 {
+		for _, i := range p.segments {
+			drop[i] = true
+		}
 		for i, c := range columns {
 			if !drop[i] {
 				want = append(want, c)
