@@ -172,6 +172,9 @@ func reported(row *store.CohortRow, kind string) (ms []measured, rows int64, err
 	if kind == cohort.Estimated {
 		rows = int64(r.Predicted)
 		over = fmt.Sprintf("predictions, estimated from %d labels before %s", r.Learnt.Labels, date(r.FromMS)[:10])
+		if r.Estimate == cohort.Balanced {
+			over = fmt.Sprintf("predictions, estimated from %d labelled rows before %s, weighed to look like their inputs", r.EstimateRows, date(r.FromMS)[:10])
+		}
 	}
 	for _, name := range names {
 		if f, ok := r.Find(kind, name); ok && f.Value != nil {

@@ -29,12 +29,16 @@ type Performance struct {
 	Reading string `json:"reading" doc:"not available, harmless, covariate drift, concept drift or calibration drift."`
 	Words   string `json:"words" doc:"The reading as a sentence."`
 
-	Figures     []Figure         `json:"figures" nullable:"false"`
-	Calibration []CalibrationBin `json:"calibration" nullable:"false" doc:"Runs of scores with about equally many predictions."`
-	PerDay      []DayFigure      `json:"per_day" nullable:"false" doc:"Of a regression."`
-	Answers     []AnswerShift    `json:"answers" nullable:"false" doc:"How far scores, predicted classes and labels have moved from the reference days."`
-	Learnt      CohortSpan       `json:"learnt" doc:"What the estimates rest on: days whose labels were there before the week began."`
-	Reference   CohortSpan       `json:"reference" doc:"What the week is held against: the version's first days."`
+	Figures       []Figure         `json:"figures" nullable:"false"`
+	Calibration   []CalibrationBin `json:"calibration" nullable:"false" doc:"Runs of scores with about equally many predictions."`
+	PerDay        []DayFigure      `json:"per_day" nullable:"false" doc:"Of a regression."`
+	Answers       []AnswerShift    `json:"answers" nullable:"false" doc:"How far scores, predicted classes and labels have moved from the reference days."`
+	Learnt        CohortSpan       `json:"learnt" doc:"What the estimates rest on: days whose labels were there before the week began."`
+	Estimate      string           `json:"estimate" enum:",plain,balanced" doc:"How the estimates were made: plain, from scores alone; balanced, from labelled rows weighed until their inputs look like the week's; empty where there are none."`
+	EstimateWhy   string           `json:"estimate_why" doc:"Why it is not balanced."`
+	EstimateRows  int64            `json:"estimate_rows" doc:"Of balanced: labelled rows that were weighed."`
+	EstimateWorth *Number          `json:"estimate_worth" doc:"How many rows that count alike they are worth; below 200 there is no estimate."`
+	Reference     CohortSpan       `json:"reference" doc:"What the week is held against: the version's first days."`
 }
 
 // Figure is one measure, or the reason why there is none.
@@ -102,6 +106,7 @@ func performanceOf(row *store.CohortRow) (Performance, error) {
 		Days: r.Days, Predicted: int64(r.Predicted), Labelled: int64(r.Labelled), Coverage: r.Coverage, Reading: r.Reading, Words: r.Words,
 		Beside: []Beside{}, Figures: []Figure{}, Calibration: []CalibrationBin{}, PerDay: []DayFigure{}, Answers: []AnswerShift{},
 		Learnt: spanOf(r.Learnt), Reference: spanOf(r.Reference),
+		Estimate: r.Estimate, EstimateWhy: r.EstimateWhy, EstimateRows: int64(r.EstimateRows), EstimateWorth: r.EstimateWorth,
 	}
 	for _, b := range r.Beside {
 		p.Beside = append(p.Beside, Beside{b.Why, int64(b.Rows)})
@@ -119,6 +124,17 @@ func performanceOf(row *store.CohortRow) (Performance, error) {
 		p.Answers = append(p.Answers, AnswerShift(a))
 	}
 	return p, nil
+}
+
+// EstimateText says how the estimates were made, "" where there are none.
+func (p *Performance) EstimateText() string {
+	switch {
+	case p.Estimate == cohort.Balanced && p.EstimateWorth != nil:
+		return fmt.Sprintf("balanced: %d labelled rows weighed to look like the week's inputs, worth %.0f", p.EstimateRows, *p.EstimateWorth)
+	case p.Estimate == cohort.Plain && p.EstimateWhy != "":
+		return "plain, from scores alone: " + p.EstimateWhy
+	}
+	return p.Estimate
 }
 
 // Find returns a figure of the model as a whole; one without value where there is none.

@@ -41,6 +41,9 @@ func TestAPI_Performance(t *testing.T) {
 	if p.Reading != "concept drift" || p.Coverage == nil || *p.Coverage != 0.952 || p.Labelled != 160 || p.Learnt.Labels != 640 || len(p.Beside) != 1 || len(p.Calibration) != 1 || len(p.Answers) != 2 {
 		t.Errorf("report %+v", p)
 	}
+	if p.Estimate != "balanced" || p.EstimateRows != 1640 || p.EstimateWorth == nil || *p.EstimateWorth != 812.4 {
+		t.Errorf("the way of the estimate: %q, %d, %v", p.Estimate, p.EstimateRows, p.EstimateWorth)
+	}
 	if f := p.Find("realised", "roc_auc"); f.Value != nil || f.Reason != "no labelled rows with a score" {
 		t.Errorf("an undefined measure is %+v, want null and the reason", f)
 	}
@@ -62,7 +65,7 @@ func TestPage_ModelShowsPerformance(t *testing.T) {
 	page := get(t, f.handler, "/models/"+url.PathEscape(bike)).Body.String()
 	for _, want := range []string{
 		"concept drift", "the scores promised 0.900", "95 % <span", "8 with no label by the maturity", "640 labels", "no labelled rows with a score",
-		"recall of &lt;b&gt;1&lt;/b&gt;", "F1, mean of classes", "0.780 <span class=\"dim\">0.700 to 0.840</span>", "labels are awaited", "0.120", "label PSI not available (too few rows)",
+		"recall of &lt;b&gt;1&lt;/b&gt;", "F1, mean of classes", "0.780 <span class=\"dim\">0.700 to 0.840</span>", "labels are awaited", "0.120", "balanced: 1640 labelled rows weighed to look like the week&#39;s inputs, worth 812", "label PSI not available (too few rows)",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page of a model does not hold %q", want)

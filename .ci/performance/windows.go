@@ -116,11 +116,7 @@ func balanced(labelled, window cohort) (*performance.Estimator, error) {
 	for _, x := range labelled.inputs {
 		traits = append(traits, performance.Traits(nil, x, scales))
 	}
-	weights, _, err := performance.Balance(traits, window.traits(scales))
-	if err != nil {
-		return nil, err
-	}
-	return performance.LearnWeighted(classes, labelled.rows, weights, performance.DefaultMinLabels)
+	return performance.LearnBalanced(classes, labelled.rows, traits, window.traits(scales), performance.DefaultMinLabels)
 }
 
 // errors of estimates.

@@ -7,72 +7,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// mostSpread bounds the place of a value, in standard deviations of the labelled rows.
-const mostSpread = 4
-
-// Scale is the middle and spread of one input among the labelled rows.
-type Scale struct{ Centre, Spread float64 }
-
-// Traits appends what is balanced of a row of inputs to dst: per input its place z in
-// [−4, 4], z² and 0; or 0, 0 and 1 where it is NaN (missing).
-func Traits(dst, x []float64, scales []Scale) []float64 {
-	for j, v := range x {
-		if math.IsNaN(v) {
-			dst = append(dst, 0, 0, 1)
-			continue
-		}
-		z := 0.0
-		if s := scales[j].Spread; s > 0 {
-			z = min(max((v-scales[j].Centre)/s, -mostSpread), mostSpread)
-		}
-		dst = append(dst, z, float64(z*z), 0)
-	}
-	return dst
-}
-
-// WindowTraits is the mean of Traits over a window of which only figures per input
-// are known, as the stream keeps them: mean, variance and share of missing values. It
-// is exact but for values beyond four spreads, which count in full here.
-func WindowTraits(dst []float64, mean, variance, missing float64, s Scale) []float64 {
-	if !(missing < 1) {
-		return append(dst, 0, 0, 1)
-	}
-	z, zz := 0.0, 0.0
-	if s.Spread > 0 {
-		z = (mean - s.Centre) / s.Spread
-		zz = float64(z*z) + variance/float64(s.Spread*s.Spread)
-	}
-	return append(dst, (1-missing)*z, (1-missing)*zz, missing)
-}
-
-// Scales takes middle and spread of every input from labelled rows, NaN left out.
-func Scales(rows [][]float64) []Scale {
-	if len(rows) == 0 {
-		return nil
-	}
-	out := make([]Scale, len(rows[0]))
-	for j := range out {
-		var n, sum, square float64
-		for _, r := range rows {
-			if finite(r[j]) {
-				n++
-				sum += r[j]
-			}
-		}
-		if n == 0 {
-			continue
-		}
-		mean := sum / n
-		for _, r := range rows {
-			if finite(r[j]) {
-				square += float64((r[j] - mean) * (r[j] - mean))
-			}
-		}
-		out[j] = Scale{mean, math.Sqrt(square / n)}
-	}
-	return out
-}
-
 const (
 	// weightRange: no row counts more than a hundred times or less than a hundredth.
 	// Convention; the reference cuts ratios of cells at 10. Here the size that weights
@@ -88,7 +22,8 @@ const (
 // so these are the nearest to equal ones (entropy balancing, Hainmueller 2012†). They
 // are the ratio of densities where inputs move independently, each by a normal law or
 // by losing values [D]; elsewhere they come near it as far as the traits show it. Where
-// inputs alone moved, what the weighted labels show holds for the window.
+// inputs alone moved, what the weighted labels show holds for the window, but for rows
+// with lost values: see BalanceLabelled.
 //
 // Weights average 1 before they are clipped to [0.01, 100]; a ridge of 0.001 on θ, in standard
 // deviations of each trait, bounds them where no weights fit. size is Kish's number of
@@ -97,22 +32,34 @@ const (
 // Errors: ErrBadInput for no rows, rows of other lengths than the window, or values
 // that are not finite.
 func Balance(rows [][]float64, window []float64) (weights []float64, size float64, err error) {
+	if err := checkTraits(rows, window); err != nil {
+		return nil, 0, err
+	}
+	x, target, _ := standardise(rows, window)
+	weights, _ = tilt(x, target)
+	return weights, clip(weights), nil
+}
+
+func checkTraits(rows [][]float64, window []float64) error {
 	if len(rows) == 0 {
-		return nil, 0, fmt.Errorf("%w: no rows to balance", ErrBadInput)
+		return fmt.Errorf("%w: no rows to balance", ErrBadInput)
 	}
 	d := len(window)
 	for i, r := range rows {
 		if len(r) != d {
-			return nil, 0, fmt.Errorf("%w: row %d has %d traits, the window %d", ErrBadInput, i, len(r), d)
+			return fmt.Errorf("%w: row %d has %d traits, the window %d", ErrBadInput, i, len(r), d)
 		}
 		for j, v := range r {
 			if !finite(v) || !finite(window[j]) {
-				return nil, 0, fmt.Errorf("%w: trait %d of row %d is %g, of the window %g", ErrBadInput, j, i, v, window[j])
+				return fmt.Errorf("%w: trait %d of row %d is %g, of the window %g", ErrBadInput, j, i, v, window[j])
 			}
 		}
 	}
-	x, target := standardise(rows, window)
-	weights = tilt(x, target)
+	return nil
+}
+
+// clip brings weights to an average of 1 and into range, and returns Kish's size.
+func clip(weights []float64) float64 {
 	var sum float64
 	for _, w := range weights {
 		sum += w
@@ -125,14 +72,15 @@ func Balance(rows [][]float64, window []float64) (weights []float64, size float6
 		clipped += w
 		squares += float64(w * w)
 	}
-	return weights, float64(clipped*clipped) / squares, nil
+	return float64(clipped*clipped) / squares
 }
 
 // standardise brings traits to mean 0 and deviation 1; traits that do not vary among
-// the rows say nothing and are left out.
-func standardise(rows [][]float64, window []float64) (x [][]float64, target []float64) {
+// the rows say nothing and are left out. spread is the deviation of every trait, 0 of
+// those.
+func standardise(rows [][]float64, window []float64) (x [][]float64, target, spread []float64) {
 	n := float64(len(rows))
-	x = make([][]float64, len(rows))
+	x, spread = make([][]float64, len(rows)), make([]float64, len(window))
 	for j := range window {
 		var mean, square float64
 		for _, r := range rows {
@@ -145,20 +93,21 @@ func standardise(rows [][]float64, window []float64) (x [][]float64, target []fl
 		if !(sd > 1e-9*max(1, math.Abs(mean))) {
 			continue
 		}
+		spread[j] = sd
 		target = append(target, (window[j]-mean)/sd)
 		for i, r := range rows {
 			x[i] = append(x[i], (r[j]-mean)/sd)
 		}
 	}
-	return x, target
+	return x, target, spread
 }
 
 // tilt minimises ln(Σ exp(θ·x_i)/n) − θ·target + ridge/2·|θ|² by Newton's method with
-// halved steps, and returns exp(θ·x_i) up to a factor.
-func tilt(x [][]float64, target []float64) []float64 {
+// halved steps, and returns exp(θ·x_i) up to a factor, and θ.
+func tilt(x [][]float64, target []float64) (w, theta []float64) {
 	d, n := len(target), float64(len(x))
-	theta := make([]float64, d)
-	w := make([]float64, len(x))
+	theta = make([]float64, d)
+	w = make([]float64, len(x))
 	value := func(theta []float64) float64 {
 		most := math.Inf(-1)
 		for i, r := range x {
@@ -177,7 +126,7 @@ func tilt(x [][]float64, target []float64) []float64 {
 	}
 	at := value(theta)
 	if d == 0 {
-		return w // nothing to balance
+		return w, theta // nothing to balance
 	}
 	for range balanceRounds {
 		mean := make([]float64, d)
@@ -229,7 +178,7 @@ func tilt(x [][]float64, target []float64) []float64 {
 			break
 		}
 	}
-	return w
+	return w, theta
 }
 
 func dot(a, b []float64) float64 {

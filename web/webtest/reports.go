@@ -21,7 +21,7 @@ func (w *World) putReports(ctx context.Context, t testing.TB) {
 		}
 		row := store.CohortRow{
 			Model: Bike, Version: "2", Day: time.UnixMilli(ms).UTC().Format(time.DateOnly), MaturityMS: dayMS, Kind: "binary", LabelClockMS: clock, Answers: []byte{1}, Reading: reading,
-			Report: fmt.Sprintf(`{"kind":"binary","from_ms":%d,"to_ms":%d,"mature":%t,"days":7,"predicted":168,"reading":%q,"words":%q,"learnt":{"from_ms":%d,"to_ms":%d,"days":28,"labels":640},"reference":{"from_ms":%d,"to_ms":%d,"days":28,"labels":640},%s}`,
+			Report: fmt.Sprintf(`{"kind":"binary","from_ms":%d,"to_ms":%d,"mature":%t,"days":7,"predicted":168,"reading":%q,"words":%q,"learnt":{"from_ms":%d,"to_ms":%d,"days":28,"labels":640},"estimate":"balanced","estimate_rows":1640,"estimate_worth":812.4,"reference":{"from_ms":%d,"to_ms":%d,"days":28,"labels":640},%s}`,
 				ms-6*dayMS, ms+dayMS, mature, reading, words, FirstEnd+250*dayMS, FirstEnd+278*dayMS, FirstEnd+250*dayMS, FirstEnd+278*dayMS, more),
 		}
 		w.must(t, "report", w.store.Tx(ctx, func(tx *store.Tx) error {

@@ -14,17 +14,27 @@ const Level = 0.95
 // nothingLearnt is why there is no estimate before the first day that C1 allows.
 const nothingLearnt = "no labels have matured before the window"
 
-// estimator learns from the past; nil with no days to learn from.
-func (p past) estimator() (e *performance.Estimator, design float64, err error) {
+// estimator learns from the past, for a window; nil with no days to learn from. It
+// follows the window's inputs where they are stored, and says so. labelled: the window
+// is read by its labelled rows.
+func (p past) estimator(s Spec, window []Day, labelled bool) (e *performance.Estimator, how way, design float64, err error) {
 	days := outcomesOf(p.learn)
 	if len(days) == 0 {
-		return nil, 1, nil
+		return nil, how, 1, nil
 	}
 	if design, err = designOf(days); err != nil {
-		return nil, 1, err
+		return nil, how, 1, err
 	}
+	if e, how.why, err = p.follow(s, window, labelled); err != nil {
+		return nil, how, 1, err
+	}
+	if e != nil {
+		how.way, how.rows, how.worth = Balanced, e.Labels(), some(e.Effective())
+		return e, how, design, nil
+	}
+	how.way = Plain
 	e, err = performance.Learn(days, performance.DefaultMinLabels)
-	return e, design, err
+	return e, how, design, err
 }
 
 // matureClassifier reports a window with labels.
@@ -51,10 +61,11 @@ func matureClassifier(s Spec, window []Day, p past) (Report, error) {
 	r.beside("labelled, with a score outside 0 to 1", nan+out)
 	r.realised(s, &realised)
 
-	e, design, err := p.estimator()
+	e, how, design, err := p.estimator(s, window, realised.Rows > 0)
 	if err != nil {
 		return r, err
 	}
+	r.made(how)
 	if e == nil {
 		r.noEstimate(s, nothingLearnt)
 		r.Reading, r.Words = NotAvailable, NotAvailable+": "+nothingLearnt
@@ -105,10 +116,11 @@ func expectClassifier(s Spec, window []Day, p past) (Report, error) {
 		return r, nil
 	}
 	r.Predicted = scores.Rows
-	e, design, err := p.estimator()
+	e, how, design, err := p.estimator(s, window, false)
 	if err != nil {
 		return r, err
 	}
+	r.made(how)
 	if e == nil {
 		r.noEstimate(s, nothingLearnt)
 		return r, nil

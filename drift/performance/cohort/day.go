@@ -55,6 +55,9 @@ type Day struct {
 	// Numbers. They are nil where nothing could be counted.
 	Scores      *sketches.ScoreCounts
 	Predictions *sketches.Counts
+
+	// Inputs draws a sample of the day with its inputs; nil where none are kept.
+	Inputs Inputs
 }
 
 // Mature tells whether the day has its labels.
@@ -120,9 +123,9 @@ func (d *Day) Add(s Spec, r Row) {
 		d.addNumber(r, labelled)
 		return
 	}
-	d.Outcomes.Add(performance.Scored{
-		Score: r.Score, HasScore: r.HasScore, Predicted: r.Class, HasClass: r.Class != "", Label: r.Label, HasLabel: labelled,
-	})
+	x := r.scored()
+	x.HasLabel = labelled
+	d.Outcomes.Add(x)
 	d.Scores.Add(r.Score, r.HasScore, r.Class)
 }
 

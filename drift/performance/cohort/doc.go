@@ -18,6 +18,8 @@
 //	C4  a day's counts do not depend on when they were made: labels of a later event
 //	    time than the day's maturity are not there
 //	C5  every figure has a number or a reason, the share of labels stands beside them
+//	C6  an estimate says whether it follows the window's inputs, and why not; what it
+//	    reads of them is a sample of bounded size, drawn without regard to the values
 //
 // A label that is corrected before the maturity counts with its last value. A correction
 // that comes later does not restate the day: it would make its maturity another one than

@@ -6,6 +6,9 @@ import (
 	"github.com/driftline/driftline/sketches"
 )
 
+// numbersPlain is why a regression's estimate does not follow inputs.
+const numbersPlain = "errors of numbers are estimated from the predictions alone"
+
 // errors learns from the past; nil with no days to learn from.
 func (p past) errors() (e *performance.ErrorEstimator, design float64, err error) {
 	days := numbersOf(p.learn)
@@ -64,6 +67,7 @@ func matureRegression(s Spec, window []Day, p past) (Report, error) {
 		return r, err
 	}
 	r.errors(&est)
+	r.made(way{way: Plain, why: numbersPlain})
 	r.addError("mae", est.MAE, realised.MAE)
 	r.addError("rmse", est.RMSE, realised.RMSE)
 	reference, err := merged(numbersOf(p.reference))
@@ -103,6 +107,7 @@ func expectRegression(s Spec, window []Day, p past) (Report, error) {
 		return r, err
 	}
 	r.errors(&est)
+	r.made(way{way: Plain, why: numbersPlain})
 	return r, r.movedNumbers(window, p)
 }
 

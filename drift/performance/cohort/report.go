@@ -39,7 +39,14 @@ type Report struct {
 	Calibration []performance.CalibrationBin `json:"calibration,omitempty"`
 	PerDay      []DayFigure                  `json:"per_day,omitempty"`
 
-	Learnt    Learnt `json:"learnt"`    // what the estimates rest on
+	Learnt Learnt `json:"learnt"` // what the estimates rest on
+	// Estimate is how the estimates were made: Balanced or Plain; empty where there are none.
+	Estimate    string `json:"estimate,omitempty"`
+	EstimateWhy string `json:"estimate_why,omitempty"` // why it is not Balanced
+	// Of Balanced: labelled rows, and how many that count alike they are worth.
+	EstimateRows  uint64   `json:"estimate_rows,omitempty"`
+	EstimateWorth *float64 `json:"estimate_worth,omitempty"`
+
 	Reference Learnt `json:"reference"` // what the window is held against
 
 	Reading string `json:"reading"`

@@ -233,6 +233,9 @@ func (h *historyStore) RealiseDay(ctx context.Context, m historian.PerformanceMo
 		for _, d := range days {
 			r := historian.Realised{Version: d.Version, Predicted: d.Predicted, Classed: d.Classed, Correct: d.Correct}
 			r.Day, r.Reason = c.result(d.Version)
+			if r.Day != nil && d.Version == m.Champion {
+				r.Day.Inputs = h.inputsOf(ctx, m, startMS, true)
+			}
 			out = append(out, r)
 			rows = append(rows, c.stored(m.Model, d.Version, clockMS))
 		}
@@ -272,6 +275,9 @@ func (h *historyStore) AnswerDay(ctx context.Context, m historian.PerformanceMod
 		if out.Day == nil && m.Cohort.Reason == "" {
 			out.Reason = "no labels have matured yet"
 		}
+		if out.Day != nil {
+			out.Day.Inputs = h.inputsOf(ctx, m, startMS, false)
+		}
 		row := c.stored(m.Model, m.Champion, 0)
 		row.Reason = out.Reason
 		return t.PutCohorts(ctx, []store.CohortRow{row})
@@ -304,7 +310,8 @@ func (h *historyStore) Cohorts(ctx context.Context, m historian.PerformanceModel
 	if err != nil {
 		return nil, err
 	}
-	return h.kept.decodeDays(m.Cohort, m.Model, rows)
+	days, err := h.kept.decodeDays(m.Cohort, m.Model, rows)
+	return h.withInputs(ctx, m, days), err
 }
 
 // putReports writes what was said of the champion's days.

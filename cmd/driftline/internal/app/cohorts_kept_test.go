@@ -31,7 +31,7 @@ func TestKeptDays_AreThoseOfTheDatabase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fresh, err := (&historyStore{p: p.db.p}).Cohorts(t.Context(), m)
+		fresh, err := (&historyStore{p: p.db.p, specs: p.db.specs}).Cohorts(t.Context(), m)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,7 +91,10 @@ type historyStore struct {
 	p      *Parts
 	layout wire.Layout
 	specs  *Specs
-	kept   keptDays // of Cohorts, which one goroutine at a time calls
+
+	// Of Cohorts and what it returns, which one goroutine at a time uses.
+	kept    keptDays
+	sampled sampled
 }
 
 // Offsets implements historian.Store.

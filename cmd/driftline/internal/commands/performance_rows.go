@@ -18,6 +18,9 @@ func performanceRows(p *web.Performance, add func(what, which, format string, ar
 		add("performance", week, "version %s, %s: %s", p.Version, p.Reading, p.Words)
 		add("labels", week, "%d of %d predictions have one, coverage %s%s", p.Labelled, p.Predicted, number(p.Coverage), besideText(p.Beside))
 	}
+	if text := p.EstimateText(); text != "" {
+		add("estimate", week, "%s", text)
+	}
 	var names []string
 	seen := map[string]bool{}
 	for _, f := range p.Figures {

@@ -39,6 +39,14 @@ func TestPerformanceRows_SayFiguresAndReasons(t *testing.T) {
 			t.Errorf("rows do not hold %q:\n%s", want, got)
 		}
 	}
+	for want, p := range map[string]web.Performance{
+		"estimate|week to -|plain, from scores alone: no inputs are stored":                               {Estimate: "plain", EstimateWhy: "no inputs are stored"},
+		"estimate|week to -|balanced: 1640 labelled rows weighed to look like the week's inputs, worth 1": {Estimate: "balanced", EstimateRows: 1640, EstimateWorth: &x},
+	} {
+		if got := text(p); !strings.Contains(got, want) {
+			t.Errorf("rows do not hold %q:\n%s", want, got)
+		}
+	}
 	if strings.Contains(got, "|recall|") {
 		t.Errorf("one class stands among the measures of the model:\n%s", got)
 	}
