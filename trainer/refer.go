@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
@@ -42,14 +41,16 @@ func (j *job) buildReference(ctx context.Context) (reference.Result, error) {
 	if err != nil {
 		return reference.Result{}, err
 	}
-	return buildReference(j.spec, j.row.Version, d, j.servedRows(), keep, e, false)
+	res, err := buildReference(j.spec, j.row.Version, d, j.servedRows(), keep, e, false)
+	if err != nil {
+		return res, err
+	}
+	return res, j.answer(ctx, &res)
 }
 
 func buildReference(s Spec, version string, d *dataset, rows []row, keep inForce, e *joint.Embedding, mustKeep bool) (reference.Result, error) {
-	windows := slices.Clone(s.ReferenceWindowsMS)
-	slices.Sort(windows)
 	spec := reference.Spec{
-		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: slices.Compact(windows), Ordered: true, Keep: keep.grid, MustKeep: mustKeep, Early: s.Early, Joint: s.Joint, KeepJoint: e,
+		Model: s.Model, Version: version, Kind: "training", Names: d.columns(), WindowsMS: s.windows(), Ordered: true, Keep: keep.grid, MustKeep: mustKeep, Early: s.Early, Joint: s.Joint, KeepJoint: e,
 		Segments: s.Segments, KeepSegments: keep.segments,
 	}
 	res, err := reference.Build(spec, d.referenceRows(rows, s.Segments))
@@ -251,7 +252,14 @@ func (t *Trainer) countAgain(ctx context.Context, s Spec, version string, keep i
 	if err != nil {
 		return reference.Result{}, err
 	}
-	return buildReference(s, version, j.data, j.servedRows(), keep, e, keep.grid != nil)
+	res, err := buildReference(s, version, j.data, j.servedRows(), keep, e, keep.grid != nil)
+	if err != nil {
+		return res, err
+	}
+	if err := j.answer(ctx, &res); err != nil && !lasting(err) {
+		return res, err
+	} // without the tested model the reference does without its answers
+	return res, nil
 }
 
 // errNoReference says that a version has no reference and none can be made.

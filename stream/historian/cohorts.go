@@ -110,6 +110,9 @@ func (f *Performance) estimate(ctx context.Context, clockMS int64) error {
 func tell(detail map[string]any, r *cohort.Report) {
 	detail["reading"], detail["words"] = r.Reading, r.Words
 	detail["label_coverage"] = r.Coverage
+	if r.Estimate != "" {
+		detail["estimate"] = r.Estimate
+	}
 	main := cohort.Main(r.Kind)
 	for _, kind := range []string{cohort.Realised, cohort.Estimated, cohort.Error} {
 		f, ok := r.Find(kind, main)
