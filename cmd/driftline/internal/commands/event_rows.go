@@ -72,6 +72,9 @@ func (f *feed) exampleRows(ctx context.Context, src source, g *gathered, tell *t
 		if e.Features == nil {
 			return nil
 		}
+		if g.answers != nil {
+			g.answers.example(e.EventMS, e.Prediction)
+		}
 		features, err := parseFeatures(e.Features.JSON)
 		if err != nil {
 			return fmt.Errorf("example %q of model %q: %w", e.ID, f.model, err)
@@ -201,18 +204,30 @@ func (f *feed) partitionRows(ctx context.Context, h held, want event.Type, src s
 				continue
 			}
 			rows, err := reader.Read(&event.Raw{Key: r.Key, Value: r.Value, Headers: r.Headers, TimeMS: r.TimeMS})
-			if err != nil || len(rows) == 0 || rows[0].Model != f.model || rows[0].Type != want {
+			if err != nil || len(rows) == 0 || rows[0].Model != f.model {
 				continue // what cannot be read is counted where it is collected
+			}
+			answer := g.answers != nil && rows[0].Type == event.TypePrediction
+			if rows[0].Type != want && !answer {
+				continue
 			}
 			ms := r.TimeMS
 			if rows[0].HasTime {
 				ms = rows[0].TimeMS
 			}
 			if src.fromMS != 0 && ms < src.fromMS || src.toMS != 0 && ms >= src.toMS {
-				g.outside.add(ms, len(rows))
+				if rows[0].Type == want {
+					g.outside.add(ms, len(rows))
+				}
 				continue
 			}
 			for i := range rows {
+				if answer {
+					g.answers.event(ms, &rows[i])
+				}
+				if rows[i].Type != want {
+					continue
+				}
 				if err := g.addIn(ms, cloned(rows[i].Features), g.membership(rows[i].Segments)); err != nil {
 					return err
 				}

@@ -47,6 +47,7 @@ type built struct {
 	Chosen    *chosenDays  `json:"chosen,omitempty"` // last-good
 	Parts     []builtPart  `json:"parts"`            // of the model's segments
 	Counted   int64        `json:"segments_ms"`      // event time from which other segments count than before; 0: no change, or from the first event on
+	Answers   builtAnswers `json:"answers"`
 	Checks    []gateResult `json:"checks"`
 	Published bool         `json:"published"`
 	Stored    bool         `json:"stored"`
@@ -142,6 +143,7 @@ type builder struct {
 	excluded wire.Exclusions
 	kept     int                // rows that exclusions kept out
 	good     reference.GoodDays // last-good
+	answered *answers           // nil: the source tells of none
 	res      reference.Result
 	out      built
 }
@@ -197,7 +199,14 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 			gate = fmt.Errorf("%w for model %q: %s: found %s, needed %s", reference.ErrGate, b.model, c.Name, c.Found, c.Needed)
 		}
 	}
+	answers := builtAnswers{Why: "the reference is refused"}
+	if gate == nil {
+		if answers, err = b.answer(src); err != nil {
+			return cli.Usagef("%w", err)
+		}
+	}
 	b.describe(spec, src, len(rows))
+	b.out.Answers = answers
 	if gate == nil && !b.flags.dry {
 		if err := b.install(ctx); err != nil {
 			return err
@@ -420,8 +429,8 @@ func (b *builder) print(out cli.Format) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s%s\n",
-		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.segmentLines(), b.effect())
+	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s\n%s%s\n",
+		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.out.Answers.words(), b.segmentLines(), b.effect())
 	return err
 }
 

@@ -113,6 +113,8 @@ func (b *builder) rows(ctx context.Context, src source, spec *reference.Spec) ([
 		return b.runRows(ctx, src, spec)
 	}
 	g := &gathered{limit: b.flags.columns, skips: b.skips, known: reference.NewMembers(spec.Segments), narrow: "narrow it with --from-time, --to-time or --columns"}
+	b.answered = b.newAnswers()
+	g.answers = b.answered
 	f := feed{parts: b.parts, model: b.model, view: b.declared.View, flag: "--from", show: show}
 	if src.kind == fromLastGood {
 		f.skip, f.skewMS = true, b.declared.Layout.SkewMS
@@ -179,11 +181,12 @@ func (b *builder) order(names []string) []string {
 
 // gathered collects rows whose features differ from row to row.
 type gathered struct {
-	limit  []string
-	narrow string              // what to do where it is too much
-	skips  func(ms int64) bool // kept out of references; nil: nothing is
-	known  *reference.Members  // of segments; nil: rows have none
-	seen   map[string]int      // place of a name in the values of a record
+	limit   []string
+	narrow  string              // what to do where it is too much
+	skips   func(ms int64) bool // kept out of references; nil: nothing is
+	known   *reference.Members  // of segments; nil: rows have none
+	answers *answers            // of predictions in the range; nil: none are collected
+	seen    map[string]int      // place of a name in the values of a record
 	rowsOf
 	outside leftOut
 }
