@@ -81,6 +81,36 @@ func TestSegments_AreHeldAgainstTheirPartOfTheReference(t *testing.T) {
 	}
 }
 
+// A shift in a sixth of the traffic is diluted in the whole, and stands out in its segment:
+// that is what segments are for.
+func TestSegments_FindWhatTheWholeDilutes(t *testing.T) {
+	t.Parallel()
+	f, m, in, w := divided(t, 0, 0, 0)
+	_, _, _, other := togetherWorld(t, 1.2, 1.2)
+	id := in.ref.Counts.Grid.ID()
+	whole, shifted := w.sum.entry(key{grid: id}), other.sum.on(id)
+	if shifted == nil {
+		t.Fatal("the worlds stand on other grids")
+	}
+	usual := whole.counts.Clone()
+	for range 4 {
+		if err := whole.counts.Merge(usual); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := whole.counts.Merge(shifted); err != nil {
+		t.Fatal(err)
+	}
+	w.sum.entry(key{grid: id, segment: eu.String()}).counts = shifted
+	j, parts := compared(t, f, m, in, w, wire.DefaultPolicy())
+	if j.score.Judged != 2 || j.score.Drifted != 0 {
+		t.Errorf("the whole: %v", verdicts(j.results))
+	}
+	if parts[0].score.Drifted != 2 {
+		t.Errorf("the segment: %v", verdicts(parts[0].results))
+	}
+}
+
 // Where a part has no blocks of its own it is judged on the whole's bins, with what is known
 // of the whole's dependence: never as if its records were independent.
 func TestSegments_WithoutBlocksTakeTheWholesDependence(t *testing.T) {
