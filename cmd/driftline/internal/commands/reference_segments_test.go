@@ -37,8 +37,9 @@ func (b *bench) partedCSV(rows int) string {
 	return b.write("parted.csv", s.String())
 }
 
-// partedEvents writes a minute of predictions with segments, and ticks.
-func (b *bench) partedEvents(ctx context.Context, r *app.Running, rows int) {
+// partedEvents writes a minute of predictions with segments, those of us with amounts
+// shifted by so much, and ticks.
+func (b *bench) partedEvents(ctx context.Context, r *app.Running, rows int, shift float64) {
 	b.t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
 	var recs []log.Record
@@ -46,9 +47,12 @@ func (b *bench) partedEvents(ctx context.Context, r *app.Running, rows int) {
 		recs = append(recs, log.Record{Partition: log.Partition{Topic: "ml.events", Index: part}, TimeMS: ms, Value: []byte(value)})
 	}
 	for i := range rows {
-		ms := startMS + int64(i)*60_000/int64(rows)
+		ms, mean := startMS+int64(i)*60_000/int64(rows), 100.0
+		if regionOf(i) == "us" {
+			mean += shift
+		}
 		put(int32(i%2), ms, fmt.Sprintf(`{"type":"prediction","model":"churn","version":"1","id":"p%d","ts":%d,"features":{"amount":%.2f},"score":0.5,"segments":{"region":"%s","plan":"%s","customer":"c%d"}}`,
-			i, ms, 100+10*random.NormFloat64(), regionOf(i), []string{"free", "paid"}[i%2], i))
+			i, ms, mean+10*random.NormFloat64(), regionOf(i), []string{"free", "paid"}[i%2], i))
 	}
 	for part := range int32(2) {
 		put(part, startMS+70_000, `{"type":"tick"}`)
@@ -137,7 +141,7 @@ func TestReferenceBuild_CountsSegmentsApart(t *testing.T) {
 		}
 
 		// Topics and examples.
-		b.partedEvents(ctx, r, 800)
+		b.partedEvents(ctx, r, 800, 0)
 		want := map[string]uint64{"region=eu": 600, "region=us": 100}
 		decode(t, b.must("reference", "build", "churn", "--from", "topic", "--dry-run", "-o", "json"), &got)
 		same("the topic", got, want)
