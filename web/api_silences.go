@@ -14,7 +14,7 @@ type Silence struct {
 	ID          string `json:"id"`
 	Model       string `json:"model"`
 	Feature     string `json:"feature" doc:"Empty for the whole model."`
-	Kind        string `json:"kind" doc:"drift, quality, performance or joint; empty for all."`
+	Kind        string `json:"kind" doc:"drift, quality, performance, joint or prediction; empty for all."`
 	Segment     string `json:"segment" doc:"Part of the traffic, such as region=eu; empty for all of it with its parts."`
 	Reason      string `json:"reason"`
 	Author      string `json:"author"`
@@ -78,7 +78,7 @@ type addSilenceInput struct {
 	Body struct {
 		Model   string `json:"model" minLength:"1"`
 		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is."`
-		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint" doc:"Default: all kinds."`
+		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint,prediction" doc:"Default: all kinds."`
 		Segment string `json:"segment,omitempty" doc:"Only alarms of this part of the traffic, as NAME=VALUE such as region=eu. Default: those of all of it and of each part."`
 		UntilMS int64  `json:"until_ms,omitempty" doc:"End, epoch milliseconds; this or for_ms, at most 90 days ahead."`
 		ForMS   int64  `json:"for_ms,omitempty" doc:"Length in milliseconds, from now on."`
