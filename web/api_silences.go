@@ -77,7 +77,7 @@ func listSilences(ctx context.Context, s *server, in *silencesInput) (List[Silen
 type addSilenceInput struct {
 	Body struct {
 		Model   string `json:"model" minLength:"1"`
-		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is."`
+		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is. Alarms of kind prediction are about score and prediction."`
 		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint,prediction" doc:"Default: all kinds."`
 		Segment string `json:"segment,omitempty" doc:"Only alarms of this part of the traffic, as NAME=VALUE such as region=eu. Default: those of all of it and of each part."`
 		UntilMS int64  `json:"until_ms,omitempty" doc:"End, epoch milliseconds; this or for_ms, at most 90 days ahead."`
