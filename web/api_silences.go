@@ -101,7 +101,7 @@ func addSilence(ctx context.Context, s *server, in *addSilenceInput) (Silence, e
 			return Silence{}, err
 		}
 	}
-	if err := s.knownFeature(ctx, b.Model, b.Feature); err != nil {
+	if err := s.knownFeature(ctx, b.Model, b.Kind, b.Feature); err != nil {
 		return Silence{}, err
 	}
 	row, err := s.Store.AddSilence(ctx, store.Silence{
@@ -111,9 +111,10 @@ func addSilence(ctx context.Context, s *server, in *addSilenceInput) (Silence, e
 }
 
 // knownFeature refuses a feature that no newest score of the model has: a misspelt
-// silence would mute nothing, and nobody would know. A model without scores takes any.
-func (s *server) knownFeature(ctx context.Context, model, feature string) error {
-	if feature == "" {
+// silence would mute nothing, and nobody would know. A model without scores takes any. Of
+// the kind prediction the two that there are, the store knows.
+func (s *server) knownFeature(ctx context.Context, model, kind, feature string) error {
+	if feature == "" || kind == kindPrediction {
 		return nil
 	}
 	latest, err := s.Store.LatestScores(ctx, model)
@@ -122,6 +123,9 @@ func (s *server) knownFeature(ctx context.Context, model, feature string) error 
 	}
 	some := false
 	for _, row := range latest {
+		if row.Version != anyVersion && kind != "" {
+			continue // features of answers
+		}
 		score, err := parseScore(row.Body)
 		if err != nil {
 			return err

@@ -125,6 +125,11 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 			add(al.SinceMS, "evidence", "%s", line)
 		}
 	}
+	if n := len(al.Events); n > 0 && al.Kind == wire.KindOfPrediction {
+		for _, line := range predictionEvidence(al.Events[0].Event) {
+			add(al.SinceMS, "evidence", "%s", line)
+		}
+	}
 	for _, n := range al.Notes {
 		add(n.AtMS, "note", "%s: %s", n.Author, n.Text)
 	}
