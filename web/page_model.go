@@ -48,6 +48,7 @@ type modelView struct {
 	Segment      string       // the part of the traffic that is shown, "" for all of it
 	Segments     []segmentRow // of the window shown; empty for a part
 	Predictions  []predictionRow
+	AnswersPlot  chart.Drawing // of the version that is compared; empty for none
 }
 
 // Warned tells whether an early warning is among the alarms.
@@ -184,6 +185,11 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	}
 	if view.Predictions, err = predictionRows(m.latest, m.open, view.Window, m.Champion); err != nil {
 		return view, err
+	}
+	if len(view.Predictions) > 0 && view.Predictions[0].Verdict != "" {
+		if view.AnswersPlot, err = h.predictions(ctx, t, view.Predictions[0].Version); err != nil {
+			return view, err
+		}
 	}
 	view.Headline, err = headline(ctx, t, &m, view.Newest)
 	return view, err

@@ -2,10 +2,12 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/web/chart"
 )
 
 // kindPrediction is the kind of alarms on what a version answers.
@@ -185,4 +187,27 @@ func answersVerdict(b *scoreBody, drifted, judged int64, fires bool) (verdict, w
 		return "", "the model has no reference yet"
 	}
 	return "", "the reference holds no answers of this version, or policy.predictions is off"
+}
+
+// predictions draws how far the answers of a version are from those of the reference, over the
+// time that the other drawings cover.
+func (h *history) predictions(ctx context.Context, t *store.Tx, version string) (chart.Drawing, error) {
+	of := *h
+	of.answers = version
+	rows, err := t.Scores(ctx, store.ScoreQuery{
+		Model: h.model, Version: version, WindowMS: h.windowMS, FromMS: h.fromMS, ToMS: h.toMS, FinalOnly: true, Newest: true, NoBody: true, Limit: mostWindows,
+	})
+	if err != nil {
+		return chart.Drawing{}, err
+	}
+	slices.Reverse(rows)
+	of.rows = mergeEnds(rows)
+	p := of.plot("Largest PSI of what version "+version+" answers", "The larger PSI of scores and predicted classes against those of the reference, per window, with the warning level and the level of drift")
+	p.Root, p.Height = true, 130
+	p.Lines = []chart.Line{{Name: "largest PSI", Class: "l0", Points: of.over(func(r *store.ScoreRow) *float64 { return r.MaxPSI })}}
+	p.Levels = []chart.Level{
+		{Y: h.limits.Warn, Text: "warn " + short(h.limits.Warn), Class: "warn"},
+		{Y: h.limits.Drifted, Text: "drifted " + short(h.limits.Drifted), Class: "drifted"},
+	}
+	return p.Draw(), nil
 }
