@@ -42,7 +42,7 @@ func TestPredictions_AlarmsAndSilencesAreKept(t *testing.T) {
 		if store.Mute(rows, silences, 2000); rows[0].SilencedUntilMS != hourMS {
 			t.Errorf("a silence of the score does not mute the alarm on it: %+v", rows[0])
 		}
-		if err := store.RollbackTo(ctx, s, 9); err != nil {
+		if err := store.RollbackTo(ctx, s, 10); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Migrate(ctx); err != nil {
