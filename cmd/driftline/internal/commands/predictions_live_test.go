@@ -41,6 +41,18 @@ func answersEvent(s wire.Score) store.EventRow {
 	}
 }
 
+// inputEvent is an alarm on the input of churn.
+func inputEvent() store.EventRow {
+	e := wire.NewEvent("test", wire.EventType("drift", "detected"), "id-whole", "warning", startMS, wire.EventData{
+		Model: "churn", Version: "*", Kind: "drift", Policy: "default", Rule: "classic", Episode: "whole", Reference: "ref", WindowMS: 10_000,
+		StartMS: startMS - 10_000, EndMS: startMS, Phase: "firing", Rows: 42, ReferenceRows: 546, Drifted: 1, Judged: 2, All: 2, Threshold: 0.2, ShareFire: 0.3, Hops: 1,
+	})
+	return store.EventRow{
+		ID: e.ID, Type: e.Type, Model: "churn", TimeMS: startMS, Body: string(e.Encode()), Episode: "whole", Version: "*", Policy: "default", Reference: "ref",
+		WindowMS: 10_000, Kind: "drift", Phase: "firing", Share: 0.5, TopJSON: "[]",
+	}
+}
+
 // Commands show what versions answer, how that compares, and why an alarm on it starts
 // nothing.
 func TestPredictions_OnTheCommandLine(t *testing.T) {
@@ -61,7 +73,7 @@ func TestPredictions_OnTheCommandLine(t *testing.T) {
 		if err := r.Store.PutScores(ctx, rows); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Store.PutEvents(ctx, []store.EventRow{answersEvent(s), partEvent("", "whole", true)}); err != nil {
+		if err := r.Store.PutEvents(ctx, []store.EventRow{answersEvent(s), inputEvent()}); err != nil {
 			t.Fatal(err)
 		}
 		var list []web.Alarm
