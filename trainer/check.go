@@ -33,8 +33,10 @@ func (j *job) check(ctx context.Context) error {
 func (j *job) worthwhile(ctx context.Context) (pass bool, why string, err error) {
 	switch {
 	case j.trig.Cause == "person" && !j.trig.Force:
+		// A part of the traffic that drifts is no drift of what a new version learns from, and
+		// other answers alone do not say that a new version would be better.
 		for _, kind := range []string{kindDrift, kindPerformance} {
-			rows, err := j.cfg.Store.Alarms(ctx, store.AlarmQuery{Model: j.row.Model, Kind: kind, Phase: "firing", Limit: 1})
+			rows, err := j.cfg.Store.Alarms(ctx, store.AlarmQuery{Model: j.row.Model, Kind: kind, Phase: "firing", Whole: true, Limit: 1})
 			if err != nil {
 				return false, "", err
 			}
@@ -42,7 +44,7 @@ func (j *job) worthwhile(ctx context.Context) (pass bool, why string, err error)
 				return true, j.trig.String() + "; an alarm of kind " + kind + " is open", nil
 			}
 		}
-		return false, "no drift or performance alarm of this model is open; --force retrains all the same", nil
+		return false, "no drift or performance alarm of all of this model's traffic is open; --force retrains all the same", nil
 	case j.trig.Cause != kindDrift:
 		return true, j.trig.String(), nil
 	case j.spec.Trigger == OnDrift:

@@ -271,6 +271,53 @@ func TestPerson_ForceSkipsDriftAndCoolDownOnly(t *testing.T) {
 	}
 }
 
+// Without force a person's retrain needs drift of what a new version learns from, or a fall
+// of performance: an alarm of a part of the traffic, or on what the version answers, is
+// neither.
+func TestPerson_AlarmsThatAreNoReasonToRetrain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, kind, segment string
+		want                string
+	}{
+		{"of all of the traffic", kindDrift, "", store.RetrainProbation},
+		{"of a part", kindDrift, "region=eu", store.RetrainCoalesced},
+		{"of what the version answers", wire.KindOfPrediction, "", store.RetrainCoalesced},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, tr := started(t, storetest.Open(t))
+			w.spec.WindowMS = 14 * dayMS
+			w.days(15, 36, byB)
+			w.check(w.store.PutEvents(w.ctx, []store.EventRow{{
+				ID: "a", Type: wire.EventType(c.kind, "detected"), Model: testModel, TimeMS: day(36), Body: "{}", Episode: "a", Version: "*", Policy: "default",
+				WindowMS: 7 * dayMS, Kind: c.kind, Segment: c.segment, Phase: "firing", TopJSON: "[]",
+			}}))
+			id, err := tr.Trigger(w.ctx, testModel, "ann", "month end", false)
+			w.check(err)
+			w.settle(tr)
+			r, err := w.store.Retrain(w.ctx, id)
+			w.check(err)
+			if r.State != c.want {
+				t.Errorf("%s: %q, want %s", r.State, r.Reason, c.want)
+			}
+		})
+	}
+}
+
+// Events on what a version answers start nothing, whatever they say of themselves.
+func TestIntake_PassesAlarmsOfPredictionsOver(t *testing.T) {
+	t.Parallel()
+	w, tr := started(t, storetest.Open(t))
+	w.days(15, 36, byB)
+	before := w.rows()
+	w.alarm(wire.KindOfPrediction, "detected", 36, func(d *wire.EventData) { d.Version = "1" })
+	w.settle(tr)
+	if got := w.rows(); len(got) != len(before) {
+		t.Errorf("%d retrains, %d before the event", len(got), len(before))
+	}
+}
+
 func TestAutomation_DecidesWhatAPassedGateLeadsTo(t *testing.T) {
 	t.Parallel()
 	t.Run("approve waits for a person", func(t *testing.T) {

@@ -15,7 +15,7 @@ type Alarm struct {
 	Policy      string  `json:"policy"`
 	Reference   string  `json:"reference"`
 	WindowMS    int64   `json:"window_ms"`
-	Kind        string  `json:"kind" enum:"drift,quality,performance,joint,early"`
+	Kind        string  `json:"kind" enum:"drift,quality,performance,joint,prediction,early"`
 	Check       string  `json:"check" doc:"Of kind quality: volume, freshness or schema; empty for the values of features, and for other kinds."`
 	Segment     string  `json:"segment" doc:"Part of the traffic that it is about, such as region=eu; empty for all of it. An alarm of a part is of kind drift and asks for no retrain."`
 	State       string  `json:"state" enum:"firing,resolved,superseded,warned" doc:"warned: an early warning, which opens no alarm and asks for no retrain."`
@@ -68,7 +68,7 @@ func alarmOf(a store.AlarmRow) Alarm {
 type alarmsInput struct {
 	Model   string `query:"model"`
 	State   string `query:"state" enum:"firing,resolved,superseded,warned"`
-	Kind    string `query:"kind" enum:"drift,quality,performance,joint,early"`
+	Kind    string `query:"kind" enum:"drift,quality,performance,joint,prediction,early"`
 	Segment string `query:"segment" doc:"Those of a part of the traffic, as NAME=VALUE such as region=eu, or * for those of any part; default all alarms."`
 	Limit   int    `query:"limit" default:"100" minimum:"1" maximum:"5000"`
 }

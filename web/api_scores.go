@@ -30,15 +30,17 @@ type Score struct {
 	MaxFeature  string    `json:"max_feature"`
 	AlarmPhase  string    `json:"alarm_phase"`
 	State       string    `json:"state,omitempty" doc:"judged, learning or empty; only with features."`
-	Features    []Feature `json:"features,omitempty" doc:"Only where asked for."`
+	Features    []Feature `json:"features,omitempty" doc:"Only where asked for. Over all versions those of the input; of one version score and prediction, if the reference holds its answers."`
 
-	ReferenceKind   string `json:"reference_kind,omitempty" doc:"Where the reference came from; trailing and seasonal ones move along. This and the following only with features."`
-	ReferenceDigest string `json:"reference_digest,omitempty" doc:"Of a reference that moves along: hash of what it held."`
-	ReferenceFromMS int64  `json:"reference_from_ms,omitempty" doc:"Event time of its rows."`
-	ReferenceToMS   int64  `json:"reference_to_ms,omitempty"`
-	ReferenceRows   int64  `json:"reference_rows,omitempty"`
-	Reason          string `json:"reason,omitempty" doc:"Why there is no verdict: the reference, or this part of it, holds too little."`
-	Joint           *Joint `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
+	ReferenceKind   string       `json:"reference_kind,omitempty" doc:"Where the reference came from; trailing and seasonal ones move along. This and the following only with features."`
+	ReferenceDigest string       `json:"reference_digest,omitempty" doc:"Of a reference that moves along: hash of what it held."`
+	ReferenceFromMS int64        `json:"reference_from_ms,omitempty" doc:"Event time of its rows."`
+	ReferenceToMS   int64        `json:"reference_to_ms,omitempty"`
+	ReferenceRows   int64        `json:"reference_rows,omitempty"`
+	Reason          string       `json:"reason,omitempty" doc:"Why there is no verdict: the reference, or this part of it, holds too little."`
+	Predictions     *Predictions `json:"predictions,omitempty" doc:"What the version answered; only of a version, with features. Those of the version whose answers the reference holds are compared: features are then score and prediction."`
+
+	Joint *Joint `json:"joint,omitempty" doc:"All features together, where the reference allows it; only with features."`
 
 	ShareImportance *Number `json:"share_importance,omitempty" doc:"Share drifted where features weigh what policy.importance says; only with features."`
 	Alpha           *Number `json:"alpha,omitempty" doc:"Chance of a false verdict per decision; absent under the classic rule; only with features."`
@@ -119,6 +121,7 @@ func scoreOf(r store.ScoreRow, features bool) (Score, error) {
 	s.ReferenceKind, s.ReferenceDigest, s.Reason = b.ReferenceKind, b.ReferenceDigest, b.Reason
 	s.ReferenceFromMS, s.ReferenceToMS, s.ReferenceRows = b.ReferenceFromMS, b.ReferenceToMS, b.ReferenceRows
 	s.State, s.Features, s.Joint = b.State, featuresOf(b.Features), b.Joint.joint()
+	s.Predictions = b.Predictions.predictions()
 	s.ShareImportance, s.Alpha = b.ShareImportance.value(), b.Alpha.value()
 	return s, nil
 }
@@ -145,7 +148,7 @@ func featuresOf(fs []featureBody) []Feature {
 type scoresInput struct {
 	ModelPath
 	Window    string `query:"window" doc:"Length: 24h, 7d, or milliseconds; default all."`
-	Version   string `query:"version" doc:"A version, or * for all together; default both."`
+	Version   string `query:"version" doc:"A version, for what it answered, or * for all together, for the input; default both."`
 	Reference string `query:"reference" doc:"Id of a reference."`
 	Of        string `query:"references" enum:"own,moving,all" doc:"Without an id: those against the model's own references (default), those that move along, or both."`
 	Segment   string `query:"segment" doc:"Those of a part of the traffic, as NAME=VALUE such as region=eu, or * for all parts; default those of all of the traffic."`

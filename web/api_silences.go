@@ -14,7 +14,7 @@ type Silence struct {
 	ID          string `json:"id"`
 	Model       string `json:"model"`
 	Feature     string `json:"feature" doc:"Empty for the whole model."`
-	Kind        string `json:"kind" doc:"drift, quality, performance or joint; empty for all."`
+	Kind        string `json:"kind" doc:"drift, quality, performance, joint or prediction; empty for all."`
 	Segment     string `json:"segment" doc:"Part of the traffic, such as region=eu; empty for all of it with its parts."`
 	Reason      string `json:"reason"`
 	Author      string `json:"author"`
@@ -77,8 +77,8 @@ func listSilences(ctx context.Context, s *server, in *silencesInput) (List[Silen
 type addSilenceInput struct {
 	Body struct {
 		Model   string `json:"model" minLength:"1"`
-		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is."`
-		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint" doc:"Default: all kinds."`
+		Feature string `json:"feature,omitempty" doc:"Default: the whole model. An alarm is silenced if each feature behind it is. Alarms of kind prediction are about score and prediction."`
+		Kind    string `json:"kind,omitempty" enum:"drift,quality,performance,joint,prediction" doc:"Default: all kinds."`
 		Segment string `json:"segment,omitempty" doc:"Only alarms of this part of the traffic, as NAME=VALUE such as region=eu. Default: those of all of it and of each part."`
 		UntilMS int64  `json:"until_ms,omitempty" doc:"End, epoch milliseconds; this or for_ms, at most 90 days ahead."`
 		ForMS   int64  `json:"for_ms,omitempty" doc:"Length in milliseconds, from now on."`
@@ -101,7 +101,7 @@ func addSilence(ctx context.Context, s *server, in *addSilenceInput) (Silence, e
 			return Silence{}, err
 		}
 	}
-	if err := s.knownFeature(ctx, b.Model, b.Feature); err != nil {
+	if err := s.knownFeature(ctx, b.Model, b.Kind, b.Feature); err != nil {
 		return Silence{}, err
 	}
 	row, err := s.Store.AddSilence(ctx, store.Silence{
@@ -111,9 +111,10 @@ func addSilence(ctx context.Context, s *server, in *addSilenceInput) (Silence, e
 }
 
 // knownFeature refuses a feature that no newest score of the model has: a misspelt
-// silence would mute nothing, and nobody would know. A model without scores takes any.
-func (s *server) knownFeature(ctx context.Context, model, feature string) error {
-	if feature == "" {
+// silence would mute nothing, and nobody would know. A model without scores takes any. Of
+// the kind prediction the two that there are, the store knows.
+func (s *server) knownFeature(ctx context.Context, model, kind, feature string) error {
+	if feature == "" || kind == kindPrediction {
 		return nil
 	}
 	latest, err := s.Store.LatestScores(ctx, model)
@@ -122,6 +123,9 @@ func (s *server) knownFeature(ctx context.Context, model, feature string) error 
 	}
 	some := false
 	for _, row := range latest {
+		if row.Version != anyVersion && kind != "" {
+			continue // features of answers
+		}
 		score, err := parseScore(row.Body)
 		if err != nil {
 			return err

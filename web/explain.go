@@ -136,7 +136,7 @@ func (s *story) explanation() Explanation {
 // sharesFeatures tells whether an alarm goes by a share of the features, each with a
 // threshold.
 func sharesFeatures(a *store.AlarmRow) bool {
-	return a.Kind == "drift" || a.Kind == "quality" && a.Check == ""
+	return judgesFeatures(a) || a.Kind == "quality" && a.Check == ""
 }
 
 // tell reads everything about an alarm. nowMS is the wall clock, of silences; 0: without.
@@ -162,7 +162,7 @@ func tell(ctx context.Context, t *store.Tx, id string, nowMS int64) (s story, er
 	if s.first != nil {
 		s.features = s.first.Top
 	}
-	if a.Kind == "drift" && a.Policy != checkPolicy {
+	if judgesFeatures(&a) && a.Policy != checkPolicy {
 		if err := s.readScore(ctx, t); err != nil {
 			return s, err
 		}

@@ -68,7 +68,7 @@ func (s *story) readAround(ctx context.Context, t *store.Tx, nowMS int64) error 
 			return err
 		}
 	}
-	if a.Kind != "drift" && a.Kind != store.KindEarly {
+	if !judgesFeatures(&a) && a.Kind != store.KindEarly {
 		return nil
 	}
 	if a.Segment != "" {
@@ -78,14 +78,18 @@ func (s *story) readAround(ctx context.Context, t *store.Tx, nowMS int64) error 
 	if err != nil {
 		return err
 	}
-	seen := map[int64]bool{a.WindowMS: a.Kind == "drift"}
+	seen := map[int64]bool{a.WindowMS: judgesFeatures(&a)}
+	version, reference := anyVersion, ""
+	if a.Kind == kindPrediction {
+		version, reference = a.Version, a.Reference // nothing else is compared with it
+	}
 	for _, l := range latest {
-		if seen[l.WindowMS] || l.Version != anyVersion {
+		if seen[l.WindowMS] || l.Version != version || reference != "" && l.Reference != reference {
 			continue
 		}
 		seen[l.WindowMS] = true
 		rows, err := t.Scores(ctx, store.ScoreQuery{
-			Model: a.Model, Version: anyVersion, WindowMS: l.WindowMS, ToMS: s.firedMS(), FinalOnly: true, Newest: true, NoBody: true, Limit: 1,
+			Model: a.Model, Version: version, Reference: reference, WindowMS: l.WindowMS, ToMS: s.firedMS(), FinalOnly: true, Newest: true, NoBody: true, Limit: 1,
 		})
 		if err != nil {
 			return err
@@ -112,7 +116,7 @@ const mostDetectable = 30
 func (s *story) featuresTold() []Feature {
 	out := featuresOf(s.features)
 	for i := range out[:min(len(out), mostDetectable)] {
-		if d := s.first; d != nil && s.alarm.Kind == "drift" {
+		if d := s.first; d != nil && judgesFeatures(&s.alarm) {
 			out[i].Detectable = s.features[i].detectable(d.Alpha, d.Threshold)
 		}
 	}
@@ -131,7 +135,10 @@ func (s *story) evidence() (out []Fact) {
 	}
 	out = []Fact{}
 	a, d := s.alarm, s.first
-	if d != nil && a.Kind == "drift" {
+	if a.Kind == kindPrediction {
+		add("answers", s.answersText())
+	}
+	if d != nil && judgesFeatures(&a) {
 		add("statistic", s.statisticText())
 		add("sample", s.sampleText())
 		add("threshold", s.thresholdText())
@@ -206,15 +213,19 @@ func (s *story) thresholdText() string {
 	if d.HopMS > 0 {
 		out += fmt.Sprintf(" over %s decisions of a feature a month, one every %s", groupText(monthMS/d.HopMS), spanText(d.HopMS))
 	}
+	features := fmt.Sprintf("%d features", d.All)
+	if s.alarm.Kind == kindPrediction {
+		features = "the features of the model, these two among them"
+	}
 	switch {
 	case d.Multiplicity == drift.ByBH:
 		out += ", the features of a hop together by Benjamini–Hochberg"
 	case d.Alpha <= drift.MinAlpha:
-		out += fmt.Sprintf(" and %d features; no level is below %s", d.All, short(drift.MinAlpha))
+		out += fmt.Sprintf(" and %s; no level is below %s", features, short(drift.MinAlpha))
 	case d.Alpha >= drift.MaxAlpha:
-		out += fmt.Sprintf(" and %d features; no level is above %s", d.All, short(drift.MaxAlpha))
+		out += fmt.Sprintf(" and %s; no level is above %s", features, short(drift.MaxAlpha))
 	default:
-		out += fmt.Sprintf(" and %d features", d.All)
+		out += " and " + features
 	}
 	return out
 }
@@ -259,7 +270,7 @@ func (s *story) referenceText() string {
 // detectableText says what the features without drift could hide.
 func (s *story) detectableText() string {
 	d := s.first
-	if d == nil || s.alarm.Kind != "drift" || !(d.Alpha > 0) {
+	if d == nil || !judgesFeatures(&s.alarm) || !(d.Alpha > 0) {
 		return ""
 	}
 	var least, most *float64
@@ -312,7 +323,7 @@ func (s *story) otherText() string {
 func (s *story) otherRules() (out []OtherRule) {
 	out = []OtherRule{}
 	d := s.first
-	if d == nil || s.alarm.Kind != "drift" || !(d.ShareFire > 0) {
+	if d == nil || !judgesFeatures(&s.alarm) || !(d.ShareFire > 0) {
 		return out
 	}
 	add := func(rule string, drifted, judged int64) {
@@ -377,7 +388,7 @@ func (s *story) otherRules() (out []OtherRule) {
 
 // definitions are those of the figures that the features have.
 func (s *story) definitions() []Definition {
-	if s.alarm.Kind != "drift" || len(s.features) == 0 {
+	if !judgesFeatures(&s.alarm) || len(s.features) == 0 {
 		return []Definition{}
 	}
 	return definitions

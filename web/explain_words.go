@@ -54,6 +54,8 @@ func (s *story) why() string {
 			text = j.why()
 		}
 		return fmt.Sprintf("%s: %s, in %s, n = %s against reference %s.", name, text, inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), groupText(d.ReferenceRows))
+	case kindPrediction:
+		name = a.Model // the sentence says the version
 	case "performance":
 		return name + ": " + performanceText(d) + ", " + window + "." + performanceWords(d)
 	case store.KindEarly:
@@ -70,6 +72,10 @@ func (s *story) why() string {
 	above := "above " + statistic + " " + short(d.Threshold)
 	if d.Rule == drift.RuleCalibrated {
 		above = "with " + statistic + " above " + short(d.Threshold)
+	}
+	if a.Kind == kindPrediction {
+		return fmt.Sprintf("%s: the %s of version %s are not spread as they were in the reference, %s (share %.2f ≥ %s) in %s, n = %s against %s.",
+			name, answersWords(s.features), a.Version, above, d.share(), short(d.ShareFire), inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), referenceText(d))
 	}
 	return fmt.Sprintf("%s: %d of %s features %s (share %.2f ≥ %s) in %s, n = %s against %s.",
 		name, d.Drifted, judged, above, d.share(), short(d.ShareFire), inARow(d.Hops, spanText(a.WindowMS), window), groupText(d.Rows), referenceText(d))
@@ -188,7 +194,7 @@ func (s *story) most() string {
 	if j := s.joint(); j != nil && s.alarm.Kind == kindJoint {
 		return j.most()
 	}
-	if s.alarm.Kind != "drift" || len(s.features) == 0 || !s.features[0].PSI.Known() {
+	if !judgesFeatures(&s.alarm) || len(s.features) == 0 || !s.features[0].PSI.Known() {
 		return ""
 	}
 	f := s.features[0]
@@ -210,7 +216,7 @@ func (s *story) most() string {
 // silent says what would have kept the alarm silent in the window in which it fired.
 func (s *story) silent() string {
 	d := s.first
-	if s.alarm.Kind != "drift" || d == nil || d.Judged == 0 || d.ShareFire <= 0 {
+	if !judgesFeatures(&s.alarm) || d == nil || d.Judged == 0 || d.ShareFire <= 0 {
 		return ""
 	}
 	var ways []string
@@ -258,6 +264,9 @@ func (s *story) quietThreshold() (float64, bool) {
 
 // ignored are the features that the model's settings leave out of the share.
 func (s *story) ignored() []string {
+	if s.alarm.Kind == kindPrediction {
+		return nil // features of the input are meant
+	}
 	var spec struct {
 		Policy struct {
 			Ignore []string `json:"ignore"`
@@ -280,6 +289,9 @@ func (s *story) retrained() (out []string) {
 	}
 	if len(out) == 0 && s.alarm.Kind == kindJoint {
 		return []string{"Not retrained: an alarm on all features together starts no retrain."}
+	}
+	if len(out) == 0 && s.alarm.Kind == kindPrediction {
+		return []string{"Not retrained: an alarm on predictions starts no retrain, for " + answersMeaning + "; look at the performance of the version."}
 	}
 	if len(out) > 0 || s.alarm.Kind != "drift" {
 		return out

@@ -233,7 +233,7 @@ func (m *modelNow) status() status {
 		return statusQuality
 	case kinds["performance"]:
 		return statusPerformance
-	case kinds["drift"], kinds["joint"]:
+	case kinds["drift"], kinds["joint"], kinds[kindPrediction]:
 		return statusDrift
 	case m.stale:
 		return statusStale

@@ -17,6 +17,7 @@ type history struct {
 	model    string
 	windowMS int64
 	segment  string // the part of the traffic that is drawn, "" for all of it
+	answers  string // the version whose answers are drawn, "" for the input
 	limits   limits
 	rows     []store.ScoreRow // final, all versions, oldest first
 	picks    []pick           // the worst of each stretch, as columns of the map
@@ -225,7 +226,7 @@ func dayStart(day string) int64 {
 // spans are the alarms of the window shown.
 func (h *history) spans() (out []chart.Span) {
 	for _, a := range h.alarms {
-		if a.WindowMS != h.windowMS || a.Kind == store.KindEarly || a.Segment != h.segment {
+		if a.WindowMS != h.windowMS || a.Kind == store.KindEarly || a.Segment != h.segment || (a.Kind == kindPrediction) != (h.answers != "") || h.answers != "" && a.Version != h.answers {
 			continue
 		}
 		to, title := a.ResolvedMS, a.Label()+" alarm "+momentText(a.SinceMS)+" to "+momentText(a.ResolvedMS)

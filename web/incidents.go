@@ -35,7 +35,7 @@ func (n incident) Firing() (k int) {
 }
 
 // severity orders kinds of alarm, most urgent first.
-var severity = []string{"quality", "performance", "drift", store.KindEarly}
+var severity = []string{"quality", "performance", "drift", kindPrediction, store.KindEarly}
 
 // Worst is the most urgent alarm: one that fires before one that ended, then by kind, then one
 // of all of the traffic before one of a part, then by share.

@@ -47,6 +47,8 @@ type modelView struct {
 	reason       string
 	Segment      string       // the part of the traffic that is shown, "" for all of it
 	Segments     []segmentRow // of the window shown; empty for a part
+	Predictions  []predictionRow
+	AnswersPlot  chart.Drawing // of the version that is compared; empty for none
 }
 
 // Warned tells whether an early warning is among the alarms.
@@ -181,6 +183,14 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if view.Segments, err = segmentRows(parts, m.open, view.Window); err != nil {
 		return view, err
 	}
+	if view.Predictions, err = predictionRows(m.latest, m.open, view.Window, m.Champion); err != nil {
+		return view, err
+	}
+	if len(view.Predictions) > 0 && view.Predictions[0].Verdict != "" {
+		if view.AnswersPlot, err = h.predictions(ctx, t, view.Predictions[0].Version); err != nil {
+			return view, err
+		}
+	}
 	view.Headline, err = headline(ctx, t, &m, view.Newest)
 	return view, err
 }
@@ -213,6 +223,9 @@ func headline(ctx context.Context, t *store.Tx, m *modelNow, newest *store.Score
 		i := slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind && a.Segment == "" })
 		if i < 0 { // of all features together alone
 			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kindJoint })
+		}
+		if i < 0 && st == statusDrift { // of what a version answers alone
+			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kindPrediction })
 		}
 		if i < 0 { // of a part of the traffic alone
 			i = slices.IndexFunc(m.open, func(a store.AlarmRow) bool { return a.Kind == kind })

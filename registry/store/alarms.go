@@ -22,7 +22,7 @@ type EventRow struct {
 	Policy    string
 	Reference string
 	WindowMS  int64
-	Kind      string // drift | quality | performance
+	Kind      string // drift | quality | performance | joint | prediction
 	Check     string // of kind quality: volume | freshness | schema; "" for the values
 	Segment   string // the part of the traffic, such as region=eu; "" = all of it
 	Phase     string // after the event: firing | resolved | superseded
@@ -186,9 +186,10 @@ func foldAlarm(old, add AlarmRow) AlarmRow {
 type AlarmQuery struct {
 	Model    string
 	Version  string
-	Kind     string // drift | quality | performance
+	Kind     string // drift | quality | performance | joint | prediction
 	Phase    string // firing | resolved | superseded
 	Segment  string // a part of the traffic, or AnySegment
+	Whole    bool   // those of all of the traffic alone; not with Segment
 	WindowMS int64
 	FromMS   int64 // not ended before
 	ToMS     int64 // begun before
@@ -209,6 +210,9 @@ func (t *Tx) Alarms(ctx context.Context, q AlarmQuery) ([]AlarmRow, error) {
 	}
 	if q.Segment != "" {
 		b.text(segmentTest(&b, "segment", q.Segment))
+	}
+	if q.Whole {
+		b.text(" AND segment = ''")
 	}
 	if q.WindowMS != 0 {
 		b.text(" AND window_ms = " + b.arg(q.WindowMS))

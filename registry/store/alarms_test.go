@@ -89,6 +89,7 @@ func TestAlarmsAndEventsAreSelected(t *testing.T) {
 			{"not ended before", store.AlarmQuery{FromMS: 151}, "q b o"},
 			{"ended at", store.AlarmQuery{FromMS: 150}, "q b o a"},
 			{"begun before", store.AlarmQuery{ToMS: 200}, "a"},
+			{"of all of the traffic", store.AlarmQuery{Model: "m", Kind: "drift", Phase: "firing", Whole: true}, "b"},
 			{"limit", store.AlarmQuery{Limit: 1}, "q"},
 		} {
 			got, err := s.Alarms(ctx, c.q)

@@ -20,7 +20,7 @@ type Silence struct {
 	ID          string
 	Model       string
 	Feature     string // "" = whatever features are behind the alarm
-	Kind        string // drift | quality | performance; "" = all
+	Kind        string // drift | quality | performance | joint | prediction; "" = all
 	Segment     string // a part of the traffic, such as region=eu; "" = all of it with its parts
 	Reason      string
 	Author      string
@@ -45,11 +45,13 @@ func scanSilence(r scanner, s *Silence) error {
 //
 // Errors: ErrNotFound for a model that is not watched; ErrInvalid without reason or
 // author, for a part of the traffic that is not known or a kind that parts do not have, for an unknown kind, for a feature of the kinds performance and joint, which
-// no single feature is behind, and for an end that is past or more than MaxSilenceMS away.
+// no single feature is behind, for one of the kind prediction but score and prediction, and for an end that is past or more than MaxSilenceMS away.
 func (s *Store) AddSilence(ctx context.Context, add Silence, nowMS int64) (Silence, error) {
 	switch {
 	case (add.Kind == "performance" || add.Kind == "joint") && add.Feature != "":
 		return Silence{}, fault(ErrInvalid, "%s alarms are not about features: leave the feature out, or silence drift or quality", add.Kind)
+	case add.Kind == "prediction" && !slices.Contains([]string{"", "score", "prediction"}, add.Feature):
+		return Silence{}, fault(ErrInvalid, "alarms of predictions are about the features score and prediction, not %q: name one of them, or leave the feature out", cut(add.Feature, 100))
 	case add.Segment != "" && add.Kind != "" && add.Kind != "drift":
 		return Silence{}, fault(ErrInvalid, "parts of the traffic have drift alarms alone: leave the kind %s out, or the part", add.Kind)
 	case add.UntilMS <= nowMS:

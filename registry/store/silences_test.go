@@ -114,6 +114,8 @@ func TestSilencesWithoutEndOrReasonAreRefused(t *testing.T) {
 			{"no name", func(x *store.Silence) { x.Author = "" }, store.ErrInvalid},
 			{"an unknown kind", func(x *store.Silence) { x.Kind = "noise" }, store.ErrInvalid},
 			{"a feature of all features together", func(x *store.Silence) { x.Kind, x.Feature = "joint", "plan" }, store.ErrInvalid},
+			{"a feature of predictions that answers do not have", func(x *store.Silence) { x.Kind, x.Feature = "prediction", "plan" }, store.ErrInvalid},
+			{"a part of predictions", func(x *store.Silence) { x.Kind, x.Segment = "prediction", "region=eu" }, store.ErrInvalid},
 			{"a feature of performance", func(x *store.Silence) { x.Kind, x.Feature = "performance", "plan" }, store.ErrInvalid},
 			{"a model that is not watched", func(x *store.Silence) { x.Model = "nobody" }, store.ErrNotFound},
 		} {

@@ -36,7 +36,7 @@ const PolicyCheck = "check"
 type EventData struct {
 	Model           string         `json:"model"`
 	Version         string         `json:"version"`
-	Kind            string         `json:"kind"`            // drift, quality, performance, early or joint
+	Kind            string         `json:"kind"`            // drift, quality, performance, early, joint or prediction
 	Check           string         `json:"check,omitempty"` // of kind quality: volume, freshness or schema; none: values
 	Policy          string         `json:"policy"`
 	Rule            string         `json:"rule"`

@@ -17,6 +17,7 @@ export const ids = {
   run: need("DRIFTLINE_RUN"),
   hostile: need("DRIFTLINE_HOSTILE"),
   partAlarm: need("DRIFTLINE_PART_ALARM"),
+  answersAlarm: need("DRIFTLINE_ANSWERS_ALARM"),
   part: need("DRIFTLINE_PART"),
   oddPart: need("DRIFTLINE_ODD_PART"),
 };

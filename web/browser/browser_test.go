@@ -46,6 +46,7 @@ func TestPages(t *testing.T) {
 	st := storetest.Open(t)
 	world := webtest.Seed(t, st)
 	part := world.Segments(t)
+	answers := world.Predictions(t)
 	day := int64(24 * time.Hour / time.Millisecond)
 	handler, err := web.New(web.Config{
 		Store: st, Version: "1.2.3", Commit: "abc", Namespace: "test",
@@ -72,6 +73,7 @@ func TestPages(t *testing.T) {
 		"DRIFTLINE_RUN="+world.RunID,
 		"DRIFTLINE_HOSTILE="+webtest.Hostile,
 		"DRIFTLINE_PART_ALARM="+part,
+		"DRIFTLINE_ANSWERS_ALARM="+answers,
 		"DRIFTLINE_PART="+webtest.Drifting,
 		"DRIFTLINE_ODD_PART="+webtest.Odd,
 	)

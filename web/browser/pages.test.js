@@ -40,6 +40,7 @@ const pages = {
   "model with a hostile name": `/models/${seg(ids.hostile)}`,
   "part of a model's traffic": `/models/bike%20demand?segment=${seg(ids.part)}`,
   "part with an odd name": `/models/bike%20demand?segment=${seg(ids.oddPart)}`,
+  "alarm of predictions": `/alarms/${ids.answersAlarm}`,
   "alarm of a part": `/alarms/${ids.partAlarm}`,
   alarms: "/alarms",
   alarm: `/alarms/${ids.alarm}`,

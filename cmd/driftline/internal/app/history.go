@@ -246,7 +246,7 @@ func scoreRow(s wire.Score) store.ScoreRow {
 		r.MaxPSI, r.MaxFeature = &x, f.Name
 	}
 	for _, a := range s.Alarms {
-		if a.Kind == "drift" {
+		if a.Kind == "drift" || a.Kind == wire.KindOfPrediction { // a score has one of the two
 			r.AlarmPhase = a.Phase
 		}
 	}
@@ -265,7 +265,10 @@ func (h *historyStore) eventRow(e wire.Event) store.EventRow {
 // behind are the features that an alarm is about: those that drifted, or whose data is
 // bad. An event names few features; nil where it leaves some out, and for performance.
 func behind(d wire.EventData, ignored []string) []string {
-	if d.Kind != "drift" && d.Kind != "quality" || d.Check == wire.CheckVolume || d.Check == wire.CheckFreshness {
+	if d.Kind == wire.KindOfPrediction {
+		ignored = nil // features of the model: its answers are not among them
+	}
+	if d.Kind != "drift" && d.Kind != "quality" && d.Kind != wire.KindOfPrediction || d.Check == wire.CheckVolume || d.Check == wire.CheckFreshness {
 		return nil
 	}
 	names := []string{}

@@ -24,12 +24,26 @@ func TestBehind_NamesAllFeaturesOrNone(t *testing.T) {
 		{"drift under settings that have changed since", wire.EventData{Kind: "drift", Drifted: 2, Top: top}, nil, nil},
 		{"bad data, whatever the verdict", wire.EventData{Kind: "quality", Drifted: 2, Top: []wire.FeatureScore{f("a", "stable"), f("b", "insufficient")}}, nil, []string{"a", "b"}},
 		{"performance", wire.EventData{Kind: "performance", Top: top}, nil, nil},
+		{"answers, whatever features are left out", wire.EventData{Kind: wire.KindOfPrediction, Drifted: 1, Top: []wire.FeatureScore{f("score", "drifted"), f("prediction", "stable")}}, []string{"score"}, []string{"score"}},
 		{"nothing any more", wire.EventData{Kind: "drift", Top: top[2:3]}, nil, []string{}},
 	}
 	for _, tt := range tests {
 		if d := cmp.Diff(tt.want, behind(tt.data, tt.ignored)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, d)
 		}
+	}
+}
+
+// Scores and alarms of what one version answers are stored as such.
+func TestHistory_KeepsAlarmsOfPredictions(t *testing.T) {
+	t.Parallel()
+	s := wire.Score{Model: "m", Version: "3", Reference: "r", WindowMS: 1000, State: wire.StateEmpty, Alarms: []wire.AlarmAt{{Kind: wire.KindOfPrediction, Phase: "pending"}}}
+	if r := scoreRow(s); r.AlarmPhase != "pending" || r.Version != "3" {
+		t.Errorf("row of the score: %+v", r)
+	}
+	e := wire.NewEvent("ns", wire.EventType(wire.KindOfPrediction, "detected"), "id", "warning", 5, wire.EventData{Model: "m", Version: "3", Kind: wire.KindOfPrediction, Episode: "e", Phase: "firing"})
+	if r := eventRow(e); r.Episode != "e" || r.Kind != wire.KindOfPrediction || r.Version != "3" {
+		t.Errorf("row of the event: %+v", r)
 	}
 }
 

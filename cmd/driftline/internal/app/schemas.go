@@ -40,6 +40,7 @@ func Schemas() map[string][]byte {
 				"Integers of statistics are billionths; null means not defined. covered and expected are parts of a million.", reflect.TypeFor[wire.Score](),
 			func(m map[string]any) {
 				property(m, "state")["enum"] = []string{wire.StateJudged, wire.StateLearning, wire.StateEmpty}
+				property(m, "version")["description"] = "* for the input over all versions; else the version whose answers are counted, with predictions. Answers of the version whose answers the reference holds are compared with them: features are then score and prediction, the predicted class."
 				property(m, "segment")["description"] = segmentWords + " reference is then the identity of that part of the model's reference."
 			},
 		},
@@ -48,6 +49,7 @@ func Schemas() map[string][]byte {
 			func(m map[string]any) {
 				cloudEvent(m)
 				property(m, "data")["$id"] = "urn:driftline:schema:event:v1" // as dataschema says
+				property(property(m, "data"), "kind")["description"] = "drift, quality, performance, early, joint (all features together) or prediction (what version answered; top is then score, prediction or both, and may_retrain false)."
 				property(property(m, "data"), "segment")["description"] = segmentWords + " Such an alarm has an episode of its own and asks for no retrain."
 			},
 		},

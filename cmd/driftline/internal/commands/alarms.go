@@ -58,7 +58,7 @@ func more(a *cli.App, cut bool) error {
 func alarmsList(a *cli.App) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List alarms, newest first", Args: cobra.NoArgs}
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
-	f := filterFlags(c, "firing, resolved, superseded or warned; with --incidents firing or ended", "drift, quality, performance, joint or early")
+	f := filterFlags(c, "firing, resolved, superseded or warned; with --incidents firing or ended", "drift, quality, performance, joint, prediction or early")
 	f.values["segment"] = c.Flags().String("segment", "", "only of the part `NAME=VALUE` of the traffic, such as region=eu; * for all parts")
 	incidents := c.Flags().Bool("incidents", false, "list incidents: the alarms of one model whose times overlap, as one")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -122,6 +122,11 @@ func alarmTable(al web.AlarmDetail) cli.Table {
 	}
 	if n := len(al.Events); n > 0 && al.Kind == wire.KindOfJoint {
 		for _, line := range jointEvidence(al.Events[0].Event) {
+			add(al.SinceMS, "evidence", "%s", line)
+		}
+	}
+	if n := len(al.Events); n > 0 && al.Kind == wire.KindOfPrediction {
+		for _, line := range predictionEvidence(al.Events[0].Event) {
 			add(al.SinceMS, "evidence", "%s", line)
 		}
 	}

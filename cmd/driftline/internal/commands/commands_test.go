@@ -168,7 +168,7 @@ func TestOutcomeOf(t *testing.T) {
 	if got.Strategy != "churn" || got.DriftDetected || got.DriftRatio != 0.25 || got.Retrained || got.Promoted {
 		t.Errorf("outcome of a refusal: %+v; want the drift of the newest window and nothing trained", got)
 	}
-	for kind, want := range map[string]bool{"drift": true, "joint": true, "quality": false, "performance": false} {
+	for kind, want := range map[string]bool{"drift": true, "joint": true, "quality": false, "performance": false, "prediction": false} {
 		m.Open = []web.Alarm{{Kind: kind}}
 		if got := outcomeOf(m, web.RetrainDetail{Trigger: []byte(`""`)}); got.DriftDetected != want {
 			t.Errorf("an open alarm of kind %s: drift detected is %t", kind, got.DriftDetected)

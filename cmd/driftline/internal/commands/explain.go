@@ -13,6 +13,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/client"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/web"
 )
 
@@ -56,7 +57,7 @@ func explained(e web.Explanation) string {
 			fmt.Fprintf(&b, "  %s\n", cli.Plain(o.Text))
 		}
 	}
-	if len(e.Features) > 0 && e.Kind == "drift" {
+	if len(e.Features) > 0 && (e.Kind == "drift" || e.Kind == wire.KindOfPrediction) {
 		b.WriteString("\nFeatures of that window\n")
 		features(&b, e.Features)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/cmd/driftline/internal/client"
 	"github.com/driftline/driftline/cmd/driftline/internal/config"
+	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/web"
 )
 
@@ -102,6 +103,10 @@ func modelTable(m web.ModelDetail) cli.Table {
 		performanceRows(&m.Performance[i], add)
 	}
 	for _, s := range m.Scores {
+		if s.Version != wire.AnyVersion {
+			add("predictions", "version "+s.Version, "%s", predictionsText(s))
+			continue
+		}
 		add("score", span(s.WindowMS)+" to "+moment(s.EndMS), "version %s: %d of %d judged features drifted, largest PSI %s (%s), %d rows, coverage %s, alarm %s",
 			s.Version, s.Drifted, s.Judged, number(s.MaxPSI), or(s.MaxFeature, unknown), s.Rows, number(s.Coverage), or(s.AlarmPhase, unknown))
 	}

@@ -45,8 +45,9 @@ func Retrain(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use: "retrain MODEL...", Short: "Ask for a retrain of models", Args: cobra.ArbitraryArgs,
 		Long: `Ask for a retrain of each model. The trainer checks, fits, judges and, as far as the
-model's automation goes, promotes. --force skips the drift condition and the cool-down,
-never fresh labels, data quality or gates.
+model's automation goes, promotes. It needs an open alarm of drift or performance, of all
+of the model's traffic; --force skips that and the cool-down, never fresh labels, data
+quality or gates.
 
 Where nothing runs on the data directory, --wait runs the trainer in this process until
 the retrains rest; without --wait they are queued for the next trainer.

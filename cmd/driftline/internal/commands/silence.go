@@ -32,7 +32,7 @@ of that part of the traffic are muted alone; without, those of all parts are, to
 	r, out := remoteOf(a, c), cli.OutputFlag(c)
 	model := c.Flags().String("model", "", "mute alarms of the model `NAME` (required)")
 	feature := c.Flags().String("feature", "", "only where the feature `NAME` is behind the alarm")
-	kind := c.Flags().String("kind", "", "only alarms of `KIND`: drift, quality, performance or joint")
+	kind := c.Flags().String("kind", "", "only alarms of `KIND`: drift, quality, performance, joint or prediction")
 	segment := c.Flags().String("segment", "", "only alarms of the part `NAME=VALUE` of the traffic, such as region=eu")
 	length := c.Flags().String("for", "", "end after `LENGTH`: 90m, 24h, 7d or 2w")
 	until := c.Flags().String("until", "", "end at `TIME`, in UTC: 2026-01-02T03:04:05Z or 2026-01-02")

@@ -47,6 +47,7 @@ func Preset(c *config.Config) {
 	c.Policy.MinCoverage = 0.95
 	c.Policy.Early = "off"          // weeks are judged; seasons within a reference of half a year would warn day by day
 	c.Policy.Joint = "off"          // the story is told feature by feature
+	c.Policy.Predictions = "score"  // shown; an alarm on each new season of answers would tell it twice
 	c.Policy.Quality.OutOfRange = 0 // seasons leave the range of a quarter: that is the story, not a fault
 
 	m := c.NewModel(Model)

@@ -35,7 +35,7 @@ var (
 var catalog = []Entry{
 	{"driftline_build_info", Gauge, []string{"version", "revision", "goversion", "ui"}, "Which build runs: always 1, the answer is in the labels.", "Which build runs where?"},
 
-	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift, quality or joint, window is other for spans that no window has, as a check tells them.", "Is the model in alarm, for drift, for data quality or for all features together?"},
+	{"driftline_model_alarm_state", Gauge, []string{"model", "window", "kind"}, "State of the alarm: 0 ok, 1 pending, 2 firing, 3 firing but silenced; kind is drift, quality, joint or prediction, window is other for spans that no window has, as a check tells them.", "Is the model in alarm, for drift, for data quality, for all features together or for its answers?"},
 	{"driftline_model_coverage_ratio", Gauge, byWindow, "Share of the input that is known to be complete in the newest final window, 0 to 1.", "Was anything missing when the window was judged?"},
 	{"driftline_model_drift_score", Gauge, byWindow, "Largest population stability index of any feature in the newest final window.", "How far has the worst feature moved?"},
 	{"driftline_model_drifted_features", Gauge, byWindow, "Features with the verdict drifted in the newest final window.", "How many features have moved?"},
@@ -51,6 +51,7 @@ var catalog = []Entry{
 	{"driftline_model_performance_label_coverage_ratio", Gauge, byModel, "Share of the predictions of these days whose label came by the maturity, 0 to 1.", "How many of the predictions can be judged at all?"},
 	{"driftline_model_performance_reading", Gauge, []string{"model", "reading"}, "What realized and estimated performance mean together: always 1, reading is harmless, covariate drift, concept drift, calibration drift or not available.", "Did the concept change, or only the inputs?"},
 	{"driftline_model_performance_rows", Gauge, byModel, "Labelled predictions behind driftline_model_performance.", "On how many rows does that stand?"},
+	{"driftline_model_prediction_psi", Gauge, []string{"model", "window", "feature"}, "Population stability index of what the version whose answers the reference holds answered in the newest final window: feature is score or prediction, the predicted class; absent where answers are not compared.", "Does the version answer as it did?"},
 	{"driftline_model_provisional_coverage_ratio", Gauge, byWindow, "Share of the input behind driftline_model_provisional_drift_score, 0 to 1.", "How much of the input does the early answer rest on?"},
 	{"driftline_model_provisional_drift_score", Gauge, byWindow, "As driftline_model_drift_score, of a newer window that was judged without the partitions that are far behind; absent while none is.", "What do the other partitions say while one is behind?"},
 	{"driftline_model_quality_alarm_state", Gauge, []string{"model", "window", "check"}, "State of the data-quality alarm of a check: 0 ok, 2 firing, 3 firing but silenced; check is values, volume, freshness or schema.", "Which check of data quality is in alarm?"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/driftline/driftline/stream/evaluate"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/wire"
 )
 
 // delayBuckets span a window step to a day, in seconds.
@@ -124,7 +125,7 @@ func eventWords(eventType string) (kind, what string) {
 	if len(parts) != 5 {
 		return "other", "other"
 	}
-	return oneOf(parts[2], "drift", "quality", "performance", "joint"), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
+	return oneOf(parts[2], "drift", "quality", "performance", "joint", wire.KindOfPrediction), oneOf(parts[3], "detected", "ongoing", "worsened", "resolved", "stale", "superseded", "warned")
 }
 
 func oneOf(s string, known ...string) string {

@@ -88,6 +88,19 @@ func part(model, segment string, windowMS, endMS int64, rows, drifted, judged in
 	}
 }
 
+// answers is the score of what a version answered, compared on its scores and its classes.
+func answers(model, version, reference string, windowMS, endMS int64, psi, classes float64, alarms ...wire.AlarmAt) store.ScoreRow {
+	s := wire.Score{
+		Model: model, Version: version, Reference: reference, WindowMS: windowMS, EndMS: endMS, State: wire.StateJudged, Rows: 500, Judged: 2, All: 2, Alarms: alarms,
+		Features:    []wire.FeatureScore{{Name: "score", PSI: nano(psi)}, {Name: "prediction", PSI: nano(classes)}},
+		Predictions: &wire.Predictions{Rows: 500, Scored: 500, PSI: nano(max(psi, classes))},
+	}
+	return store.ScoreRow{
+		Model: model, Version: version, Reference: reference, WindowMS: windowMS, EndMS: endMS, Rows: 500, Judged: 2, Total: 2,
+		MaxPSI: ptr(max(psi, classes)), MaxFeature: "score", Body: string(s.Encode()),
+	}
+}
+
 // partEpisode opens the alarm of a part, or ends it.
 func partEpisode(t *testing.T, s *store.Store, model, segment, phase string, windowMS, ms int64) {
 	t.Helper()
@@ -180,6 +193,7 @@ func full(t *testing.T, s *store.Store) {
 		score("fraud", dayMS, startMS-hourMS, 12, at("drift", "firing", false), at("quality", "ok", true)),
 	}))
 	do(t, s.PutScores(ctx, []store.ScoreRow{part("fraud", "region=eu", dayMS, startMS-hourMS, 250, 3, 4, at("drift", "ok", false))}))
+	do(t, s.PutScores(ctx, []store.ScoreRow{answers("fraud", "1", "ref1", dayMS, startMS-hourMS, 0.125, 0.0625, at("prediction", "ok", false))}))
 	episode(t, s, "fraud", "drift", "firing", dayMS, startMS-dayMS)
 	warned(t, s, "fraud", startMS-2*hourMS)
 	do(t, s.Tx(ctx, func(x *store.Tx) error {

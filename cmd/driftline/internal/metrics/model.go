@@ -17,18 +17,21 @@ const (
 	alarmSilenced = 3 // firing, and every alarm behind it is silenced: rules ask for 2
 )
 
-// alarmKinds are the kinds of alarm that every window has; jointKind is one that some have.
+// alarmKinds are the kinds of alarm that every window has; jointKind and predictionKind are
+// those that some have.
 var alarmKinds = []string{"drift", "quality"}
 
 const jointKind = wire.KindOfJoint
 
 // kinds are the kinds of alarm that the window has.
 func (w *windowRead) kinds() []string {
-	has := func(a wire.AlarmAt) bool { return a.Kind == jointKind }
-	if len(w.fires[jointKind]) > 0 || slices.ContainsFunc(w.alarm.Alarms, has) {
-		return append(slices.Clone(alarmKinds), jointKind)
+	out := slices.Clone(alarmKinds)
+	for _, kind := range []string{jointKind, predictionKind} {
+		if len(w.fires[kind]) > 0 || len(w.alarmsOf(kind)) > 0 {
+			out = append(out, kind)
+		}
 	}
-	return alarmKinds
+	return out
 }
 
 // checkOfValues is the word for the check of data quality that has no name in events.
@@ -131,15 +134,15 @@ func (m *Metrics) window(out *output, w windowRead, label string) {
 		gauge("driftline_model_joint_score", float64(*j.Score)/1e9)
 		gauge("driftline_model_joint_limit", float64(*j.Limit)/1e9)
 	}
+	w.predictions(out, label, window)
 	stale := false
 	for _, kind := range w.kinds() {
 		state := alarmOK
-		for _, a := range w.alarm.Alarms {
-			if a.Kind == kind {
-				stale = stale || a.Stale
-				if a.Phase == "pending" {
-					state = alarmPending
-				}
+		for _, a := range w.alarmsOf(kind) {
+			// A version that answers no more leaves the model as it is.
+			stale = stale || a.Stale && kind != predictionKind
+			if a.Phase == "pending" {
+				state = alarmPending
 			}
 		}
 		// An open episode outlives windows that could not be judged.

@@ -55,6 +55,8 @@ type windowRead struct {
 	alarm wire.Score                  // the newest score in which alarms were stepped
 	fires map[string][]store.AlarmRow // open episodes on this window, by kind of alarm
 	early *store.ScoreRow             // a newer provisional score; nil: none
+
+	answers *answersRead // compared with the same reference; nil: none
 }
 
 // performanceDays is the window of the performance alarm.
@@ -219,6 +221,9 @@ func (m *Metrics) readModel(ctx context.Context, t *store.Tx, r *modelRead, sile
 		}
 		w.score = m.decode(row)
 		if w.alarm, err = m.stepped(ctx, t, w.score); err != nil {
+			return err
+		}
+		if w.answers, err = m.readAnswers(ctx, t, latest, &w); err != nil {
 			return err
 		}
 		early, err := t.Scores(ctx, store.ScoreQuery{Model: r.name, Version: wire.AnyVersion, WindowMS: length, FromMS: row.EndMS, Newest: true, NoBody: true, Limit: 1})
