@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/stream/log"
 	"github.com/driftline/driftline/stream/wire"
+	"github.com/driftline/driftline/web"
 )
 
 // answeredEvents writes predictions of version 1, ten a second from a moment on and for so
@@ -81,6 +83,22 @@ func TestReferenceBuild_AnswersThatChangeAreFound(t *testing.T) {
 		}
 		if kinds["amount"] > 0 || kinds["others"] > 0 {
 			t.Errorf("more has drifted than answers of version 1: %v", kinds)
+		}
+		var alarms []web.Alarm
+		b.until(ctx, "an alarm on the predictions of the longer windows", func() bool {
+			alarms = nil
+			decode(t, b.must("alarms", "list", "-o", "json"), &alarms)
+			alarms = slices.DeleteFunc(alarms, func(a web.Alarm) bool { return a.Kind != "prediction" || a.WindowMS != 40_000 })
+			return len(alarms) > 0
+		})
+		if a := alarms[0]; a.Version != "1" || a.Segment != "" {
+			t.Errorf("an alarm of version %q, part %q", a.Version, a.Segment)
+		}
+		if out := b.must("explain", alarms[0].ID); !strings.Contains(out, "version 1") {
+			t.Errorf("the explanation does not name the version:\n%s", out)
+		}
+		if out := b.must("models", "show", "churn"); !strings.Contains(out, "predictions") {
+			t.Errorf("models show says nothing of predictions:\n%s", out)
 		}
 	})
 }
