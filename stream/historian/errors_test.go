@@ -263,3 +263,26 @@ func TestErrors_ANewChampionClosesTheEpisode(t *testing.T) {
 		t.Errorf("%+v", data)
 	}
 }
+
+// A version that answered before it was promoted is held to its days since: what it did
+// in the shadow, or before it was once rolled back, was known to who promoted it.
+func TestErrors_AreThoseSinceThePromotion(t *testing.T) {
+	t.Parallel()
+	d := newNumbers(t, map[string]float64{"rmse": 1}, func(day int64) float64 { return map[bool]float64{true: 3, false: 0.9}[day < 20] })
+	d.models[0].Champion = "0"
+	f := watching(d)
+	clock(t, f, 22) // days 0 to 19
+	d.models[0].Champion = "1"
+	clock(t, f, 32)
+	if len(d.events) > 0 {
+		t.Errorf("events %v, detail %v", types(d.events), d.events[0].Data.Detail)
+	}
+	if len(d.reports) != 10 {
+		t.Fatalf("%d reports, want those of days 20 to 29", len(d.reports))
+	}
+	for i, r := range d.reports {
+		if want := min(i+1, 7); r.Report.Promised.Days != want || r.Report.Days != 7 {
+			t.Errorf("day %d: held %d days, want %d; the report has %d", 20+i, r.Report.Promised.Days, want, r.Report.Days)
+		}
+	}
+}
