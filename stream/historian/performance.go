@@ -286,7 +286,7 @@ func (f *Performance) day(m PerformanceModel, st *performanceState, days []Reali
 		st.Days = st.Days[1:]
 	}
 	ev := drift.Evidence{EndMS: end, Judged: 1, All: 1, Full: len(st.Days) == performanceWindowDays}
-	worse := false
+	var worse bool
 	if m.Cohort.Kind == cohort.Regression {
 		ev.Valid, worse = all.hold(m, st, report)
 	} else {
