@@ -13,9 +13,9 @@ import (
 
 // Rules of the question whether drift does harm; conventions.
 const (
-	harmShare   = 0.10 // a loss this much above, or a score this much below, what the gate recorded
-	harmMargin  = 0.02 // for accuracy, in its own unit; the default gate's margin
-	harmMinRows = 100  // predictions below which nothing can be said
+	harmShare   = cohort.PromiseMargin // a loss this much above what the gate recorded, as for the alarm of a regression
+	harmMargin  = 0.02                 // for accuracy, in its own unit; the default gate's margin
+	harmMinRows = 100                  // predictions below which nothing can be said
 )
 
 // measured is one measure of the champion as it is now, and on what it rests.

@@ -39,6 +39,7 @@ type Performance struct {
 	EstimateRows  int64            `json:"estimate_rows" doc:"Of balanced: labelled rows that were weighed."`
 	EstimateWorth *Number          `json:"estimate_worth" doc:"How many rows that count alike they are worth; below 200 there is no estimate."`
 	Reference     CohortSpan       `json:"reference" doc:"What the week is held against: the version's first days."`
+	Promised      *Promised        `json:"promised" doc:"Of a regression with labels: the week against what the version was promoted with; else null."`
 }
 
 // Figure is one measure, or the reason why there is none.
@@ -107,6 +108,7 @@ func performanceOf(row *store.CohortRow) (Performance, error) {
 		Beside: []Beside{}, Figures: []Figure{}, Calibration: []CalibrationBin{}, PerDay: []DayFigure{}, Answers: []AnswerShift{},
 		Learnt: spanOf(r.Learnt), Reference: spanOf(r.Reference),
 		Estimate: r.Estimate, EstimateWhy: r.EstimateWhy, EstimateRows: int64(r.EstimateRows), EstimateWorth: r.EstimateWorth,
+		Promised: promisedOf(r.Promised),
 	}
 	for _, b := range r.Beside {
 		p.Beside = append(p.Beside, Beside{b.Why, int64(b.Rows)})

@@ -93,6 +93,10 @@ func TestExplain_OtherAlarms(t *testing.T) {
 	put("performance", "performance", data(`,"detail":{"metric":"accuracy","value":0.71,"baseline":0.9,"margin":0.05}`), false)
 	put("told", "performance", data(`,"detail":{"metric":"accuracy","value":0.71,"baseline":0.9,"margin":0.05,"reading":"concept drift","words":"Accuracy 0.710. Concept drift: so it is.","label_coverage":0.92}`), false)
 	put("bare", "performance", data(``), false)
+	held := `"metric":"rmse","value":3.6123,"baseline":3,"margin":0.1,"margin_of":"baseline","limit":3.3`
+	put("risen", "performance", data(`,"detail":{`+held+`,"low":3.2,"high":4.05,"words":"Mean absolute error 2.9. Concept drift: so it is."}`), false)
+	put("oneday", "performance", data(`,"detail":{`+held+`,"reason":"one day has no spread between days"}`), false)
+	put("nothing", "performance", data(`,"detail":{"margin":0.1,"margin_of":"baseline"}`), false)
 	put("gone", "drift", data(``), false)
 	tests := []struct{ name, id, want, not string }{
 		{"the calibrated rule", "calibrated", "2 of 4 features with the lower bound of PSI above 0.2 (share 0.50 ≥ 0.3) in the window of 7 d, ", "in a row"},
@@ -102,6 +106,10 @@ func TestExplain_OtherAlarms(t *testing.T) {
 		{"performance", "performance", "churn version 3: accuracy 0.710, before 0.900, worse by more than the margin 0.05, ", "Silent"},
 		{"performance with what it means", "told", " UTC. Accuracy 0.710. Concept drift: so it is. 92 % of the predictions have their label.", ".."},
 		{"performance without figures", "bare", "realised performance, ", "%!"},
+		{"the error of a regression", "risen", "churn version 3: RMSE 3.612 (95 % by days: 3.2 to 4.05), promoted with 3, above it by more than the margin of 10 % and by more than chance, n = ", "Silent"},
+		{"and what it means", "risen", "Concept drift: so it is.", "accuracy"},
+		{"an error without interval", "oneday", "RMSE 3.612, promoted with 3, above it by more than the margin of 10 %, n = ", "chance"},
+		{"an error without figures", "nothing", "churn version 3: realised error, ", "%!"},
 		{"events are gone", "gone", "its events are no longer kept", "%!"},
 	}
 	if _, err := f.store.DeleteEventsBefore(context.Background(), firstEnd); err != nil {

@@ -156,6 +156,9 @@ func namesOf(fs []featureBody) string {
 }
 
 func performanceText(d *eventData) string {
+	if text, ok := errorText(d); ok {
+		return text
+	}
 	number := func(key string) (float64, bool) {
 		x, ok := d.Detail[key].(float64)
 		return x, ok

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/driftline/driftline/registry/store"
 )
 
 func TestAPI_Performance(t *testing.T) {
@@ -53,6 +55,9 @@ func TestAPI_Performance(t *testing.T) {
 	if f := p.Find("estimated", "rmse"); f.Value != nil || f.Reason == "" {
 		t.Errorf("a measure of another kind: %+v", f)
 	}
+	if p.Promised != nil {
+		t.Errorf("a classifier is held against %+v", p.Promised)
+	}
 	other := decode[ModelDetail](t, get(t, f.handler, "/api/v1/models/"+url.PathEscape(hostile)), 200)
 	if other.Performance == nil || len(other.Performance) != 0 {
 		t.Errorf("performance of a model without champion: %v, want an empty list", other.Performance)
@@ -76,5 +81,34 @@ func TestPage_ModelShowsPerformance(t *testing.T) {
 	}
 	if page := get(t, f.handler, "/models/churn").Body.String(); !strings.Contains(page, "Nothing is known yet") {
 		t.Error("a model without reports does not say so")
+	}
+}
+
+// A week of a regression is held against what its version was promoted with: the API has
+// the figures, the page the sentence.
+func TestPerformance_OfARegressionIsHeldAgainstItsPromotion(t *testing.T) {
+	t.Parallel()
+	pages, err := parseTemplates(func() int64 { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := store.CohortRow{Model: "m", Version: "1", Day: "2026-01-07", MaturityMS: dayMS, Kind: "regression"}
+	for _, tt := range []struct{ name, promised, want string }{
+		{"worse", `{"metric":"rmse","baseline":2,"margin":0.1,"limit":2.2,"days":7,"rows":700,"value":3,"low":2.5,"high":3.6,"worse":true}`, "rmse 3 (2.5 to 3.6) over 700 labelled numbers, promoted with 2; the limit is 2.2: worse."},
+		{"by chance", `{"metric":"mae","baseline":2,"margin":0.1,"limit":2.2,"days":7,"rows":70,"value":3,"low":1.5,"high":4.6,"worse":false}`, "mae 3 (1.5 to 4.6) over 70 labelled numbers, promoted with 2; the limit is 2.2: above it, but not by more than chance."},
+		{"no interval", `{"metric":"mae","baseline":2,"margin":0.1,"limit":2.2,"days":1,"rows":70,"value":2.1,"worse":false,"reason":"one day has no spread between days"}`, "mae 2.1 (no interval: one day has no spread between days) over 70 labelled numbers, promoted with 2; the limit is 2.2: not worse."},
+		{"no promise", `{"margin":0.1,"days":0,"rows":0,"worse":false,"reason":"version 1 has no run with figures of its gate"}`, "Not held against its promotion: version 1 has no run with figures of its gate."},
+	} {
+		row.Report = `{"kind":"regression","mature":true,"days":7,"predicted":700,"labelled":700,"figures":[],"reading":"harmless","words":"w","promised":` + tt.promised + `}`
+		p, err := performanceOf(&row)
+		if err != nil || p.Promised == nil || p.Promised.Words != tt.want || p.Promised.Worse != (tt.name == "worse") || p.Promised.Margin != 0.1 {
+			t.Errorf("%s: %+v, %v; want %q", tt.name, p.Promised, err, tt.want)
+			continue
+		}
+		var b strings.Builder
+		view := viewOf(p)
+		if err := pages["model"].ExecuteTemplate(&b, "performance", &view); err != nil || !strings.Contains(b.String(), "<dt>Against its promotion</dt><dd>"+tt.want+"</dd>") {
+			t.Errorf("%s: page %s, %v", tt.name, b.String(), err)
+		}
 	}
 }

@@ -113,7 +113,10 @@ func tell(detail map[string]any, r *cohort.Report) {
 	if r.Estimate != "" {
 		detail["estimate"] = r.Estimate
 	}
-	main := cohort.Main(r.Kind)
+	main, ok := detail["metric"].(string)
+	if !ok {
+		main = cohort.Main(r.Kind)
+	}
 	for _, kind := range []string{cohort.Realised, cohort.Estimated, cohort.Error} {
 		f, ok := r.Find(kind, main)
 		if !ok {

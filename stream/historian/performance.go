@@ -18,8 +18,9 @@ import (
 type PerformanceStore interface {
 	// PerformanceModels returns the models whose realised performance is watched.
 	PerformanceModels(ctx context.Context) ([]PerformanceModel, error)
-	// Baseline returns the accuracy the champion was promoted with, nil if none is known.
-	Baseline(ctx context.Context, m PerformanceModel) (*float64, error)
+	// Baseline returns what the champion was promoted with: the metrics of its run by
+	// name, or why there are none.
+	Baseline(ctx context.Context, m PerformanceModel) (cohort.Promise, error)
 	// PerformanceState returns what SavePerformance stored last, nil if nothing.
 	PerformanceState(ctx context.Context, model string) ([]byte, error)
 	// FirstDay returns the start of the first day with predictions, epoch ms.
@@ -41,9 +42,9 @@ type PerformanceStore interface {
 type PerformanceModel struct {
 	Model    string
 	Champion string
-	Positive string      // label that counts as positive in the sums of a day
-	Cohort   cohort.Spec // what it answers; its maturity is that of the labels
-	Baseline *float64    // see PerformanceStore; set where a day is judged
+	Positive string         // label that counts as positive in the sums of a day
+	Cohort   cohort.Spec    // what it answers; its maturity is that of the labels
+	Baseline cohort.Promise // see PerformanceStore; set where a day is judged
 }
 
 // maturityMS is how long until labels can be relied on to have come.
@@ -66,11 +67,11 @@ type Reported struct {
 }
 
 // Constants of the performance alarm, all convention: a week of mature days is
-// compared with the accuracy that the champion passed the gate with.
+// compared with what the champion passed the gate with.
 const (
 	performanceWindowDays = 7
 	performanceMinRows    = 50
-	performanceMargin     = 0.05
+	performanceMargin     = 0.05 // of accuracy, in its own unit; that of errors is cohort.PromiseMargin
 	performanceFireDays   = 2
 	performancePolicy     = "performance"
 	dayMS                 = int64(24 * time.Hour / time.Millisecond)
@@ -118,6 +119,9 @@ type performanceState struct {
 	AnswersMS int64            `json:"answers_ms,omitempty"`
 	Alarm     drift.AlarmState `json:"alarm"`
 	Days      []dayCount       `json:"days"` // of the champion, the newest performanceWindowDays
+	// Held is how the newest week of a regression was held against its promotion; nil for
+	// classifiers, and in what earlier builds stored.
+	Held *cohort.Promised `json:"held,omitempty"`
 }
 
 type dayCount struct {
@@ -257,13 +261,13 @@ func (f *Performance) model(ctx context.Context, m PerformanceModel, now clockPa
 			return err
 		}
 		report := series.realised(st.NextMS, days)
-		events = append(events, f.day(m, &st, days, report)...)
+		events = append(events, f.day(m, &st, days, report, series)...)
 	}
 	return f.save(ctx, m, st, events, series.reports)
 }
 
 // day steps the alarm by one realised day.
-func (f *Performance) day(m PerformanceModel, st *performanceState, days []Realised, report *cohort.Report) []wire.Event {
+func (f *Performance) day(m PerformanceModel, st *performanceState, days []Realised, report *cohort.Report, all *series) []wire.Event {
 	cfg := drift.DefaultAlarm(performanceWindowDays*dayMS, dayMS)
 	cfg.HopMS, cfg.K, cfg.M = dayMS, performanceFireDays, performanceFireDays
 	end := st.NextMS + dayMS
@@ -281,15 +285,27 @@ func (f *Performance) day(m PerformanceModel, st *performanceState, days []Reali
 	for len(st.Days) > 0 && st.Days[0].DayMS <= st.NextMS-performanceWindowDays*dayMS {
 		st.Days = st.Days[1:]
 	}
-	classed, correct := st.sums()
 	ev := drift.Evidence{EndMS: end, Judged: 1, All: 1, Full: len(st.Days) == performanceWindowDays}
-	ev.Valid = m.Baseline != nil && classed >= performanceMinRows
-	if ev.Valid && float64(correct) < (*m.Baseline-performanceMargin)*float64(classed) {
+	var worse bool
+	if m.Cohort.Kind == cohort.Regression {
+		ev.Valid, worse = all.hold(m, st, report)
+	} else {
+		ev.Valid, worse = st.accuracy(m)
+	}
+	if worse {
 		ev.Drifted, ev.Critical = 1, true
 	}
 	var out []drift.AlarmEvent
 	st.Alarm, out = drift.Step(cfg, st.Alarm, ev)
 	return f.events(m, st, cfg, out, end, report, events)
+}
+
+// accuracy tells whether the week can be held against the promotion, and is worse.
+func (st *performanceState) accuracy(m PerformanceModel) (known, worse bool) {
+	classed, correct := st.sums()
+	was, ok := m.Baseline.Figures["accuracy"]
+	known = ok && classed >= performanceMinRows
+	return known, known && float64(correct) < (was-performanceMargin)*float64(classed)
 }
 
 func (st *performanceState) sums() (classed, correct int64) {
@@ -300,22 +316,19 @@ func (st *performanceState) sums() (classed, correct int64) {
 }
 
 func (f *Performance) events(m PerformanceModel, st *performanceState, cfg drift.AlarmConfig, in []drift.AlarmEvent, end int64, report *cohort.Report, out []wire.Event) []wire.Event {
-	classed, correct := st.sums()
 	for _, e := range in {
 		if e.Type == drift.AlarmStale {
 			continue // without labels the day simply has no value; volume alarms tell of silence
 		}
 		d := wire.EventData{
-			Model: m.Model, Version: st.Version, Kind: "performance", Policy: performancePolicy, Rule: "realised accuracy",
+			Model: m.Model, Version: st.Version, Kind: "performance", Policy: performancePolicy,
 			WindowMS: cfg.WindowMS, StartMS: end - cfg.WindowMS, EndMS: end, SinceMS: e.EpisodeMS, Level: e.Level, Hops: cfg.K,
-			Rows: uint64(classed), Drifted: e.Drifted, Judged: e.Judged, All: e.All, MayRetrain: true, Phase: "firing",
-			Detail: map[string]any{"metric": "accuracy", "correct": correct, "labelled": classed, "margin": performanceMargin},
+			Drifted: e.Drifted, Judged: e.Judged, All: e.All, MayRetrain: true, Phase: "firing",
 		}
-		if m.Baseline != nil {
-			d.Detail["baseline"] = *m.Baseline
-		}
-		if classed > 0 {
-			d.Detail["value"] = float64(correct) / float64(classed)
+		if m.Cohort.Kind == cohort.Regression {
+			tellError(&d, st.Held)
+		} else {
+			st.tellAccuracy(&d, m)
 		}
 		if report != nil {
 			tell(d.Detail, report)
@@ -331,4 +344,16 @@ func (f *Performance) events(m PerformanceModel, st *performanceState, cfg drift
 		out = append(out, wire.NewEvent(f.Namespace, typ, wire.EventID(d.Episode, typ, e.EndMS), "critical", end, d))
 	}
 	return out
+}
+
+func (st *performanceState) tellAccuracy(d *wire.EventData, m PerformanceModel) {
+	classed, correct := st.sums()
+	d.Rule, d.Rows = "realised accuracy", uint64(classed)
+	d.Detail = map[string]any{"metric": "accuracy", "correct": correct, "labelled": classed, "margin": performanceMargin}
+	if was, ok := m.Baseline.Figures["accuracy"]; ok {
+		d.Detail["baseline"] = was
+	}
+	if classed > 0 {
+		d.Detail["value"] = float64(correct) / float64(classed)
+	}
 }

@@ -25,15 +25,21 @@ type days struct {
 	answered []int64 // days estimated, in order
 	reports  []Reported
 
-	baseline  *float64
+	baseline  *float64 // accuracy
+	promise   cohort.Promise
 	baselines int // how often it was asked for
+
+	numbers func(day int64) *cohort.Day // of a regression
 }
 
 func (d *days) PerformanceModels(context.Context) ([]PerformanceModel, error) { return d.models, nil }
 
-func (d *days) Baseline(context.Context, PerformanceModel) (*float64, error) {
+func (d *days) Baseline(context.Context, PerformanceModel) (cohort.Promise, error) {
 	d.baselines++
-	return d.baseline, nil
+	if d.baseline != nil {
+		return cohort.Promise{Figures: map[string]float64{"accuracy": *d.baseline}}, nil
+	}
+	return d.promise, nil
 }
 func (d *days) PerformanceState(context.Context, string) ([]byte, error) { return d.state, nil }
 func (d *days) FirstDay(context.Context, string) (int64, bool, error)    { return 0, true, nil }
@@ -48,6 +54,9 @@ func (d *days) AnswerDay(_ context.Context, _ PerformanceModel, day int64) (Real
 
 func (d *days) RealiseDay(_ context.Context, _ PerformanceModel, day, _ int64) ([]Realised, error) {
 	d.asked = append(d.asked, day/dayMS)
+	if d.numbers != nil {
+		return d.realiseNumbers(day), nil
+	}
 	c, ok := d.correct[day/dayMS]
 	if !ok {
 		return nil, nil
@@ -61,6 +70,13 @@ func (d *days) SavePerformance(_ context.Context, _ PerformanceModel, state []by
 	d.state = state
 	d.events = append(d.events, events...)
 	d.reports = append(d.reports, reports...)
+	for _, r := range reports { // as the database reads days again
+		for i := range d.counted {
+			if d.counted[i].StartMS == r.DayMS {
+				d.counted[i].Concept = r.Report.Reading == ConceptDrift
+			}
+		}
+	}
 	return nil
 }
 

@@ -54,6 +54,10 @@ type Report struct {
 
 	// Answers compares scores and classes with those of the reference days.
 	Answers []Answer `json:"answers,omitempty"`
+
+	// Promised holds a mature week of a regression against what the version was promoted
+	// with; nil elsewhere, and in reports of earlier builds.
+	Promised *Promised `json:"promised,omitempty"`
 }
 
 // Beside is a counter of predictions that no figure is of.

@@ -186,11 +186,6 @@ func wholeDays(d time.Duration) int64 {
 	return (d + day - 1).Truncate(day).Milliseconds()
 }
 
-// Baseline implements historian.PerformanceStore.
-func (h *historyStore) Baseline(ctx context.Context, pm historian.PerformanceModel) (*float64, error) {
-	return promised(ctx, h.p.Store, pm.Model, pm.Champion)
-}
-
 // PerformanceState implements historian.PerformanceStore.
 func (h *historyStore) PerformanceState(ctx context.Context, model string) ([]byte, error) {
 	state, found, err := h.p.Store.Machine(ctx, machine(model))

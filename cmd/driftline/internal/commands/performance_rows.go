@@ -18,6 +18,9 @@ func performanceRows(p *web.Performance, add func(what, which, format string, ar
 		add("performance", week, "version %s, %s: %s", p.Version, p.Reading, p.Words)
 		add("labels", week, "%d of %d predictions have one, coverage %s%s", p.Labelled, p.Predicted, number(p.Coverage), besideText(p.Beside))
 	}
+	if p.Promised != nil {
+		add("promotion", week, "%s", p.Promised.Words)
+	}
 	if text := p.EstimateText(); text != "" {
 		add("estimate", week, "%s", text)
 	}

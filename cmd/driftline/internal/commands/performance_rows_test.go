@@ -40,6 +40,7 @@ func TestPerformanceRows_SayFiguresAndReasons(t *testing.T) {
 		}
 	}
 	for want, p := range map[string]web.Performance{
+		"promotion|week to -|rmse 3 is not worse.":                                                        {Mature: true, Promised: &web.Promised{Words: "rmse 3 is not worse."}},
 		"estimate|week to -|plain, from scores alone: no inputs are stored":                               {Estimate: "plain", EstimateWhy: "no inputs are stored"},
 		"estimate|week to -|balanced: 1640 labelled rows weighed to look like the week's inputs, worth 1": {Estimate: "balanced", EstimateRows: 1640, EstimateWorth: &x},
 	} {

@@ -13,7 +13,7 @@ var read = []string{
 	"driftline_model_alarm_state", "driftline_model_coverage_ratio", "driftline_model_drift_score", "driftline_model_drifted_features",
 	"driftline_model_early_warning_state", "driftline_model_features", "driftline_model_info", "driftline_model_judged_features", "driftline_model_performance",
 	"driftline_model_performance_alarm_state", "driftline_model_performance_estimate_error", "driftline_model_performance_label_coverage_ratio",
-	"driftline_model_performance_reading", "driftline_model_performance_rows",
+	"driftline_model_performance_promised", "driftline_model_performance_reading", "driftline_model_performance_rows",
 	"driftline_model_provisional_coverage_ratio", "driftline_model_provisional_drift_score", "driftline_model_stale",
 	"driftline_model_window_end_timestamp_seconds", "driftline_model_window_rows", "driftline_feature_score",
 	"driftline_feature_series_dropped", "driftline_segment_alarm_state", "driftline_segment_drifted_share", "driftline_segment_rows", "driftline_fleet_models", "driftline_stream_event_timestamp_seconds",

@@ -203,7 +203,8 @@ func full(t *testing.T, s *store.Store) {
 			{Model: "fraud", Version: "1", Day: "2025-12-30", Labelled: 40, Classed: 40, Correct: 36, Positives: 10, PredictedPositive: 12, TruePositive: 9, Scored: 40, LogLossSum: 15, BrierSum: 6},
 		})
 	}))
-	putReport(t, s, "2025-12-30", 9, `{"kind":"binary","mature":true,"coverage":0.8,"reading":"concept drift","figures":[
+	// What was promised is of regressions alone; it is here so that each metric has a series.
+	putReport(t, s, "2025-12-30", 9, `{"kind":"binary","mature":true,"coverage":0.8,"reading":"concept drift","promised":{"metric":"rmse","baseline":2},"figures":[
 		{"kind":"realised","metric":"accuracy","value":0.9},{"kind":"realised","metric":"roc_auc","value":0.95},{"kind":"realised","metric":"brier","value":null,"reason":"r"},
 		{"kind":"realised","metric":"f1","class":"(macro)","value":0.6},{"kind":"realised","metric":"f1","class":"1","value":0.5},
 		{"kind":"estimated","metric":"accuracy","value":0.97},{"kind":"error","metric":"accuracy","value":0.07}]}`)

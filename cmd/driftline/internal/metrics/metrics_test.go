@@ -407,3 +407,24 @@ driftline_ingest_requests_total{result="other"} 1
 `
 	do(t, testutil.GatherAndCompare(reg, strings.NewReader(want), "driftline_ingest_events_total", "driftline_ingest_requests_total"))
 }
+
+// A regression shows what it was promoted with, and on how many labels its error stands.
+func TestMetrics_AnErrorBesideWhatWasPromised(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	watch(t, s, "fraud")
+	crown(t, s, "fraud")
+	report := `{"kind":"regression","mature":true,"labelled":70,"reading":"harmless","figures":[{"kind":"realised","metric":"rmse","value":3}]`
+	c := newClock()
+	putReport(t, s, "2026-01-07", 1, report+`,"promised":{"metric":"rmse","baseline":2,"margin":0.1,"days":7,"rows":70,"value":3,"worse":true}}`)
+	_, reg := start(t, s, c, nil)
+	want(t, gather(t, reg), map[string]float64{
+		"driftline_model_performance{kind=realized,metric=rmse,model=fraud}":     3,
+		"driftline_model_performance{kind=realized,metric=accuracy,model=fraud}": -1,
+		"driftline_model_performance_promised{metric=rmse,model=fraud}":          2,
+		"driftline_model_performance_rows{model=fraud}":                          70,
+	})
+	putReport(t, s, "2026-01-08", 1, report+`,"promised":{"margin":0.1,"days":0,"rows":0,"worse":false,"reason":"version 1 has no run with figures of its gate"}}`)
+	c.pass()
+	want(t, gather(t, reg), map[string]float64{"driftline_model_performance_promised{metric=rmse,model=fraud}": -1})
+}

@@ -49,6 +49,12 @@ func reports(out *output, r *modelRead, label string) {
 		figures(r.mature, cohort.Error, func(metric string, v float64) {
 			out.gauge("driftline_model_performance_estimate_error", v, label, metric)
 		})
+		if p := r.mature.Promised; p != nil && p.Baseline != nil {
+			out.gauge("driftline_model_performance_promised", *p.Baseline, label, p.Metric)
+		}
+		if r.mature.Kind == cohort.Regression { // the sums of days count right classes
+			out.gauge("driftline_model_performance_rows", float64(r.mature.Labelled), label)
+		}
 		out.gauge("driftline_model_performance_reading", 1, label, r.mature.Reading)
 		if r.mature.Coverage != nil {
 			out.gauge("driftline_model_performance_label_coverage_ratio", *r.mature.Coverage, label)

@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/driftline/driftline/drift/performance/cohort"
+	"github.com/driftline/driftline/registry/store"
+	"github.com/driftline/driftline/stream/historian"
+)
+
+// Baseline implements historian.PerformanceStore.
+func (h *historyStore) Baseline(ctx context.Context, m historian.PerformanceModel) (cohort.Promise, error) {
+	none := func(why string) (cohort.Promise, error) {
+		return cohort.Promise{Reason: "version " + m.Champion + " " + why}, nil
+	}
+	v, err := h.p.Store.Version(ctx, m.Model, m.Champion)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return none("is not in the registry")
+	case err != nil:
+		return cohort.Promise{}, err
+	case v.RunID == "":
+		return none("has no run with figures of its gate")
+	}
+	run, err := h.p.Store.Run(ctx, v.RunID)
+	if errors.Is(err, store.ErrNotFound) {
+		return none("has a run that is gone")
+	}
+	if err != nil {
+		return cohort.Promise{}, err
+	}
+	p := cohort.Promise{Figures: map[string]float64{}, Reason: "neither rmse nor mae is among the metrics of the run of version " + m.Champion}
+	for _, x := range run.Metrics {
+		p.Figures[x.Key] = x.Value
+	}
+	return p, nil
+}
