@@ -122,11 +122,17 @@ func (f *Fold) recall(m *model, policy wire.Policy, pane int64, hops []*judgemen
 	return changed
 }
 
-// keptOf writes what a slot holds on grids, by chunk; at least one record, so that a slot
-// can be missed.
+// keptOf writes what a slot holds of all rows on grids, by chunk; at least one record, so
+// that a slot can be missed.
 func keptOf(c *cell, name string, slot, prev int64) []wire.Kept {
+	whole := newCell() // moving references have no segments
+	for k, e := range c.entries {
+		if k.segment == "" {
+			whole.entries[k] = e
+		}
+	}
 	var out []wire.Kept
-	for _, s := range c.slots(wire.Slot{}) {
+	for _, s := range whole.slots(wire.Slot{}) {
 		k := wire.Kept{Model: name, Chunk: s.Chunk, Number: slot, Prev: prev}
 		for _, e := range s.Entries {
 			if !e.Grid.IsZero() {
