@@ -132,7 +132,7 @@ func keptOf(c *cell, name string, slot, prev int64) []wire.Kept {
 		}
 	}
 	var out []wire.Kept
-	for _, s := range whole.slots(wire.Slot{}) {
+	for _, s := range whole.slots(wire.Slot{}, wire.SlotBytes) {
 		k := wire.Kept{Model: name, Chunk: s.Chunk, Number: slot, Prev: prev}
 		for _, e := range s.Entries {
 			if !e.Grid.IsZero() {
