@@ -33,6 +33,8 @@ func TestView_SegmentsHoldFromTheirPaneOn(t *testing.T) {
 		{"the same again changes nothing", []GridControl{at(5, eu), at(9, eu)}, map[int64]Segments{5: eu}, map[int64]int64{20: 11}, 5},
 		{"of one pane the last", []GridControl{at(5, eu), at(9, eu), at(9, both)}, map[int64]Segments{5: eu, 9: both}, map[int64]int64{9: 13}, 5},
 		{"an earlier pane later on", []GridControl{at(9, both), at(5, eu)}, map[int64]Segments{5: eu, 9: both}, map[int64]int64{5: 12, 9: 12}, 5},
+		{"an earlier pane between two that say the same", []GridControl{at(5, eu), at(9, eu), at(7, nil)}, map[int64]Segments{5: eu, 7: nil, 9: eu}, map[int64]int64{6: 11, 7: 13, 9: 13}, 9},
+		{"an earlier pane without any", []GridControl{at(5, eu), at(3, nil), at(2, both)}, map[int64]Segments{5: eu}, map[int64]int64{}, 5},
 	} {
 		v := viewOf(t, c.grids...)
 		var now Segments
