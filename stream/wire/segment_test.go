@@ -123,3 +123,20 @@ func TestSegment_TextAndIdentity(t *testing.T) {
 		}
 	}
 }
+
+// A part is of a segment that a grid may declare: with another name its text might be that of
+// another segment.
+func TestReference_PartsAreOfSegmentsThatMayBeDeclared(t *testing.T) {
+	t.Parallel()
+	find := func(string, sketches.ID) (*sketches.Grid, bool) { return sampleGrid(t), true }
+	for _, c := range []struct {
+		s  Segment
+		ok bool
+	}{{Segment{"region", "eu"}, true}, {Segment{"tier", "a=b"}, true}, {Segment{"tier=a", "b"}, false}, {Segment{"", "eu"}, false}, {Segment{"region", ""}, false}} {
+		r := sampleReference(t)
+		r.Parts = []Part{{Segment: c.s, Counts: sampleCounts(t, 20)}}
+		if _, err := DecodeReference(r.Encode(), find); (err == nil) != c.ok {
+			t.Errorf("a part of %q: %v", c.s, err)
+		}
+	}
+}
