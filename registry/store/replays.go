@@ -74,14 +74,15 @@ func (s *Store) DeleteReplaysBefore(ctx context.Context, ms int64) (int64, error
 	return s.deleteBatches(ctx, "DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE updated_ms < $1 ORDER BY id LIMIT $2)", ms)
 }
 
-// AlarmScores returns, per window length, the final scores over all versions of every
-// model that ended at endMS[window], for how alarms and early warnings stood. Of a
+// AlarmScores returns, per window length, the final scores of every model that ended at
+// endMS[window] and may carry alarms or early warnings: those over all versions, and those
+// of versions whose answers were compared. Of a
 // restated score these are still live operation's: restating leaves them as they were.
 func (t *Tx) AlarmScores(ctx context.Context, endMS map[int64]int64) ([]ScoreRow, error) {
 	var out []ScoreRow
 	for window, end := range endMS {
 		var b builder
-		b.text(scoreSelect(false) + "scores s WHERE s.version = '*' AND s.provisional = 0")
+		b.text(scoreSelect(false) + "scores s WHERE (s.version = '*' OR s.total > 0) AND s.provisional = 0")
 		b.text(" AND s.window_ms = " + b.arg(window) + " AND s.end_ms = " + b.arg(end))
 		day, err := dayOf(end)
 		if err != nil {

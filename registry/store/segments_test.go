@@ -321,3 +321,31 @@ func TestSchema_WithoutPartsForgetsThem(t *testing.T) {
 		}
 	})
 }
+
+// A replay begins with how every alarm stood: those of parts, and those on what a version
+// answered. Scores of versions that nothing compared carry none.
+func TestAlarmScoresAreThoseThatMayCarryAlarms(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		answers, shown, old := score("m", "3", hourMS), score("m", "4", hourMS), score("m", "3", 2*hourMS)
+		shown.Drifted, shown.Judged, shown.Total, shown.MaxPSI, shown.MaxFeature = 0, 0, 0, nil, ""
+		early := score("n", "3", hourMS)
+		early.Provisional = true
+		if err := s.PutScores(ctx, []store.ScoreRow{score("m", "*", hourMS), partScore(eu, "eu0", hourMS), answers, shown, old, early}); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.AlarmScores(ctx, map[int64]int64{hourMS: hourMS})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range rows {
+			got = append(got, r.Model+" "+r.Version+" "+r.Segment)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"m * ", "m * " + eu, "m 3 "}, got); diff != "" {
+			t.Errorf("scores that may carry alarms (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -125,8 +125,9 @@ func (c *cell) versions() []string {
 	return vs
 }
 
-// slots encodes the cell as ring slots, one per chunk.
-func (c *cell) slots(base wire.Slot) []wire.Slot {
+// slots encodes the cell as ring slots: one per chunk, and behind them further ones for the
+// segments that would make a record larger than most.
+func (c *cell) slots(base wire.Slot, most int) []wire.Slot {
 	chunks := 1
 	for _, e := range c.entries {
 		if e.counts != nil {
@@ -140,6 +141,11 @@ func (c *cell) slots(base wire.Slot) []wire.Slot {
 		if i > 0 {
 			out[i].Alarms = nil
 		}
+	}
+	var apart []wire.Slot // of segments, by chunk
+	for i := range out {
+		apart = append(apart, base)
+		apart[i].Chunk, apart[i].Alarms = int32(i), nil
 	}
 	for _, k := range c.keys() {
 		e := c.entries[k]
@@ -157,10 +163,37 @@ func (c *cell) slots(base wire.Slot) []wire.Slot {
 		n := len(e.counts.Grid.Features)
 		for i := range wire.Chunks(n) {
 			from, to := wire.ChunkRange(i, n)
-			out[i].Entries = append(out[i].Entries, wire.SlotEntry{
+			place := &out[i]
+			if k.segment != "" {
+				place = &apart[i]
+			}
+			place.Entries = append(place.Entries, wire.SlotEntry{
 				Version: k.version, Grid: k.grid, Rows: e.counts.Rows, Counts: e.counts.EncodeRange(from, to), Joint: e.jointOf(i), Segment: k.segment,
 			})
 		}
+	}
+	for i := range apart {
+		out = addApart(out, i, apart[i], most)
+	}
+	return out
+}
+
+// addApart adds the entries of segments to the record of their chunk, and to further ones
+// from where it is full.
+func addApart(out []wire.Slot, chunk int, apart wire.Slot, most int) []wire.Slot {
+	to, size, further := chunk, 0, 0
+	for _, x := range out[chunk].Entries {
+		size += x.Bytes()
+	}
+	for _, x := range apart.Entries {
+		if size > 0 && size+x.Bytes() > most {
+			further++
+			next := apart
+			next.Chunk, next.Entries = apart.Further(further), nil
+			to, size, out = len(out), 0, append(out, next)
+		}
+		size += x.Bytes()
+		out[to].Entries = append(out[to].Entries, x)
 	}
 	return out
 }
@@ -184,7 +217,7 @@ func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) (wir
 		if !ok {
 			continue // a grid that is no longer in control: nothing can use it
 		}
-		from, to := wire.ChunkRange(int(s.Chunk), len(g.Grid.Features))
+		from, to := wire.ChunkRange(int(s.Features()), len(g.Grid.Features))
 		counts, err := sketches.DecodeCounts(g.Grid, from, to, x.Counts)
 		if err != nil {
 			return err
@@ -194,7 +227,7 @@ func (c *cell) addSlot(s wire.Slot, grid func(model string, id sketches.ID) (wir
 			return err
 		}
 		e := c.entry(key{grid: x.Grid, segment: x.Segment})
-		if err := errors.Join(e.add(g.Grid, counts, s.Chunk), e.addJoint(sums, false)); err != nil {
+		if err := errors.Join(e.add(g.Grid, counts, s.Features()), e.addJoint(sums, false)); err != nil {
 			return err
 		}
 	}

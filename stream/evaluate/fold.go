@@ -41,7 +41,10 @@ type Config struct {
 	// nil: the fold begins at the beginning, or loads its state.
 	Past   *wire.Past
 	Mutant loop.Mutant // tests only
-	WeekMS int64       // what learnt volume repeats with; 0: seven days, tests have shorter ones
+	// SlotBytes is how much a slot's record may take before segments are written to a
+	// further one; 0: wire.SlotBytes.
+	SlotBytes int
+	WeekMS    int64 // what learnt volume repeats with; 0: seven days, tests have shorter ones
 }
 
 // Validate returns why the configuration cannot be used.
@@ -142,6 +145,9 @@ type final struct {
 func New(cfg Config) *Fold {
 	if cfg.MaxPending == 0 {
 		cfg.MaxPending = pendingPanes
+	}
+	if cfg.SlotBytes == 0 {
+		cfg.SlotBytes = wire.SlotBytes
 	}
 	if cfg.MaxRun == 0 {
 		cfg.MaxRun = min(runPanes, maxRun(cfg.Layout))

@@ -185,9 +185,9 @@ func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.S
 		return j.of
 	}
 	deps, lasting := in.dependence(m, windowMS, windows)
-	j, bins := judges{settings: s, of: make([]*drift.Judger, len(deps))}, in.bins()
+	j := judges{settings: s, of: make([]*drift.Judger, len(deps))}
 	for i := range deps {
-		j.of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], &bins.Features[i], &in.ref.Counts.Features[i], deps[i], s, scratch)
+		j.of[i] = drift.NewJudgerOn(&in.ref.Counts.Grid.Features[i], in.bins(i, windowMS), &in.ref.Counts.Features[i], deps[i], s, scratch)
 	}
 	if lasting {
 		in.cache[windowMS] = j
@@ -198,38 +198,46 @@ func (in *installed) judges(m *model, windowMS int64, windows []int64, s drift.S
 // dependence returns per feature what is known about the dependence of records, for
 // windows of the given length. It lasts unless it is still learnt from live windows.
 func (in *installed) dependence(m *model, windowMS int64, windows []int64) (d []drift.Dependence, lasting bool) {
-	n := len(in.ref.Counts.Grid.Features)
-	d = make([]drift.Dependence, n)
-	switch {
-	case len(in.ref.Blocks) > 0:
-	case in.of == nil:
-		return m.learntDependence(in, windowMS, windows, n), false
-	case in.segment != wire.Segment{}:
-		return in.of.dependence(m, windowMS, windows)
-	default: // of answers nothing is learnt live
-		for i := range d {
-			d[i] = drift.LearningDependence()
-		}
-		return d, true
-	}
-	b := in.ref.BlocksOf(windowMS)
-	if b == nil { // the reference is shorter than three such windows: use the next shorter blocks
-		for _, x := range in.ref.Blocks {
-			if x.LengthMS < windowMS && (b == nil || x.LengthMS > b.LengthMS) {
-				b = x
-			}
-		}
-	}
+	d, lasting = in.assumed(m, windowMS, windows)
 	for i := range d {
-		d[i] = drift.Independent()
-		if b == nil {
-			continue
-		}
-		if x, err := drift.FromReferenceBlocks(&b.Features[i]); err == nil {
+		if x, ok := in.fromBlocks(i, windowMS); ok {
 			d[i] = x
 		}
 	}
+	return d, lasting
+}
+
+// assumed is what is taken for known where the reference has no blocks, or too few.
+func (in *installed) assumed(m *model, windowMS int64, windows []int64) (d []drift.Dependence, lasting bool) {
+	n := len(in.ref.Counts.Grid.Features)
+	switch {
+	case in.segment != wire.Segment{}:
+		return in.of.dependence(m, windowMS, windows)
+	case in.of == nil && len(in.ref.Blocks) == 0:
+		return m.learntDependence(in, windowMS, windows, n), false
+	}
+	d = make([]drift.Dependence, n)
+	for i := range d {
+		if d[i] = drift.Independent(); in.of != nil { // of answers nothing is learnt live
+			d[i] = drift.LearningDependence()
+		}
+	}
 	return d, true
+}
+
+// fromBlocks returns what the reference's longest blocks say of a feature that are no longer
+// than the window; false where there are fewer than tell of it, at every length.
+func (in *installed) fromBlocks(i int, windowMS int64) (d drift.Dependence, ok bool) {
+	longest := int64(0)
+	for _, b := range in.ref.Blocks {
+		if b.LengthMS > windowMS || b.LengthMS <= longest {
+			continue
+		}
+		if x, err := drift.FromReferenceBlocks(&b.Features[i]); err == nil {
+			d, ok, longest = x, true, b.LengthMS
+		}
+	}
+	return d, ok
 }
 
 // decisions is how many a reference asks for in one alarm hop: on every feature of the

@@ -64,14 +64,16 @@ func (f *Fold) remember(m *model, in *installed, policy wire.Policy, pane int64)
 }
 
 // mark takes the slots out that a firing alarm stands over: those of the window that it
-// fired on, so that what drifted before it fired does not enter either.
+// fired on, so that what drifted before it fired does not enter either. What a version answers
+// is no input; and the alarm of a segment that fell silent while it fired would take out all
+// that still comes.
 func (f *Fold) mark(m *model, pane int64) {
 	if f.cfg.Past != nil && !f.joined {
 		return // what alarms said before a replay begins, it is told
 	}
 	end, slot := f.end(pane), f.slotOf(pane)
 	for k, a := range m.alarms { // in any order: marks are a union
-		if a.state.Phase != drift.PhaseFiring {
+		if a.state.Phase != drift.PhaseFiring || k.kind == wire.KindOfPrediction || a.state.Stale && m.segmentOf(k.reference) != "" {
 			continue
 		}
 		first := slot
@@ -122,11 +124,17 @@ func (f *Fold) recall(m *model, policy wire.Policy, pane int64, hops []*judgemen
 	return changed
 }
 
-// keptOf writes what a slot holds on grids, by chunk; at least one record, so that a slot
-// can be missed.
+// keptOf writes what a slot holds of all rows on grids, by chunk; at least one record, so
+// that a slot can be missed.
 func keptOf(c *cell, name string, slot, prev int64) []wire.Kept {
+	whole := newCell() // moving references have no segments
+	for k, e := range c.entries {
+		if k.segment == "" {
+			whole.entries[k] = e
+		}
+	}
 	var out []wire.Kept
-	for _, s := range c.slots(wire.Slot{}) {
+	for _, s := range whole.slots(wire.Slot{}, wire.SlotBytes) {
 		k := wire.Kept{Model: name, Chunk: s.Chunk, Number: slot, Prev: prev}
 		for _, e := range s.Entries {
 			if !e.Grid.IsZero() {

@@ -139,7 +139,7 @@ func (f *Fold) writeSlots(m *model, c *cell, base wire.Slot, ring int64, out *ou
 	if m.lost[base.Ring][base.Number] {
 		base.Prev = base.Number // says that it is incomplete
 	}
-	slots := c.slots(base)
+	slots := c.slots(base, f.cfg.SlotBytes)
 	for _, s := range slots {
 		out.slots = append(out.slots, f.state(wire.SlotKey(m.name, s.Chunk, s.Ring, mod(s.Number, ring)), s.Encode()))
 	}

@@ -106,7 +106,7 @@ func (f *Fold) repair(m *model, number int64, c *cell) int {
 			base.Prev = max(base.Prev, n)
 		}
 	}
-	slots := c.slots(base)
+	slots := c.slots(base, f.cfg.SlotBytes)
 	for _, s := range slots {
 		f.repairs = append(f.repairs, f.state(wire.SlotKey(m.name, s.Chunk, 1, mod(s.Number, f.cfg.Layout.Ring1())), s.Encode()))
 	}

@@ -35,13 +35,16 @@ func (in *installed) whole() *installed {
 	return in
 }
 
-// bins are the counts on whose verdict bins windows are compared: a segment's own where
-// blocks stand on them, else the whole's, on which what is known of dependence stands.
-func (in *installed) bins() *sketches.Counts {
-	if in.segment != (wire.Segment{}) && len(in.ref.Blocks) == 0 {
-		return in.of.ref.Counts
+// bins are the counts on whose verdict bins a feature is compared: a segment's own where
+// blocks that stand on them tell of dependence, else the whole's, on which what is known of
+// it stands.
+func (in *installed) bins(i int, windowMS int64) *sketches.FeatureCounts {
+	if in.segment != (wire.Segment{}) {
+		if _, ok := in.fromBlocks(i, windowMS); !ok {
+			return &in.of.ref.Counts.Features[i]
+		}
 	}
-	return in.ref.Counts
+	return &in.ref.Counts.Features[i]
 }
 
 // part returns the part of an identity, nil for none.

@@ -211,3 +211,69 @@ func TestSegments_SilenceIsNotStale(t *testing.T) {
 		t.Errorf("a firing alarm without rows is quiet for %d ms", q)
 	}
 }
+
+// blocksOf are the first blocks of a part's own, on the part's verdict bins.
+func blocksOf(t *testing.T, in *installed, lengthMS int64, each ...*sketches.Counts) *sketches.Blocks {
+	t.Helper()
+	features := in.ref.Counts.Grid.Features
+	bins, binned := make([]int, len(features)), make([][]uint64, len(features))
+	for i := range features {
+		_, bins[i] = features[i].VerdictBins(&in.ref.Counts.Features[i])
+	}
+	b, err := sketches.NewBlocks(lengthMS, bins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range each {
+		for i := range features {
+			toBin, n := features[i].VerdictBins(&in.ref.Counts.Features[i])
+			binned[i] = make([]uint64, n)
+			for cell, k := range c.Features[i].Cells {
+				binned[i][toBin[cell]] += k
+			}
+		}
+		if err := b.AddBlock(binned); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// A part that has rows in fewer blocks than tell of dependence is no better off than one
+// without blocks: its records are never taken for independent.
+func TestSegments_WithTooFewBlocksTakeTheWholesDependence(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 2} {
+		f, m, in, w := divided(t, 0, 1.5, 0)
+		each := []*sketches.Counts{w.sum.on(in.ref.Counts.Grid.ID()), w.sum.on(in.ref.Counts.Grid.ID())}[:n]
+		in.parts[0].ref.Blocks = []*sketches.Blocks{blocksOf(t, in.parts[0], w.lengthMS, each...)}
+		whole, parts := compared(t, f, m, in, w, wire.DefaultPolicy())
+		for i, x := range parts[0].results {
+			y := whole.results[i]
+			if x.Dependence != drift.FromBlocks || x.DesignEffect != y.DesignEffect || x.BlockCount != y.BlockCount || x.Bins != y.Bins {
+				t.Errorf("%d blocks: feature %s: %s, design effect %g of %d blocks on %d bins; the whole %s, %g, %d, %d", n, x.Name, x.Dependence, x.DesignEffect, x.BlockCount, x.Bins, y.Dependence, y.DesignEffect, y.BlockCount, y.Bins)
+			}
+		}
+	}
+}
+
+// Where the blocks of a window's length are fewer than tell of dependence, the next shorter
+// ones do.
+func TestCompare_TooFewBlocksOfALengthLeaveItToShorterOnes(t *testing.T) {
+	t.Parallel()
+	f, m, in, w := togetherWorld(t, 0, 0)
+	c := w.sum.on(in.ref.Counts.Grid.ID())
+	long := blocksOf(t, in, w.lengthMS, c, c)
+	short := in.ref.Blocks[0]
+	short.LengthMS = w.lengthMS / 4
+	in.ref.Blocks = []*sketches.Blocks{short, long}
+	j, err := f.compare(m, in, w, wire.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range j.results {
+		if r.Dependence != drift.FromBlocks || r.BlockCount != 24 {
+			t.Errorf("feature %s: %s of %d blocks, want 24 shorter ones", r.Name, r.Dependence, r.BlockCount)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func (w *world) referenceBlocks(t testing.TB, c *sketches.Counts) (all []*sketch
 func (w *world) panesFold(q int32, m loop.Mutant, run int) *evaluate.Fold {
 	return evaluate.New(evaluate.Config{
 		Layout: w.layout, Partition: q, Namespace: "sim", MaxRun: run, MaxPending: w.pending(run), Mutant: m, Policy: wire.DefaultPolicy(), Admission: w.admission,
-		Topics: w.topics(), WeekMS: w.weekMS,
+		Topics: w.topics(), WeekMS: w.weekMS, SlotBytes: 300, // so that segments take further records
 	})
 }
 

@@ -322,7 +322,7 @@ func honest(t testing.TB, want, got []replay.Line) (lie string, admitted int) {
 // window lacks it does not claim.
 func stateFault(t *testing.T, n int, strike func(rng *rand.Rand, r log.Record, older []log.Record) []byte) {
 	t.Helper()
-	struck, whole, admitted, rebuilt := 0, 0, 0, uint64(0)
+	struck, whole, admitted, further, rebuilt := 0, 0, 0, 0, uint64(0)
 	for seed := range max(30, seeds(t, n)) {
 		trimmed := seed%3 == 2
 		w, want := prepared(t, seed)
@@ -347,6 +347,9 @@ func stateFault(t *testing.T, n int, strike func(rng *rand.Rand, r log.Record, o
 			must(t, w.log.Write(log.Record{Partition: slots[i].Partition, TimeMS: log.StampNow, Key: slots[i].Key, Value: value}))
 			hit = true
 			struck++
+			if s, err := wire.DecodeSlot(slots[i].Value); err == nil && s.Chunk != s.Features() {
+				further++
+			}
 			if p := (log.Partition{Topic: panesTopic, Index: q}); trimmed {
 				if c := w.log.CommitOf(group, p); c > 0 {
 					must(t, w.log.Truncate(p, c))
@@ -376,6 +379,9 @@ func stateFault(t *testing.T, n int, strike func(rng *rand.Rand, r log.Record, o
 		admitted += n
 	}
 	t.Logf("%d records struck; %d seeds whole again, %d slots made again; %d scores with coverage below one", struck, whole, rebuilt, admitted)
+	if further == 0 {
+		t.Error("no further record of a slot was struck")
+	}
 	if rebuilt == 0 || whole == 0 {
 		t.Error("no slot was made again")
 	}

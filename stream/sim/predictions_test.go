@@ -7,6 +7,7 @@ import (
 
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/stream/loop"
+	"github.com/driftline/driftline/stream/replay"
 	"github.com/driftline/driftline/stream/wire"
 )
 
@@ -68,5 +69,43 @@ func TestFault_AnswersAreCompared(t *testing.T) {
 	}
 	if len(events) != 1 || events["alpha 1"] == 0 {
 		t.Errorf("events of %v, want those of alpha's version 1", events)
+	}
+}
+
+// From the middle, with a history: alarms on answers go on as they stood.
+func TestReplay_FromTheMiddleKnowsHowAnswersStood(t *testing.T) {
+	t.Parallel()
+	events := 0
+	for seed := range seeds(t, 16) {
+		p := bothPlan
+		p.scores = true
+		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), 1)), p)
+		w.blocks = true
+		w.references(t)
+		must(t, w.bothLife(w.log.Handle(nil), nil, loop.Sound))
+		want, last := w.results(t), int64(0)
+		for _, l := range want {
+			last = max(last, l.EndMS)
+		}
+		rng := rand.New(rand.NewPCG(uint64(seed), 21))
+		cfg := w.replayConfig()
+		cfg.FromMS = epochMS + (6+rng.Int64N(30))*60_000
+		cfg.ToMS = last
+		var err error
+		cfg.Alarms, err = replay.PastAlarms(w.layout, cfg.FromMS, scoresOf(t, want))
+		must(t, err)
+		got, err := replay.Run(t.Context(), w.io(w.log.Handle(nil)), cfg)
+		must(t, err)
+		if diff := diffLines(within(want, cfg.FromMS, cfg.ToMS, "alpha"), within(got, cfg.FromMS, cfg.ToMS, "alpha")); diff != "" {
+			t.Fatalf("seed %d, from %d: %s", seed, cfg.FromMS, diff)
+		}
+		for _, l := range within(got, cfg.FromMS, cfg.ToMS, "alpha") {
+			if l.Kind != replay.KindScore && l.Version == "1" {
+				events++
+			}
+		}
+	}
+	if events == 0 {
+		t.Error("no event of answers was compared")
 	}
 }

@@ -13,8 +13,11 @@ import (
 // MaxControl is the size above which a control value is split into parts.
 const MaxControl = 512 << 10
 
-// maxControlParts bounds what an assembler puts together: 64 MB.
+// maxControlParts bounds what an assembler puts together.
 const maxControlParts = 128
+
+// LargestControl is the most bytes of a control value that readers put together: 64 MB.
+const LargestControl = maxControlParts * MaxControl
 
 // ErrControl marks a control record that cannot be used; it then does not exist.
 var ErrControl = errors.New("control record unusable")
@@ -121,7 +124,7 @@ func (a *Assembler) join(key string, manifest []byte) ([]byte, error) {
 	if err := d.Finish(); err != nil {
 		return nil, fmt.Errorf("%w: manifest %s: %w", ErrControl, key, err)
 	}
-	if n > maxControlParts || length > maxControlParts*MaxControl {
+	if n > maxControlParts || length > LargestControl {
 		return nil, fmt.Errorf("%w: manifest %s: %d parts of %d bytes in all, at most %d parts", ErrControl, key, n, length, maxControlParts)
 	}
 	var whole []byte

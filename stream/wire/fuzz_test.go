@@ -13,12 +13,12 @@ import (
 // it fails, or what it read encodes to the very same bytes.
 func fuzz(f *testing.F, name string) {
 	var x form
-	newer := map[string][]byte{} // samples of the second and third schema, where there are
+	newer := map[string][]byte{} // samples of later schemas, where there are
 	for _, each := range forms(f) {
 		switch each.name {
 		case name:
 			x = each
-		case name + "2", name + "3":
+		case name + "2", name + "3", name + "4":
 			maps.Copy(newer, each.samples)
 		}
 	}
@@ -34,7 +34,7 @@ func fuzz(f *testing.F, name string) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, in := range [][]byte{b, sketches.Frame(x.kind, schema, b), sketches.Frame(x.kind, schema+1, b), sketches.Frame(x.kind, schema+2, b)} {
+		for _, in := range [][]byte{b, sketches.Frame(x.kind, schema, b), sketches.Frame(x.kind, schema+1, b), sketches.Frame(x.kind, schema+2, b), sketches.Frame(x.kind, schema+3, b)} {
 			got, err := x.again(in)
 			if err != nil {
 				continue

@@ -187,6 +187,9 @@ func decodeParts(d *sketches.Decoder) (parts []partBytes) {
 		if n := len(parts); n > 0 && compareSegments(parts[n-1].segment, p.segment) >= 0 {
 			d.Fail("segment %s stands twice or out of order", p.segment)
 		}
+		if s, err := ParseSegment(p.segment.String()); err != nil || s != p.segment {
+			d.Fail("segment of name %q and value %q", p.segment.Name, p.segment.Value)
+		}
 		parts = append(parts, p)
 	}
 	if len(parts) > MaxSegments {

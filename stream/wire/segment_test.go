@@ -33,6 +33,8 @@ func TestView_SegmentsHoldFromTheirPaneOn(t *testing.T) {
 		{"the same again changes nothing", []GridControl{at(5, eu), at(9, eu)}, map[int64]Segments{5: eu}, map[int64]int64{20: 11}, 5},
 		{"of one pane the last", []GridControl{at(5, eu), at(9, eu), at(9, both)}, map[int64]Segments{5: eu, 9: both}, map[int64]int64{9: 13}, 5},
 		{"an earlier pane later on", []GridControl{at(9, both), at(5, eu)}, map[int64]Segments{5: eu, 9: both}, map[int64]int64{5: 12, 9: 12}, 5},
+		{"an earlier pane between two that say the same", []GridControl{at(5, eu), at(9, eu), at(7, nil)}, map[int64]Segments{5: eu, 7: nil, 9: eu}, map[int64]int64{6: 11, 7: 13, 9: 13}, 9},
+		{"an earlier pane without any", []GridControl{at(5, eu), at(3, nil), at(2, both)}, map[int64]Segments{5: eu}, map[int64]int64{}, 5},
 	} {
 		v := viewOf(t, c.grids...)
 		var now Segments
@@ -118,6 +120,23 @@ func TestSegment_TextAndIdentity(t *testing.T) {
 	for _, text := range []string{"", "region", "=eu", "region="} {
 		if s, err := ParseSegment(text); err == nil {
 			t.Errorf("%q is read as %v", text, s)
+		}
+	}
+}
+
+// A part is of a segment that a grid may declare: with another name its text might be that of
+// another segment.
+func TestReference_PartsAreOfSegmentsThatMayBeDeclared(t *testing.T) {
+	t.Parallel()
+	find := func(string, sketches.ID) (*sketches.Grid, bool) { return sampleGrid(t), true }
+	for _, c := range []struct {
+		s  Segment
+		ok bool
+	}{{Segment{"region", "eu"}, true}, {Segment{"tier", "a=b"}, true}, {Segment{"tier=a", "b"}, false}, {Segment{"", "eu"}, false}, {Segment{"region", ""}, false}} {
+		r := sampleReference(t)
+		r.Parts = []Part{{Segment: c.s, Counts: sampleCounts(t, 20)}}
+		if _, err := DecodeReference(r.Encode(), find); (err == nil) != c.ok {
+			t.Errorf("a part of %q: %v", c.s, err)
 		}
 	}
 }

@@ -45,16 +45,35 @@ type SlotAlarm struct {
 	State                 []byte
 }
 
+// SlotBytes is how much the entries of a slot's record take before segments are written to
+// a further one, so that a record stays well below the usual message limit.
+const SlotBytes = 512 << 10
+
+// slotStep is more than the chunks that a grid may have.
+const slotStep = 1 << 10
+
 // Slot is one place of a model's ring: a pane (ring 0) or a run of panes (ring 1).
 type Slot struct {
 	Model   string
-	Chunk   int32
+	Chunk   int32 // of the grid's features, or of a further record: see Further
 	Ring    uint8
 	Number  int64 // number of the pane or slot
 	Prev    int64 // number of the model's slot before it, NoPane if none; its own number says that it is incomplete
 	Control int64 // control offset read when it was written
 	Entries []SlotEntry
 	Alarms  []SlotAlarm // ring 0, chunk 0
+}
+
+// Further is the chunk under which the n-th further record stands, for segments that found
+// no room in those before it. It is of the same features.
+func (s Slot) Further(n int) int32 { return s.Features() + int32(n)*slotStep }
+
+// Features returns the chunk of features that the record is of.
+func (s Slot) Features() int32 { return s.Chunk % slotStep }
+
+// Bytes is about what the entry takes in its record.
+func (x SlotEntry) Bytes() int {
+	return len(x.Counts) + len(x.Scores) + len(x.Joint) + len(x.Segment) + 64
 }
 
 // Encode returns the framed bytes.

@@ -37,8 +37,9 @@ type ActiveGrid struct {
 
 // activeSegments are what is counted apart from a pane on.
 type activeSegments struct {
-	from, offset int64
-	all          Segments
+	from   int64
+	offset int64 // of the record that says so; −1: it says what stood already
+	all    Segments
 }
 
 // JointIn returns the embedding that counts in the pane, nil where there is none.
@@ -199,20 +200,22 @@ func (v *View) addGrid(g ActiveGrid) {
 	v.grids[g.Model] = gs
 }
 
-// withSegments adds what a further record of the grid says; what changes nothing is left
-// out, so that no claim waits for it.
+// withSegments adds what a further record of the grid says. What changes nothing names no
+// offset, so that no claim waits for it; it is kept, for a record of an earlier pane may come.
 func withSegments(have []activeSegments, s activeSegments) []activeSegments {
 	out := slices.Clone(have)
 	i := len(out)
 	for i > 0 && out[i-1].from > s.from {
 		i--
 	}
-	if i > 0 && out[i-1].all.Equal(s.all) || i == 0 && len(s.all) == 0 {
+	if i > 0 && out[i-1].from == s.from {
+		if !out[i-1].all.Equal(s.all) {
+			out[i-1] = s
+		}
 		return out
 	}
-	if i > 0 && out[i-1].from == s.from {
-		out[i-1] = s
-		return out
+	if i > 0 && out[i-1].all.Equal(s.all) || i == 0 && len(s.all) == 0 {
+		s.offset = -1
 	}
 	return slices.Insert(out, i, s)
 }

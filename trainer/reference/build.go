@@ -74,6 +74,7 @@ type Gate struct {
 	SegmentRows  int     // from which on a segment is judged: its policy's min_rows; default that of a policy
 	MinBlocks    int     // of the shortest window, only where rows are ordered; default 2
 	MaxNullShare float64 // of one feature; default 0.99
+	MaxBytes     int     // of the reference; default what readers of the stream put together
 }
 
 // defaultMinRows stands where Gate.MinRows is 0.
@@ -154,8 +155,24 @@ func Build(spec Spec, rows []Row) (Result, error) {
 	}
 	res.Reference.Joint, res.WhyJoint, err = spec.together(res.Reference.Counts, rows)
 	res.NewJoint = res.Embedding() != nil && (spec.KeepJoint == nil || spec.KeepJoint.ID() != res.Embedding().ID())
-	return res, err
+	if err != nil {
+		return res, err
+	}
+	if c := spec.checkSize(res.Reference); !c.OK { // sent all the same, it would never be in force
+		res.Checks = append(res.Checks, c)
+	}
+	return res, refusal(spec, res.Checks)
 }
+
+// checkSize says whether the stream takes a reference: with features, segments and lengths
+// of windows it multiplies.
+func (s Spec) checkSize(r wire.Reference) Check {
+	n, most := len(r.Encode()), cmp.Or(s.Gate.MaxBytes, wire.LargestControl-answersBytes)
+	return Check{Name: "bytes of the reference", Found: fmt.Sprint(n), Needed: fmt.Sprintf("at most %d: declare fewer segments, or watch fewer features", most), OK: n <= most}
+}
+
+// answersBytes is room for what a version answered, which is added to a reference later.
+const answersBytes = 1 << 20
 
 // Count counts rows on a grid; values stand in the grid's feature order.
 func Count(g *sketches.Grid, rows []Row) *sketches.Counts {

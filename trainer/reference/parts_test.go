@@ -218,6 +218,20 @@ func TestBuild_SaysWhenTheGridNeedsOtherSegments(t *testing.T) {
 	}
 }
 
+// A reference that the stream does not take is refused before it is sent.
+func TestBuild_RefusesAReferenceThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	rows := parted(600, reference.NewMembers(segments()))
+	s := partedSpec()
+	size := len(build(t, s, rows).Reference.Encode())
+	s.Gate.MaxBytes = size
+	build(t, s, rows)
+	s.Gate.MaxBytes--
+	if _, err := reference.Build(s, rows); !errors.Is(err, reference.ErrGate) || !strings.Contains(err.Error(), "fewer segments") {
+		t.Errorf("%d bytes, at most %d: %v", size, s.Gate.MaxBytes, err)
+	}
+}
+
 func TestWithSegments_KeepsThePartsThereAre(t *testing.T) {
 	t.Parallel()
 	ref := build(t, partedSpec(), parted(600, reference.NewMembers(segments()))).Reference

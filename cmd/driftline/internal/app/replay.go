@@ -210,6 +210,10 @@ func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, e
 		}
 		sources += int64(n)
 	}
+	return repairBytes(d, r, sources), nil
+}
+
+func repairBytes(d *Declared, r Range, sources int64) int64 {
 	first, last := r.panes(d.Layout)
 	perPane := int64(0)
 	for _, m := range d.View.Models() {
@@ -219,9 +223,10 @@ func (p *Parts) RepairBytes(ctx context.Context, d *Declared, r Range) (int64, e
 		for _, g := range d.View.Grids(m.Name, last) {
 			for i := range g.Grid.Features {
 				cells := int64(g.Grid.Features[i].Cells())
-				perPane += openVersions * (openCopies*(openFeature+cells*openCell) + sources*(packedFeature+cells*packedCell))
+				one := openVersions * (openCopies*(openFeature+cells*openCell) + sources*(packedFeature+cells*packedCell))
+				perPane += one * int64(1+g.MostSegments())
 			}
 		}
 	}
-	return (last - first + 1) * perPane, nil
+	return (last - first + 1) * perPane
 }
