@@ -150,7 +150,7 @@ func asksForRetrain(s Spec, e wire.Event) bool {
 	case kindDrift:
 		return e.Data.MayRetrain && s.Trigger != OnHarm
 	case kindPerformance:
-		return true
+		return s.Trigger != OnDrift || s.PerformanceTrigger
 	}
 	return false
 }

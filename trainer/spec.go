@@ -33,12 +33,16 @@ const dayMS = int64(24 * 60 * 60 * 1000)
 
 // Spec says when and how a model is retrained. Lengths are event time in ms.
 type Spec struct {
-	Model      string      `json:"model"`
-	Experiment string      `json:"experiment"` // name; empty: the model's
-	Automation string      `json:"automation"`
-	Trigger    string      `json:"trigger"`
-	Features   []string    `json:"features"` // in this order; empty: all that the rows have, by name
-	Params     gbdt.Params `json:"params"`
+	Model      string `json:"model"`
+	Experiment string `json:"experiment"` // name; empty: the model's
+	Automation string `json:"automation"`
+	Trigger    string `json:"trigger"`
+	// PerformanceTrigger says that a fall of the realised performance starts a retrain with
+	// trigger OnDrift too; with the others it does anyway.
+	PerformanceTrigger bool `json:"performance_trigger"`
+
+	Features []string    `json:"features"` // in this order; empty: all that the rows have, by name
+	Params   gbdt.Params `json:"params"`
 
 	WindowMS         int64 `json:"window_ms"`          // of the training rows, back from the trigger's clock
 	BootstrapAfterMS int64 `json:"bootstrap_after_ms"` // labelled span that makes a first version; 0: none

@@ -35,7 +35,7 @@ func day(n int) int64 { return epoch + int64(n)*dayMS }
 
 func testSpec() Spec {
 	s := Default(testModel)
-	s.Automation, s.Trigger, s.Features = AutoPromote, OnDrift, []string{"a", "b"}
+	s.Automation, s.Trigger, s.PerformanceTrigger, s.Features = AutoPromote, OnDrift, true, []string{"a", "b"}
 	s.Params = gbdt.Default()
 	s.Params.NumRounds, s.Params.MaxDepth, s.Params.NumJobs = 8, 3, 1
 	s.WindowMS, s.BootstrapAfterMS = 21*dayMS, 14*dayMS

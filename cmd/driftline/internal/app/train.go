@@ -93,7 +93,7 @@ func TrainingSpec(m config.Model, l wire.Layout, threads int) (trainer.Spec, err
 		return s, fmt.Errorf("models %q, training.params: %w", m.Name, err)
 	}
 	params.NumJobs = threads
-	s.Automation, s.Trigger, s.Features, s.Params = m.Automation, t.Trigger, t.Features, params
+	s.Automation, s.Trigger, s.PerformanceTrigger, s.Features, s.Params = m.Automation, t.Trigger, t.PerformanceTrigger, t.Features, params
 	s.WindowMS, s.CoolDownMS, s.MinFreshMS, s.ProbationMS = t.Window.MS(), t.Cooldown.MS(), t.MinFresh.MS(), t.Probation.MS()
 	s.MinRows, s.MaxPerWeek, s.Refit, s.Gate, s.Positive = t.MinRows, t.MaxPerWeek, t.Refit, t.Gate.Judge(), m.Label.Positive
 	s.ReferenceWindowsMS, s.Early, s.Joint = l.WindowsMS, EarlyOf(m, l), JointOf(m, l)
