@@ -201,7 +201,7 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	}
 	answers := builtAnswers{Why: "the reference is refused"}
 	if gate == nil {
-		if answers, err = b.answer(src); err != nil {
+		if answers, err = b.answer(src, spec.Version); err != nil {
 			return cli.Usagef("%w", err)
 		}
 	}
