@@ -1,9 +1,12 @@
 package commands
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
+	"github.com/driftline/driftline/cmd/driftline/internal/cli"
 	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer/reference"
 )
@@ -53,5 +56,19 @@ func TestAnswers_OfLastGoodDaysAreThoseOfTheVersionThatServes(t *testing.T) {
 		if err != nil || !out.Held || out.Version != tt.want || b.res.Reference.Answers.Version != tt.want {
 			t.Errorf("%+v: answers of %q, %v", tt, out.Version, err)
 		}
+	}
+}
+
+// What a service calls its versions does not steer the terminal.
+func TestReferenceBuild_PrintsNamesFromOutsideAsText(t *testing.T) {
+	t.Parallel()
+	var to bytes.Buffer
+	b := builder{app: &cli.App{Out: &to}}
+	b.out = built{Reference: "ab", Answers: builtAnswers{Held: true, Version: "1\u009b2J\x1b]0;x"}, Parts: []builtPart{{Segment: "region=\u009b31m", Rows: 7}}}
+	if err := b.print(cli.TableFormat); err != nil {
+		t.Fatal(err)
+	}
+	if out := to.String(); strings.ContainsAny(out, "\x1b\u009b") || !strings.Contains(out, "answers of version 1\ufffd2J") || !strings.Contains(out, "\nsegments: region=\ufffd31m 7 rows\nnothing was changed\n") {
+		t.Errorf("printed %q", out)
 	}
 }

@@ -8,13 +8,12 @@ import (
 )
 
 // within returns the membership of a row with this cell in a dimension, too. Cells are the
-// texts that events have: whole numbers as they are written, truths as true and false. whole
-// is that of a text, "" for others: a category's is cut where it is long.
-func within(m *reference.Members, in reference.Membership, dimension int, v sketches.Value, whole string) reference.Membership {
-	if v.Kind() == sketches.ValueString {
-		return withinText(m, in, dimension, whole)
-	}
+// texts that events have: whole numbers as they are written, truths as true and false.
+func within(m *reference.Members, in reference.Membership, dimension int, v sketches.Value) reference.Membership {
 	text, _ := v.Text()
+	if v.Kind() == sketches.ValueString {
+		return withinText(m, in, dimension, text)
+	}
 	return m.With(in, dimension, text)
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/driftline/driftline/registry/store"
@@ -79,9 +80,7 @@ func ReadSQL(ctx context.Context, q Query, o Options) (t *Table, err error) {
 			r.Values[i] = sqlValue(cells[from], types[from].DatabaseTypeName(), func(s string) string { return same.of(from, s) })
 		}
 		for d, from := range p.segments {
-			whole := "" // of a text, whose value may be a part
-			x := sqlValue(cells[from], types[from].DatabaseTypeName(), func(s string) string { whole = s; return s })
-			r.In = within(o.Members, r.In, d, x, whole)
+			r.In = within(o.Members, r.In, d, sqlValue(cells[from], types[from].DatabaseTypeName(), strings.Clone))
 		}
 		if err := t.add("query", o, r); err != nil {
 			return nil, err
