@@ -34,7 +34,8 @@ type answers struct {
 	more     bool              // there were more than are held
 }
 
-// maxAnswers is how many answers are held; those beyond are left out, and that is said.
+// maxAnswers is how many answers are held, in about 1.6 GB while they are counted; those beyond are
+// left out, and that is said.
 const maxAnswers = 10_000_000
 
 func (b *builder) newAnswers() *answers {
