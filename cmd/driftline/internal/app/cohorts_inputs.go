@@ -80,6 +80,10 @@ func (h *historyStore) withInputs(ctx context.Context, m historian.PerformanceMo
 	return out
 }
 
+// Release implements what historian.Performance asks of a store that keeps what it read:
+// samples of three months may be 250 MB, and the next report is a day away.
+func (h *historyStore) Release() { h.sampled = sampled{} }
+
 func (h *historyStore) sampleDay(ctx context.Context, m historian.PerformanceModel, follows func(name string) bool, startMS int64, mature bool) (*cohort.Sample, error) {
 	q := store.ExampleQuery{Model: m.Model, Version: m.Champion, FromMS: startMS, ToMS: startMS + cohort.DayMS, WithFeatures: true}
 	if mature {

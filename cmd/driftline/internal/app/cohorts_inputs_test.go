@@ -74,6 +74,9 @@ func TestCohorts_ALostInputIsNoConceptDrift(t *testing.T) {
 		if err := p.run(p.log.Handle(nil)); err != nil {
 			t.Fatal(err)
 		}
+		if n := len(p.db.sampled.days); n > 0 {
+			t.Errorf("%d days of inputs are held although no report is made", n)
+		}
 		all := p.reports()
 		return all[dateOf(firstMS+(changeAt-1)*oneDay)], all[dateOf(firstMS+(days-1)*oneDay)]
 	}
