@@ -12,6 +12,7 @@ import (
 	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
+	"github.com/driftline/driftline/stream/historian"
 	"github.com/driftline/driftline/trainer"
 	"github.com/driftline/driftline/trainer/reference"
 )
@@ -208,6 +209,11 @@ func TestPromised_IsAShare(t *testing.T) {
 			got, err := promised(ctx, s, name, "1")
 			if err != nil || (got != nil) != tt.want {
 				t.Errorf("logged %g: promised %v, %v", tt.logged, got, err)
+			}
+			h := historyStore{p: &Parts{Store: s}}
+			alarm, err := h.Baseline(ctx, historian.PerformanceModel{Model: name, Champion: "1"})
+			if _, ok := alarm.Figures["accuracy"]; err != nil || ok != tt.want {
+				t.Errorf("logged %g: the performance alarm takes %v, %v", tt.logged, alarm.Figures, err)
 			}
 		}
 	})
