@@ -105,11 +105,22 @@ func story(w *world, rest func()) {
 func TestCrash_AtAnyWriteLeadsToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	points := 0
-	whole := newWorld(t, storetest.Open(t))
+	divided := func(t *testing.T) *world { // with parts of the traffic
+		w := newWorld(t, storetest.Open(t))
+		w.spec.Segments, w.segments = regions(), byHour
+		return w
+	}
+	whole := divided(t)
 	tr := whole.trainer("one")
 	tr.fault = killAt(-1, &points)
 	story(whole, func() { whole.settle(tr) })
 	whole.expect(store.RetrainDone, store.RetrainRolledBack)
+	_, refs := whole.sent()
+	for _, ref := range refs {
+		if addUp(t, ref); ref.Answers == nil {
+			t.Errorf("the reference of version %s has no answers", ref.Version)
+		}
+	}
 	want := whole.outcome()
 	if points < 60 {
 		t.Fatalf("only %d points to kill at", points)
@@ -124,7 +135,7 @@ func TestCrash_AtAnyWriteLeadsToTheSameEnd(t *testing.T) {
 	for n := 0; n < points; n += stride {
 		t.Run(fmt.Sprintf("after %d of %d calls", n, points), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, storetest.Open(t))
+			w := divided(t)
 			calls := 0
 			tr := w.trainer("one")
 			tr.fault = killAt(n, &calls)

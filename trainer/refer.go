@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/driftline/driftline/registry/artifacts"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/sketches"
 	"github.com/driftline/driftline/sketches/joint"
@@ -242,10 +243,13 @@ func (t *Trainer) countAgain(ctx context.Context, s Spec, version string, keep i
 	}
 	j := &job{Trainer: t, row: made[0], spec: s}
 	base, err := j.runPath(ctx)
-	if err != nil {
-		return reference.Result{}, err
+	if err == nil {
+		j.data, err = t.openDataset(ctx, m, base)
 	}
-	if j.data, err = t.openDataset(ctx, m, base); err != nil {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, artifacts.ErrNotFound) { // they were deleted, and waiting brings none back
+		return reference.Result{}, fmt.Errorf("%w: the rows of retrain %s are lost: %w", errNoReference, made[0].ID, err)
+	}
+	if err != nil {
 		return reference.Result{}, err
 	}
 	e, err := t.embedding(ctx, s, keep.grid)

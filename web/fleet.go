@@ -67,7 +67,7 @@ func readFleet(ctx context.Context, t *store.Tx, nowMS int64) (f fleetData, err 
 	for _, c := range champions {
 		f.champions[c.Model] = c
 	}
-	firing, err := t.Alarms(ctx, store.AlarmQuery{Phase: "firing", Limit: maxFiring})
+	firing, err := firingAlarms(ctx, t)
 	if err != nil {
 		return f, err
 	}
@@ -80,6 +80,21 @@ func readFleet(ctx context.Context, t *store.Tx, nowMS int64) (f fleetData, err 
 		f.firing[a.Model] = append(f.firing[a.Model], a)
 	}
 	return f, err
+}
+
+// firingAlarms are the open alarms of all models, newest first. However many parts of the
+// traffic have, they take the room of none of all of it.
+func firingAlarms(ctx context.Context, t *store.Tx) ([]store.AlarmRow, error) {
+	whole, err := t.Alarms(ctx, store.AlarmQuery{Phase: "firing", Whole: true, Limit: maxFiring})
+	if err != nil {
+		return nil, err
+	}
+	parts, err := t.Alarms(ctx, store.AlarmQuery{Phase: "firing", Segment: store.AnySegment, Limit: maxFiring})
+	all := append(whole, parts...)
+	slices.SortStableFunc(all, func(a, b store.AlarmRow) int {
+		return cmp.Or(cmp.Compare(b.SinceMS, a.SinceMS), cmp.Compare(a.Episode, b.Episode))
+	})
+	return all, err
 }
 
 // modelNow is a model with what was read to sum it up.

@@ -160,7 +160,10 @@ func readModel(ctx context.Context, t *store.Tx, ask modelAsk) (view modelView, 
 	if err := h.read(ctx, t, ask.rng, m.EndMS); err != nil {
 		return view, err
 	}
-	h.alarms = view.Alarms
+	// Those of the list may all be of parts of the traffic.
+	if h.alarms, err = t.AllAlarms(ctx, store.AlarmQuery{Model: ask.name, Segment: ask.segment, Whole: ask.segment == "", WindowMS: view.Window, Limit: maxFiring}); err != nil {
+		return view, err
+	}
 	if err := h.readMarks(ctx, t); err != nil {
 		return view, err
 	}

@@ -23,7 +23,9 @@ type ReferenceRow struct {
 const referenceColumns = "model, id, version, kind, grid_id, row_count, from_ms, to_ms, created_ms, meta"
 
 // AddReference inserts the reference unless the model has one with this id, and
-// tells whether it did. CreatedMS is the transaction's time where it is 0.
+// tells whether it did. CreatedMS is the transaction's time where it is 0. The newest
+// reference is the one in force: one that is there already, behind a newer one, takes
+// CreatedMS and nothing else.
 //
 // Errors: ErrInvalid if Data is empty or larger than MaxReference.
 func (t *Tx) AddReference(ctx context.Context, r ReferenceRow) (bool, error) {
@@ -38,7 +40,13 @@ func (t *Tx) AddReference(ctx context.Context, r ReferenceRow) (bool, error) {
 	}
 	n, err := t.exec(ctx, "INSERT INTO model_references ("+referenceColumns+", data) VALUES ("+placeholders(11)+") ON CONFLICT (model, id) DO NOTHING",
 		r.Model, r.ID, r.Version, r.Kind, r.GridID, r.Rows, r.FromMS, r.ToMS, r.CreatedMS, r.MetaJSON, r.Data)
-	return n == 1, err
+	if err != nil || n == 1 {
+		return n == 1, err
+	}
+	// A grid is kept beside references under an id of its own, and is none.
+	_, err = t.exec(ctx, `UPDATE model_references SET created_ms = $1 WHERE model = $2 AND id = $3 AND id <> grid_id AND created_ms < $1 AND EXISTS (
+		SELECT 1 FROM model_references o WHERE o.model = $2 AND o.id <> $3 AND o.id <> o.grid_id AND o.created_ms > model_references.created_ms)`, r.CreatedMS, r.Model, r.ID)
+	return false, err
 }
 
 // AddReference is Tx.AddReference in a transaction of its own.

@@ -38,6 +38,12 @@ type PerformanceStore interface {
 	SavePerformance(ctx context.Context, m PerformanceModel, state []byte, events []wire.Event, reports []Reported) error
 }
 
+// releaser is a PerformanceStore that keeps what it read while days are stepped.
+type releaser interface {
+	// Release lets go of what was read: no day that Cohorts returned is asked any more.
+	Release()
+}
+
 // PerformanceModel is one model whose realised performance is watched.
 type PerformanceModel struct {
 	Model    string
@@ -138,7 +144,12 @@ func (f *Performance) Clock(ctx context.Context, p log.Partition, timeMS int64) 
 	}
 	f.clocks[p] = max(f.clocks[p], timeMS)
 	f.loaded = map[string]*series{}
-	defer func() { f.loaded = nil }() // counts of a model are megabytes
+	defer func() { // counts of a model are megabytes, and so are its inputs
+		f.loaded = nil
+		if r, ok := f.Store.(releaser); ok {
+			r.Release()
+		}
+	}()
 	f.mu.Lock()
 	delete(f.caught, p)
 	predictions, known := f.predictionClock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/driftline/driftline/drift/performance"
@@ -61,9 +62,13 @@ func Answers(spec AnswersSpec, all []Answer) (a *wire.Answers, why string, err e
 		return a, "", err
 	}
 	slices.SortStableFunc(mine, func(x, y Answer) int { return cmp.Compare(x.TimeMS, y.TimeMS) })
-	rows := make([]Row, len(mine))
+	rows, same := make([]Row, len(mine)), map[answerKind][]sketches.Value{}
 	for i, x := range mine {
-		rows[i] = Row{TimeMS: x.TimeMS, Values: performance.AnswersRow(a.Counts.Grid, spec.Classes, x.Score, x.HasScore, x.Class)}
+		k := x.kind()
+		if same[k] == nil {
+			same[k] = performance.AnswersRow(a.Counts.Grid, spec.Classes, x.Score, x.HasScore, x.Class)
+		}
+		rows[i] = Row{TimeMS: x.TimeMS, Values: same[k]}
 	}
 	for _, w := range spec.WindowsMS {
 		b, err := Blocks(a.Counts.Grid, a.Counts, rows, w)
@@ -75,6 +80,28 @@ func Answers(spec AnswersSpec, all []Answer) (a *wire.Answers, why string, err e
 		}
 	}
 	return a, "", nil
+}
+
+// answerKind is what answers that count alike have in common: they share their values, of
+// which there may be millions.
+type answerKind struct {
+	cell  int // of the score; below 0 where there is none
+	class string
+}
+
+func (x Answer) kind() answerKind {
+	k := answerKind{class: x.Class}
+	switch {
+	case !x.HasScore:
+		k.cell = -1
+	case math.IsNaN(x.Score):
+		k.cell = -2
+	case x.Score < 0 || x.Score > 1:
+		k.cell = -3
+	default:
+		k.cell = sketches.ScoreCell(x.Score)
+	}
+	return k
 }
 
 // defaultAnswers is the least number of answers.

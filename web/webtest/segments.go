@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -55,4 +56,19 @@ func SegmentScore(name string, k int, endMS int64, rng *rand.Rand) wire.Score {
 		s.State, s.Reason, s.Features, s.Drifted, s.Judged, s.Rows = wire.StateLearning, "this part of the reference holds 12 rows, at least 100 are needed", nil, 0, 0, 3
 	}
 	return s
+}
+
+// ManyAlarms adds alarms of parts of Bike's traffic that began after all others: open ones,
+// or ended ones.
+func (w *World) ManyAlarms(t testing.TB, n int, phase string) {
+	t.Helper()
+	rows := make([]store.EventRow, n)
+	for i := range rows {
+		id := fmt.Sprintf("many-%s-%06d", phase, i)
+		rows[i] = store.EventRow{
+			ID: id, Type: "dev.driftline.drift.detected.v1", Model: Bike, TimeMS: FirstEnd + 80*weekMS + int64(i), Body: "{}", Episode: id, Version: "*", Policy: "default",
+			Reference: "part", WindowMS: weekMS, Kind: "drift", Segment: Quiet, Phase: phase, TopJSON: "[]",
+		}
+	}
+	w.must(t, "alarms of parts", w.store.PutEvents(context.Background(), rows))
 }

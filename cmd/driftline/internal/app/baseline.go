@@ -32,6 +32,9 @@ func (h *historyStore) Baseline(ctx context.Context, m historian.PerformanceMode
 	}
 	p := cohort.Promise{Figures: map[string]float64{}, Reason: "neither rmse nor mae is among the metrics of the run of version " + m.Champion}
 	for _, x := range run.Metrics {
+		if x.Key == "accuracy" && !(x.Value >= 0 && x.Value <= 1) {
+			continue // neither NaN nor a per cent
+		}
 		p.Figures[x.Key] = x.Value
 	}
 	return p, nil

@@ -49,7 +49,7 @@ func (h *historyStore) inputsOf(ctx context.Context, m historian.PerformanceMode
 		if s := h.sampled.days[at]; s != nil {
 			return s, nil
 		}
-		s, err := h.sampleDay(ctx, m, trainedOn(spec), startMS, mature)
+		s, err := h.sampleDay(ctx, m, followed(spec), startMS, mature)
 		if err == nil {
 			h.sampled.days[at] = s
 		}
@@ -57,12 +57,17 @@ func (h *historyStore) inputsOf(ctx context.Context, m historian.PerformanceMode
 	}
 }
 
-// trainedOn are the inputs that a model is known to read, empty where they are not.
-func trainedOn(m config.Model) []string {
-	if m.Training == nil {
-		return nil
+// followed tells which stored inputs estimates follow: those that the model is known to
+// read, of those that may be stored. Rows of days before hold what may no longer be stored,
+// and later ones do not: it would seem to be lost.
+func followed(m config.Model) func(name string) bool {
+	var reads []string
+	if m.Training != nil {
+		reads = m.Training.Features
 	}
-	return m.Training.Features
+	return func(name string) bool {
+		return (len(reads) == 0 || slices.Contains(reads, name)) && (len(m.Columns) == 0 || slices.Contains(m.Columns, name))
+	}
 }
 
 // withInputs lets days draw theirs. The days are copied: decoded ones are shared.
@@ -75,7 +80,11 @@ func (h *historyStore) withInputs(ctx context.Context, m historian.PerformanceMo
 	return out
 }
 
-func (h *historyStore) sampleDay(ctx context.Context, m historian.PerformanceModel, only []string, startMS int64, mature bool) (*cohort.Sample, error) {
+// Release implements what historian.Performance asks of a store that keeps what it read:
+// samples of three months may be 250 MB, and the next report is a day away.
+func (h *historyStore) Release() { h.sampled = sampled{} }
+
+func (h *historyStore) sampleDay(ctx context.Context, m historian.PerformanceModel, follows func(name string) bool, startMS int64, mature bool) (*cohort.Sample, error) {
 	q := store.ExampleQuery{Model: m.Model, Version: m.Champion, FromMS: startMS, ToMS: startMS + cohort.DayMS, WithFeatures: true}
 	if mature {
 		q.LabelsUntilMS = startMS + cohort.DayMS + m.Cohort.MaturityMS
@@ -102,7 +111,7 @@ func (h *historyStore) sampleDay(ctx context.Context, m historian.PerformanceMod
 			// What is no object has no inputs: all of them are missing.
 			_ = json.Unmarshal([]byte(x[i].row.Features.JSON), &x[i].features)
 			for name := range x[i].features {
-				if !seen[name] && (len(only) == 0 || slices.Contains(only, name)) {
+				if !seen[name] && follows(name) {
 					seen[name] = true
 					s.Names = append(s.Names, name)
 				}

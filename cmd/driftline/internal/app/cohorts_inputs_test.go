@@ -74,6 +74,9 @@ func TestCohorts_ALostInputIsNoConceptDrift(t *testing.T) {
 		if err := p.run(p.log.Handle(nil)); err != nil {
 			t.Fatal(err)
 		}
+		if n := len(p.db.sampled.days); n > 0 {
+			t.Errorf("%d days of inputs are held although no report is made", n)
+		}
 		all := p.reports()
 		return all[dateOf(firstMS+(changeAt-1)*oneDay)], all[dateOf(firstMS+(days-1)*oneDay)]
 	}
@@ -204,8 +207,16 @@ func TestSampleDay_ReadsWhatIsStored(t *testing.T) {
 	if err != nil || len(awaited.Labelled) != 0 || len(awaited.Rows) != 4 {
 		t.Errorf("labels awaited: %+v, %v", awaited, err)
 	}
-	if only, err := p.db.sampleDay(t.Context(), m, []string{"x", "gone"}, firstMS, true); err != nil || !slices.Equal(only.Names, []string{"x"}) {
-		t.Errorf("of the inputs that the model reads: %v, %v", only, err)
+	for want, spec := range map[string]config.Model{
+		"[x]":       {Training: &config.Training{Features: []string{"x", "gone"}}},
+		"[b s]":     {Columns: []string{"s", "b"}}, // x was stored before
+		"[s]":       {Columns: []string{"s", "b"}, Training: &config.Training{Features: []string{"s", "x"}}},
+		"[]":        {Columns: []string{"b"}, Training: &config.Training{Features: []string{"x"}}},
+		"[b l s x]": {Training: &config.Training{}},
+	} {
+		if only, err := p.db.sampleDay(t.Context(), m, followed(spec), firstMS, true); err != nil || fmt.Sprint(only.Names) != want {
+			t.Errorf("inputs that are followed: %v, %v; want %s", only.Names, err, want)
+		}
 	}
 	m.Cohort.Kind = cohort.Regression
 	if p.db.inputsOf(t.Context(), m, firstMS, true) != nil {

@@ -89,7 +89,11 @@ func alarmSpans(ctx context.Context, t *store.Tx, model string, fromMS int64, pa
 			return nil, err
 		}
 		for _, a := range rows {
-			s := reference.BadSpan{FromMS: a.SinceMS - a.WindowMS, ToMS: a.ResolvedMS, Name: fmt.Sprintf("alarm %.8s (%s)", a.Episode, a.Name())}
+			what := a.Name()
+			if a.Segment != "" {
+				what += " of " + a.Segment
+			}
+			s := reference.BadSpan{FromMS: a.SinceMS - a.WindowMS, ToMS: a.ResolvedMS, Name: fmt.Sprintf("alarm %.8s (%s)", a.Episode, what)}
 			if s.ToMS == 0 {
 				s.ToMS = reference.OpenEnd
 			}
@@ -169,7 +173,7 @@ func promised(ctx context.Context, s *store.Store, model, version string) (*floa
 		return nil, ignoreMissing(err)
 	}
 	for _, m := range run.Metrics {
-		if m.Key == "accuracy" {
+		if m.Key == "accuracy" && m.Value >= 0 && m.Value <= 1 { // neither NaN nor a per cent
 			x := m.Value
 			return &x, nil
 		}

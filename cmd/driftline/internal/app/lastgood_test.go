@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +12,7 @@ import (
 	"github.com/driftline/driftline/drift/performance/cohort"
 	"github.com/driftline/driftline/registry/store"
 	"github.com/driftline/driftline/registry/store/storetest"
+	"github.com/driftline/driftline/stream/historian"
 	"github.com/driftline/driftline/trainer"
 	"github.com/driftline/driftline/trainer/reference"
 )
@@ -66,10 +68,13 @@ func TestLastGood_GathersWhatIsKnown(t *testing.T) {
 		event := func(n int, episode, phase, kind string, ms int64) store.EventRow {
 			return store.EventRow{ID: fmt.Sprint("e", n), Type: "t", Model: "m", TimeMS: ms, Body: "{}", Episode: episode, Kind: kind, Phase: phase, WindowMS: cohort.DayMS}
 		}
+		part := event(7, "part0000", "firing", "drift", goodDay(11)) // of a part of the traffic, which counts too
+		part.Segment = "region=eu"
 		check(s.PutEvents(ctx, []store.EventRow{
 			event(1, "before00", "firing", "drift", goodDay(1)), event(2, "before00", "resolved", "drift", goodDay(2)),
 			event(3, "across00", "firing", "performance", goodDay(2)), event(4, "across00", "superseded", "performance", goodDay(4)),
 			event(5, "open0000", "firing", "joint", goodDay(9)),
+			part,
 			{ID: "e6", Type: "t", Model: "another", TimeMS: goodDay(5), Body: "{}", Episode: "other", Kind: "drift", Phase: "firing"},
 		}))
 		got, err := p.LastGood(ctx, m, 7, goodDay(40))
@@ -78,6 +83,7 @@ func TestLastGood_GathersWhatIsKnown(t *testing.T) {
 		want := reference.LastGood{
 			Version: "2", PromotedMS: goodDay(3) + 5, UntilMS: goodDay(40), Days: 7, Promise: &promise,
 			Alarms: []reference.BadSpan{
+				{FromMS: goodDay(10), ToMS: reference.OpenEnd, Name: "alarm part0000 (drift of region=eu)"},
 				{FromMS: goodDay(8), ToMS: reference.OpenEnd, Name: "alarm open0000 (joint)"},
 				{FromMS: goodDay(1), ToMS: goodDay(4), Name: "alarm across00 (performance)"},
 			},
@@ -111,8 +117,8 @@ func TestLastGood_GathersWhatIsKnown(t *testing.T) {
 			for _, x := range paged {
 				seen[x] = true
 			}
-			if len(all) != 3 || len(seen) != 3 {
-				t.Errorf("%d alarms at once, %d page by page; want 3", len(all), len(seen))
+			if len(all) != 4 || len(seen) != 4 {
+				t.Errorf("%d alarms at once, %d page by page; want 4", len(all), len(seen))
 			}
 			return nil
 		}))
@@ -165,6 +171,49 @@ func TestLastGood_ServesSince(t *testing.T) {
 			})
 			if err != nil {
 				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A run may log what is no number, or ±Inf: that promises nothing.
+func TestPromised_IsAShare(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		for i, tt := range []struct {
+			logged float64
+			want   bool
+		}{{0.9, true}, {0, true}, {1, true}, {math.NaN(), false}, {math.Inf(1), false}, {93.5, false}, {-1, false}} {
+			name := fmt.Sprint("m", i)
+			err := s.Tx(ctx, func(tx *store.Tx) error {
+				if err := tx.EnsureDefaultExperiment(ctx, "mlflow-artifacts:/"); err != nil {
+					return err
+				}
+				if _, err := tx.CreateModel(ctx, name, "", nil); err != nil {
+					return err
+				}
+				run, err := tx.CreateRun(ctx, store.NewRun{})
+				if err != nil {
+					return err
+				}
+				if err := tx.LogBatch(ctx, run.ID, store.Batch{Metrics: []store.Metric{{Key: "accuracy", Value: tt.logged}}}); err != nil {
+					return err
+				}
+				_, err = tx.CreateVersion(ctx, store.NewVersion{Name: name, Source: run.ArtifactURI, RunID: run.ID})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := promised(ctx, s, name, "1")
+			if err != nil || (got != nil) != tt.want {
+				t.Errorf("logged %g: promised %v, %v", tt.logged, got, err)
+			}
+			h := historyStore{p: &Parts{Store: s}}
+			alarm, err := h.Baseline(ctx, historian.PerformanceModel{Model: name, Champion: "1"})
+			if _, ok := alarm.Figures["accuracy"]; err != nil || ok != tt.want {
+				t.Errorf("logged %g: the performance alarm takes %v, %v", tt.logged, alarm.Figures, err)
 			}
 		}
 	})

@@ -26,13 +26,16 @@ type builtAnswers struct {
 // answers collects what the model answered in the rows' time.
 type answers struct {
 	classes  []string
+	version  string // the only one that is kept; "": all are
+	most     int    // how many are held
 	excluded wire.Exclusions
 	all      []reference.Answer
 	names    map[string]string // versions, in memory of their own
 	more     bool              // there were more than are held
 }
 
-// maxAnswers is how many answers are held; those beyond are left out, and that is said.
+// maxAnswers is how many answers are held, in about 1.6 GB while they are counted; those beyond are
+// left out, and that is said.
 const maxAnswers = 10_000_000
 
 func (b *builder) newAnswers() *answers {
@@ -41,7 +44,7 @@ func (b *builder) newAnswers() *answers {
 	if len(classes) == 0 {
 		classes = wire.DefaultClasses
 	}
-	return &answers{classes: classes, excluded: b.excluded, names: map[string]string{}}
+	return &answers{classes: classes, version: b.flags.version, most: maxAnswers, excluded: b.excluded, names: map[string]string{}}
 }
 
 // event takes the answer of a prediction, if it has one.
@@ -73,7 +76,10 @@ func (a *answers) add(x reference.Answer) {
 	if a.excluded.Covers(x.TimeMS, x.TimeMS+1) {
 		return
 	}
-	if len(a.all) >= maxAnswers {
+	if a.version != "" && x.Version != a.version {
+		return // another version's would take the room of those asked for
+	}
+	if len(a.all) >= a.most {
 		a.more = true
 		return
 	}
@@ -91,15 +97,25 @@ func (a *answers) add(x reference.Answer) {
 	a.all = append(a.all, x)
 }
 
+// of is the version whose answers are taken, "" for the one with most: the one that was
+// asked for, and for the last good days the one that serves, for it is its days that were
+// good. Where no event names that one, as where services name none, it is that with most.
+func (a *answers) of(src source, version string) string {
+	if _, answered := a.names[version]; src.kind == fromLastGood && answered {
+		return version
+	}
+	return a.version
+}
+
 // answer adds to what was built the answers that came with its rows, or says why there are
-// none.
-func (b *builder) answer(src source) (out builtAnswers, err error) {
+// none. version is that of the reference.
+func (b *builder) answer(src source, version string) (out builtAnswers, err error) {
 	if b.answered == nil {
 		out.Why = "a source of kind " + src.kind + " tells of none; topic, last-good and examples do"
 		return out, nil
 	}
 	a, why, err := reference.Answers(reference.AnswersSpec{
-		Version: b.flags.version, Classes: b.answered.classes, WindowsMS: b.declared.Layout.WindowsMS, Ordered: true, MinRows: b.flags.minRows,
+		Version: b.answered.of(src, version), Classes: b.answered.classes, WindowsMS: b.declared.Layout.WindowsMS, Ordered: true, MinRows: b.flags.minRows,
 	}, b.answered.all)
 	if err != nil || a == nil {
 		return builtAnswers{Why: why}, err

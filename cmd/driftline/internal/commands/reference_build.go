@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -201,7 +202,7 @@ func (b *builder) run(ctx context.Context, src source, out cli.Format) error {
 	}
 	answers := builtAnswers{Why: "the reference is refused"}
 	if gate == nil {
-		if answers, err = b.answer(src); err != nil {
+		if answers, err = b.answer(src, spec.Version); err != nil {
 			return cli.Usagef("%w", err)
 		}
 	}
@@ -429,8 +430,15 @@ func (b *builder) print(out cli.Format) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(b.app.Out, "\nreference %s of model %s: %d rows, %d features; %s\n%s\n%s\n%s\n%s%s\n",
-		b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why, b.out.Early.words(), b.out.Joint.words(), b.out.Answers.words(), b.segmentLines(), b.effect())
+	what := fmt.Sprintf("reference %s of model %s: %d rows, %d features; %s", b.out.Reference, b.model, b.out.Rows, len(b.out.Features), b.out.Why)
+	lines := []string{what, b.out.Early.words(), b.out.Joint.words(), b.out.Answers.words(), b.segmentLine(), b.effect()}
+	var text strings.Builder
+	for _, line := range lines {
+		if line != "" {
+			text.WriteString(cli.Plain(line) + "\n") // versions, features and segments are names from outside
+		}
+	}
+	_, err = fmt.Fprintf(b.app.Out, "\n%s", text.String())
 	return err
 }
 

@@ -41,8 +41,9 @@ func (b *builder) parted() []builtPart {
 	return out
 }
 
-// segmentLines say what the reference holds of segments, and from when they count.
-func (b *builder) segmentLines() string {
+// segmentLine says what the reference holds of segments, and from when they count; "" where
+// there is nothing to say.
+func (b *builder) segmentLine() string {
 	if len(b.out.Parts) == 0 && !b.res.NewSegments {
 		return ""
 	}
@@ -61,7 +62,7 @@ func (b *builder) segmentLines() string {
 	default:
 		line += "; counted so from the first event on"
 	}
-	return line + "\n"
+	return line
 }
 
 // membership tells in which segments an event's row lies.

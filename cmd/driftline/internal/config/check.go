@@ -271,6 +271,7 @@ func (m *Model) check(k *checker, key string, windows []Duration) {
 	if err := m.Segments.Wire().Validate(); err != nil {
 		k.bad(key+".segments", "%v", err)
 	}
+	m.Segments.check(k, key+".segments")
 	k.enum(key+".examples", m.Examples, "off", "scores", "rows")
 	k.enum(key+".automation", m.Automation, "observe", "retrain", "approve", "promote")
 	k.must(m.Automation == "observe" || m.Training != nil, key+".automation", "%q without a training section", m.Automation)

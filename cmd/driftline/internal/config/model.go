@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 
+	"github.com/driftline/driftline/stream/event"
 	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/trainer/judge"
 )
@@ -43,6 +44,21 @@ func (s Segments) Wire() wire.Segments {
 		out = append(out, wire.Dimension{Name: name, Values: values})
 	}
 	return out.Canonical()
+}
+
+// check finds names and values that no event can carry: nothing would ever count there.
+func (s Segments) check(k *checker, key string) {
+	carried := func(what, text string) {
+		if bad := event.CheckName(event.DefaultLimits(), what, text, 0); bad != nil {
+			k.bad(key, "no event carries it: %s", bad.Detail)
+		}
+	}
+	for _, d := range s.Wire() {
+		carried("name", d.Name)
+		for _, v := range d.Values {
+			carried("value of "+d.Name, v)
+		}
+	}
 }
 
 // Label says how labels are read.

@@ -45,6 +45,11 @@ func TestReadModels_TakesAListAndNothingElse(t *testing.T) {
 		{"a window that is not there", "models:\n  - name: a\n    policy: {windows: [3h]}\n", []string{
 			"driftline.yaml:3: models[0].policy.windows[0]: 3h is none of stream.windows, [1h 24h 7d]",
 		}},
+		{"segments that no event carries", "models:\n  - name: a\n    segments: {\"re\\egion\": [eu], plan: [\"a\\nb\", " + strings.Repeat("x", 257) + "]}\n", []string{
+			`driftline.yaml:3: models[0].segments: no event carries it: "value of plan" holds the control character 0x0a: "a\nb"`,
+			`driftline.yaml:3: models[0].segments: no event carries it: "value of plan" of 257 bytes, at most 256 are allowed`,
+			`driftline.yaml:3: models[0].segments: no event carries it: "name" holds the control character 0x1b: "re\x1bgion"`,
+		}},
 		{"a model without a name", "models:\n  - examples: off\n", []string{
 			`driftline.yaml:2: models[0].name: ""; want 1 to 256 bytes, not beginning with an underscore`,
 		}},

@@ -53,7 +53,7 @@ func readCSV(path string, o Options) (*Table, error) {
 			row.Values[f] = kinds[f].value(record[i], func(s string) string { return same.of(f, s) })
 		}
 		for d, i := range p.segments {
-			row.In = o.Members.With(row.In, d, record[i])
+			row.In = withinText(o.Members, row.In, d, record[i])
 		}
 		return t.add(path, o, row)
 	})

@@ -94,8 +94,7 @@ func parquetRows(path string, in io.ReaderAt, size int64, o Options) (t *Table, 
 					out.Values[f] = parquetValue(v, nodes[c], func(s string) string { return same.of(f, s) })
 				}
 				if d := dimension[c]; d >= 0 {
-					text, _ := parquetValue(v, nodes[c], strings.Clone).Text()
-					out.In = o.Members.With(out.In, d, text)
+					out.In = within(o.Members, out.In, d, parquetValue(v, nodes[c], strings.Clone))
 				}
 			}
 			return t.add(path, o, out)

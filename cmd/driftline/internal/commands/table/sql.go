@@ -80,8 +80,7 @@ func ReadSQL(ctx context.Context, q Query, o Options) (t *Table, err error) {
 			r.Values[i] = sqlValue(cells[from], types[from].DatabaseTypeName(), func(s string) string { return same.of(from, s) })
 		}
 		for d, from := range p.segments {
-			text, _ := sqlValue(cells[from], types[from].DatabaseTypeName(), strings.Clone).Text()
-			r.In = o.Members.With(r.In, d, text)
+			r.In = within(o.Members, r.In, d, sqlValue(cells[from], types[from].DatabaseTypeName(), strings.Clone))
 		}
 		if err := t.add("query", o, r); err != nil {
 			return nil, err
