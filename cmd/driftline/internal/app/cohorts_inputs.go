@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"math"
 	"slices"
@@ -18,20 +19,7 @@ import (
 const (
 	mostSampledValues = 1 << 17 // of a day: rows × inputs, 1 MB
 	mostSampledNames  = 1000    // the first by name
-	mostSampledDays   = 128     // kept while the days of one model are stepped
 )
-
-// sampled are the inputs of days of one version that were drawn while its days are
-// stepped: a window shares six days with the one before.
-type sampled struct {
-	model, version string
-	days           map[sampledDay]*cohort.Sample
-}
-
-type sampledDay struct {
-	startMS int64
-	mature  bool
-}
 
 // inputsOf are the stored inputs of a day, nil for a model that stores none or whose
 // estimates do not follow them. They are read when a report asks, within the same call
@@ -41,17 +29,16 @@ func (h *historyStore) inputsOf(ctx context.Context, m historian.PerformanceMode
 	if !ok || spec.Examples != "rows" || m.Cohort.Kind == cohort.Regression {
 		return nil
 	}
+	at := sampledDay{
+		model: m.Model, version: m.Champion, follows: followedNames(spec), startMS: startMS, maturityMS: m.Cohort.MaturityMS, mature: mature,
+	}
 	return func() (*cohort.Sample, error) {
-		if h.sampled.model != m.Model || h.sampled.version != m.Champion || len(h.sampled.days) >= mostSampledDays {
-			h.sampled = sampled{m.Model, m.Champion, map[sampledDay]*cohort.Sample{}}
-		}
-		at := sampledDay{startMS, mature}
-		if s := h.sampled.days[at]; s != nil {
+		if s := h.sampled.of[at]; s != nil {
 			return s, nil
 		}
 		s, err := h.sampleDay(ctx, m, followed(spec), startMS, mature)
 		if err == nil {
-			h.sampled.days[at] = s
+			h.sampled.put(at, s)
 		}
 		return s, err
 	}
@@ -72,7 +59,6 @@ func followed(m config.Model) func(name string) bool {
 
 // withInputs lets days draw theirs. The days are copied: decoded ones are shared.
 func (h *historyStore) withInputs(ctx context.Context, m historian.PerformanceModel, days []cohort.Day) []cohort.Day {
-	h.sampled = sampled{} // rows may have come since
 	out := slices.Clone(days)
 	for i := range out {
 		out[i].Inputs = h.inputsOf(ctx, m, out[i].StartMS, out[i].Mature())
@@ -80,9 +66,17 @@ func (h *historyStore) withInputs(ctx context.Context, m historian.PerformanceMo
 	return out
 }
 
-// Release implements what historian.Performance asks of a store that keeps what it read:
-// samples of three months may be 250 MB, and the next report is a day away.
-func (h *historyStore) Release() { h.sampled = sampled{} }
+// followedNames says of which specification a sample is.
+func followedNames(m config.Model) string {
+	var reads []string
+	if m.Training != nil {
+		reads = m.Training.Features
+	}
+	return fmt.Sprintf("%q %q", reads, m.Columns)
+}
+
+// Release implements what historian.Performance asks of a store that keeps what it read.
+func (h *historyStore) Release() { h.sampled.settle() }
 
 func (h *historyStore) sampleDay(ctx context.Context, m historian.PerformanceModel, follows func(name string) bool, startMS int64, mature bool) (*cohort.Sample, error) {
 	q := store.ExampleQuery{Model: m.Model, Version: m.Champion, FromMS: startMS, ToMS: startMS + cohort.DayMS, WithFeatures: true}

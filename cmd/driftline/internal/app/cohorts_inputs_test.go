@@ -74,8 +74,12 @@ func TestCohorts_ALostInputIsNoConceptDrift(t *testing.T) {
 		if err := p.run(p.log.Handle(nil)); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(p.db.sampled.days); n > 0 {
-			t.Errorf("%d days of inputs are held although no report is made", n)
+		held := 0
+		for _, x := range p.db.sampled.of {
+			held += heldValues(x)
+		}
+		if held != p.db.sampled.values || held > mostHeldValues {
+			t.Errorf("%d values of inputs are held, %d by the account, at most %d", held, p.db.sampled.values, mostHeldValues)
 		}
 		all := p.reports()
 		return all[dateOf(firstMS+(changeAt-1)*oneDay)], all[dateOf(firstMS+(days-1)*oneDay)]
@@ -221,5 +225,59 @@ func TestSampleDay_ReadsWhatIsStored(t *testing.T) {
 	m.Cohort.Kind = cohort.Regression
 	if p.db.inputsOf(t.Context(), m, firstMS, true) != nil {
 		t.Error("a regression has inputs to follow")
+	}
+}
+
+// What is held of a day goes when a row of it is written, or a label that it may wait for;
+// too much goes altogether.
+func TestSampledDays_GoWithWhatTheyHold(t *testing.T) {
+	t.Parallel()
+	day := func(model string, start int64) sampledDay {
+		return sampledDay{model: model, startMS: start * oneDay, maturityMS: 2 * oneDay, mature: true}
+	}
+	sample := &cohort.Sample{Names: []string{"x", "y"}, Rows: make([]cohort.InputRow, 3)}
+	var s sampledDays
+	fill := func() {
+		s = sampledDays{}
+		for d := range int64(6) {
+			s.put(day("m", d), sample)
+			s.put(day("n", d), sample)
+		}
+	}
+	for _, c := range []struct {
+		at   []int64 // of rows of m
+		left []int64
+	}{
+		{nil, []int64{0, 1, 2, 3, 4, 5}},
+		{[]int64{3*oneDay + 1}, []int64{0, 4, 5}},          // its own day, and those that wait three days for labels
+		{[]int64{9*oneDay + 1}, []int64{0, 1, 2, 3, 4, 5}}, // nobody waits as long
+		{[]int64{2*oneDay - 1, 0}, []int64{2, 3, 4, 5}},
+	} {
+		fill()
+		var rows []historian.Example
+		for _, ms := range c.at {
+			rows = append(rows, historian.Example{Model: "m", EventMS: ms})
+		}
+		s.written(rows)
+		want := map[sampledDay]bool{}
+		for _, d := range c.left {
+			want[day("m", d)] = true
+		}
+		for at := range s.of {
+			if at.model == "m" && !want[at] {
+				t.Errorf("rows at %v: day %d is held", c.at, at.startMS/oneDay)
+			}
+		}
+		if n := len(s.of) - 6; n != len(c.left) || s.values != len(s.of)*heldValues(sample) {
+			t.Errorf("rows at %v: %d days of m are held, want %d; %d values", c.at, n, len(c.left), s.values)
+		}
+	}
+	s.settle()
+	if len(s.of) == 0 {
+		t.Error("few days are let go")
+	}
+	s.values = mostHeldValues + 1
+	if s.settle(); len(s.of) > 0 || s.values > 0 {
+		t.Error("too many days are held")
 	}
 }

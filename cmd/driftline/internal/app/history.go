@@ -94,7 +94,7 @@ type historyStore struct {
 
 	// Of Cohorts and what it returns, which one goroutine at a time uses.
 	kept    keptDays
-	sampled sampled
+	sampled sampledDays
 }
 
 // Offsets implements historian.Store.
@@ -114,6 +114,7 @@ func (h *historyStore) Write(ctx context.Context, rows historian.Rows, next map[
 		offsets = append(offsets, store.Progress{Topic: p.Topic, Part: p.Index, Next: n})
 	}
 	seen := NowMS()
+	h.sampled.written(rows.Examples)
 	err := h.p.Store.Tx(ctx, func(t *store.Tx) error {
 		if err := t.PutScores(ctx, convert(rows.Scores, scoreRow)); err != nil {
 			return err
