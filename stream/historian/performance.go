@@ -76,8 +76,8 @@ type Reported struct {
 // compared with what the champion passed the gate with.
 const (
 	performanceWindowDays = 7
-	performanceMinRows    = 50
-	performanceMargin     = 0.05 // of accuracy, in its own unit; that of errors is cohort.PromiseMargin
+	performanceMinRows    = cohort.MinLabels
+	performanceMargin     = cohort.AccuracyMargin // that of errors is cohort.PromiseMargin
 	performanceFireDays   = 2
 	performancePolicy     = "performance"
 	dayMS                 = int64(24 * time.Hour / time.Millisecond)

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/driftline/driftline/drift/performance/cohort"
 )
 
 // Constants of "known to do well", all convention. Margin and labels are those of the
 // performance alarm, so that days on which it would have fired are never good ones.
 const (
-	promiseMargin = 0.05
-	promiseLabels = 50
+	promiseMargin = cohort.AccuracyMargin
+	promiseLabels = cohort.MinLabels
 	chanceZ       = 1.959963984540054 // two-sided, 95 %
 	readingDays   = 7                 // that a reading of performance is of
 )

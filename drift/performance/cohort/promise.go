@@ -11,6 +11,14 @@ import (
 // question whether drift does harm. Convention.
 const PromiseMargin = 0.10
 
+// Of accuracy the margin is in its own unit, and a week holds at least so many labels before
+// anything is said of it: for the performance alarm as for the days that count as good.
+// Convention.
+const (
+	AccuracyMargin = 0.05
+	MinLabels      = 50
+)
+
 // Promise is what a version was promoted with: the figures of its gate by metric, or why
 // there are none.
 type Promise struct {

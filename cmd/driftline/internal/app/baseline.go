@@ -11,10 +11,15 @@ import (
 
 // Baseline implements historian.PerformanceStore.
 func (h *historyStore) Baseline(ctx context.Context, m historian.PerformanceModel) (cohort.Promise, error) {
+	return promised(ctx, h.p.Store, m.Model, m.Champion)
+}
+
+// promised is what the run of a version was logged with.
+func promised(ctx context.Context, s *store.Store, model, version string) (cohort.Promise, error) {
 	none := func(why string) (cohort.Promise, error) {
-		return cohort.Promise{Reason: "version " + m.Champion + " " + why}, nil
+		return cohort.Promise{Reason: "version " + version + " " + why}, nil
 	}
-	v, err := h.p.Store.Version(ctx, m.Model, m.Champion)
+	v, err := s.Version(ctx, model, version)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return none("is not in the registry")
@@ -23,14 +28,14 @@ func (h *historyStore) Baseline(ctx context.Context, m historian.PerformanceMode
 	case v.RunID == "":
 		return none("has no run with figures of its gate")
 	}
-	run, err := h.p.Store.Run(ctx, v.RunID)
+	run, err := s.Run(ctx, v.RunID)
 	if errors.Is(err, store.ErrNotFound) {
 		return none("has a run that is gone")
 	}
 	if err != nil {
 		return cohort.Promise{}, err
 	}
-	p := cohort.Promise{Figures: map[string]float64{}, Reason: "neither rmse nor mae is among the metrics of the run of version " + m.Champion}
+	p := cohort.Promise{Figures: map[string]float64{}, Reason: "neither rmse nor mae is among the metrics of the run of version " + version}
 	for _, x := range run.Metrics {
 		if x.Key == "accuracy" && !(x.Value >= 0 && x.Value <= 1) {
 			continue // neither NaN nor a per cent

@@ -41,7 +41,7 @@ func (p *Parts) LastGood(ctx context.Context, m config.Model, days int, nowMS in
 		return err
 	})
 	if err == nil && CohortSpec(m).Kind != cohort.Regression { // of which no accuracy is promised
-		l.Promise, err = promised(ctx, p.Store, m.Name, l.Version)
+		l.Promise, err = promisedAccuracy(ctx, p.Store, m.Name, l.Version)
 	}
 	return l, err
 }
@@ -162,21 +162,11 @@ func weekOf(text string) (reference.Week, error) {
 	return reference.WeekUnread, nil
 }
 
-// promised is the accuracy that a version's run was logged with, nil if none was.
-func promised(ctx context.Context, s *store.Store, model, version string) (*float64, error) {
-	v, err := s.Version(ctx, model, version)
-	if err != nil || v.RunID == "" {
-		return nil, ignoreMissing(err)
+// promisedAccuracy is that of a version's run, nil if none was logged.
+func promisedAccuracy(ctx context.Context, s *store.Store, model, version string) (*float64, error) {
+	p, err := promised(ctx, s, model, version)
+	if x, ok := p.Figures["accuracy"]; ok && err == nil {
+		return &x, nil
 	}
-	run, err := s.Run(ctx, v.RunID)
-	if err != nil {
-		return nil, ignoreMissing(err)
-	}
-	for _, m := range run.Metrics {
-		if m.Key == "accuracy" && m.Value >= 0 && m.Value <= 1 { // neither NaN nor a per cent
-			x := m.Value
-			return &x, nil
-		}
-	}
-	return nil, nil
+	return nil, err
 }

@@ -206,7 +206,7 @@ func TestPromised_IsAShare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := promised(ctx, s, name, "1")
+			got, err := promisedAccuracy(ctx, s, name, "1")
 			if err != nil || (got != nil) != tt.want {
 				t.Errorf("logged %g: promised %v, %v", tt.logged, got, err)
 			}

@@ -157,11 +157,4 @@ func WatchedRow(m config.Model) (store.WatchedModel, error) {
 	return store.WatchedModel{Name: m.Name, SpecJSON: string(spec), State: "watching", Automation: m.Automation}, nil
 }
 
-func ignoreMissing(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 func isInvalid(err error) bool { return errors.Is(err, store.ErrInvalid) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/driftline/driftline/cmd/driftline/internal/app"
 	"github.com/driftline/driftline/stream/log"
+	"github.com/driftline/driftline/stream/loop"
 	"github.com/driftline/driftline/stream/wire"
 	"github.com/driftline/driftline/web"
 )
@@ -108,39 +109,26 @@ func TestReferenceBuild_AnswersThatChangeAreFound(t *testing.T) {
 func (b *bench) drifted(ctx context.Context, r *app.Running) map[string]int {
 	b.t.Helper()
 	n := map[string]int{}
-	topic := r.Topics().Scores
-	parts, err := r.Kafka.Partitions(ctx, topic)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for i := range parts {
-		p := log.Partition{Topic: topic, Index: int32(i)}
-		_, end, err := r.Kafka.Bounds(ctx, p)
+	for q := range r.Declared.Layout.PanesPartitions {
+		recs, err := loop.NewReader(r.IO(), log.Partition{Topic: r.Topics().Scores, Index: q}, -1).ToEnd(ctx)
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		for at := int64(0); at < end; {
-			batch, err := r.Kafka.Fetch(ctx, p, at, time.Second)
+		for _, rec := range recs {
+			s, err := wire.DecodeScore(rec.Value)
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			for _, rec := range batch.Records {
-				s, err := wire.DecodeScore(rec.Value)
-				if err != nil {
-					b.t.Fatal(err)
-				}
-				for _, f := range s.Features {
-					switch { // by the classic rule the few rows of short windows drift by chance
-					case s.WindowMS < 40_000:
-					case f.Verdict != "drifted":
-					case s.Version != "1" && s.Version != wire.AnyVersion:
-						n["others"]++
-					default:
-						n[f.Name]++
-					}
+			for _, f := range s.Features {
+				switch { // by the classic rule the few rows of short windows drift by chance
+				case s.WindowMS < 40_000:
+				case f.Verdict != "drifted":
+				case s.Version != "1" && s.Version != wire.AnyVersion:
+					n["others"]++
+				default:
+					n[f.Name]++
 				}
 			}
-			at = batch.Next
 		}
 	}
 	return n
